@@ -15,11 +15,10 @@ use nuanfang_documents::{Seal, SupplierKeys, certificate_validity};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::office::log;
-use crate::office::project::device::{self, Enrolled, Status};
+use crate::office::project::device::{Enrolled, Status};
 use crate::state::AppState;
-use crate::store::StoreError;
 use crate::store::vault::Vault;
+use crate::store::{Reading, Store, StoreError};
 
 /// How long a certificate of ours holds: ten years. A device leaves by revocation, not by age.
 const YEARS_MS: i64 = 10 * 365 * 86_400_000;
@@ -134,10 +133,10 @@ impl Keys {
 
 /// `keys.json`: every key that ever signed, with its revocation, and the log's head of each day, signed by the root.
 /// Blocks.
-pub fn file(state: &AppState) -> Result<Vec<u8>, StoreError> {
+pub fn file<S: Store>(state: &AppState<S>) -> Result<Vec<u8>, StoreError> {
     let keys = &state.keys;
     let today = state.now().local().date_naive();
-    let devices = state.store.read_now(device::all)?;
+    let devices = state.store.read_now(|store| store.devices())?;
     let basis = (today, devices.clone());
     let known = keys.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some((_, bytes)) = known.filter(|(made_from, _)| *made_from == basis) {
@@ -180,11 +179,11 @@ pub fn file(state: &AppState) -> Result<Vec<u8>, StoreError> {
 }
 
 /// The head of the office's log at the end of each day that is over, signed by the server.
-fn day_heads(state: &AppState) -> Result<Vec<Jws>, StoreError> {
+fn day_heads<S: Store>(state: &AppState<S>) -> Result<Vec<Jws>, StoreError> {
     let keys = &state.keys;
     let kid = Certificate::open(&keys.server_certificate).map_err(|why| damaged(why.en()))?.kid;
     let today = state.now().local().date_naive();
-    let ends = state.store.read_now(|db| log::day_ends(db, keys.office))?;
+    let ends = state.store.read_now(|store| store.day_ends(keys.office))?;
     ends.into_iter()
         .filter(|end| end.at.local().date_naive() < today)
         .map(|end| {

@@ -19,13 +19,14 @@ use crate::store::blobs::Blobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::vault::Vault;
 
-/// The server's state, shared by all requests. Cheap to clone.
+/// The server's state, shared by all requests. Cheap to clone. Phones' routes ask nothing of the store but the
+/// contract; the console's read models are the embedded store's.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState<S = Sqlite> {
     /// The log, its projections and the files.
-    pub store: Sqlite,
+    pub store: S,
     /// Where the office acts.
-    pub office: Office,
+    pub office: Office<S>,
     /// The files.
     pub blobs: Blobs,
     /// The secrets.
@@ -58,7 +59,9 @@ impl AppState {
     {
         self.store.read(f).await
     }
+}
 
+impl<S> AppState<S> {
     /// What the QR code of a new phone holds.
     pub fn invitation(&self, code: String) -> Invitation {
         Invitation { url: self.url.to_string(), code, pin: self.pin, supplier: Some(self.keys.fingerprint()) }

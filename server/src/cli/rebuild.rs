@@ -8,9 +8,8 @@ use clap::Args;
 
 use super::untried;
 use crate::config::Config;
-use crate::office::{log, rebuild};
 use crate::serve::open;
-use crate::store::StoreError;
+use crate::store::{Reading, Store, StoreError};
 
 /// Make everything but the log anew from the log and the files, and check the log's chains.
 ///
@@ -35,11 +34,11 @@ impl Rebuild {
             Err(error) => return untried(&error),
         };
         let done = (|| {
-            let stand = state.store.read_now(log::verify_chains)?;
+            let stand = state.store.read_now(Reading::verify_chains)?;
             println!("日志完整：{stand} 条记录，链条无误");
-            let before = state.store.read_now(rebuild::dump)?;
-            let folded = state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild)?;
-            let after = state.store.read_now(rebuild::dump)?;
+            let before = state.store.read_now(Reading::dump)?;
+            let folded = state.store.rebuild()?;
+            let after = state.store.read_now(Reading::dump)?;
             println!("已由 {folded} 条记录重建全部数据表");
             Ok::<_, StoreError>(before == after)
         })();

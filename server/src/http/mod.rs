@@ -18,6 +18,7 @@ use tower_http::trace::TraceLayer;
 pub use problem::Problem;
 
 use crate::state::AppState;
+use crate::store::Store;
 
 /// The largest body of a request that has no limit of its own, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -26,13 +27,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 pub fn router(state: AppState) -> Router {
     Router::new()
         // A phone.
-        .route("/v1/enrol", post(device::enrol::enrol))
-        .route("/v1/challenge", post(device::token::challenge))
-        .route("/v1/token", post(device::token::token))
-        .route("/v1/sync", post(device::sync::sync).layer(DefaultBodyLimit::max(device::sync::WIRE_LIMIT)))
-        .route("/v1/blobs/{sha}", head(device::blobs::head).patch(device::blobs::patch))
-        .route("/v1/time", get(device::time))
-        .route("/v1/keys.json", get(device::keys))
+        .merge(phone())
         // The office.
         .merge(api::router())
         // Everything else is a page of the console, or nothing.
@@ -45,6 +40,17 @@ pub fn router(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
+}
+
+fn phone<S: Store>() -> Router<AppState<S>> {
+    Router::new()
+        .route("/v1/enrol", post(device::enrol::enrol::<S>))
+        .route("/v1/challenge", post(device::token::challenge::<S>))
+        .route("/v1/token", post(device::token::token::<S>))
+        .route("/v1/sync", post(device::sync::sync::<S>).layer(DefaultBodyLimit::max(device::sync::WIRE_LIMIT)))
+        .route("/v1/blobs/{sha}", head(device::blobs::head::<S>).patch(device::blobs::patch::<S>))
+        .route("/v1/time", get(device::time::<S>))
+        .route("/v1/keys.json", get(device::keys::<S>))
 }
 
 async fn not_found() -> Problem {

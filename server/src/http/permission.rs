@@ -7,8 +7,9 @@ use axum::http::request::Parts;
 use nuanfang_core::id::{DeviceId, WorkerId};
 
 use super::Problem;
-use crate::office::project::device::{self, Status};
+use crate::office::project::device::Status;
 use crate::state::AppState;
+use crate::store::{Reading, Store};
 
 /// An enrolled device with a good token. Stolen ones never get here; dismissed ones may upload and read nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +22,10 @@ pub struct Device {
     pub active: bool,
 }
 
-impl FromRequestParts<AppState> for Device {
+impl<S: Store> FromRequestParts<AppState<S>> for Device {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState<S>) -> Result<Self, Problem> {
         let missing =
             || Problem::new(axum::http::StatusCode::UNAUTHORIZED, "token.required", "设备凭证缺失或已过期，请重新获取");
         let token = parts
@@ -34,7 +35,7 @@ impl FromRequestParts<AppState> for Device {
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(missing)?;
         let id = state.tokens.device(token.trim()).ok_or_else(missing)?;
-        let enrolled = state.store.read_now(|db| device::find(db, id))?.ok_or_else(missing)?;
+        let enrolled = state.store.read_now(|store| store.device(id))?.ok_or_else(missing)?;
         if enrolled.status == Status::Stolen {
             return Err(Problem::forbidden("device_revoked", "本设备已挂失，不能再使用"));
         }

@@ -9,14 +9,12 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::domain::rules::Rules;
 use nuanfang_core::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::{Estimate, Stamp};
-use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::log::{self, Arriving};
+use super::log::{Arriving, Entry, LogHead};
 use crate::clock::Clock;
-use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::writer::Writing;
+use crate::store::{Store, StoreError};
 
 /// One act of the office.
 #[derive(Debug, Clone)]
@@ -45,8 +43,8 @@ impl OfficeAct {
 
 /// The office as a writer of the log.
 #[derive(Clone)]
-pub struct Office {
-    store: Sqlite,
+pub struct Office<S = Sqlite> {
+    store: S,
     clock: Arc<dyn Clock>,
     device: DeviceId,
     rules: Sha,
@@ -54,11 +52,11 @@ pub struct Office {
     started: std::time::Instant,
 }
 
-impl Office {
-    /// The office of the data folder `store`, judging by the rules of this build.
-    pub fn new(store: Sqlite, clock: Arc<dyn Clock>) -> Self {
+impl<S: Store> Office<S> {
+    /// The office of `store`, judging by the rules of this build.
+    pub fn new(store: S, clock: Arc<dyn Clock>) -> Self {
         let (boot, started) = (BootId(Uuid::new_v4()), std::time::Instant::now());
-        let (device, rules) = (store.keys.office, Rules::builtin().sha());
+        let (device, rules) = (store.office(), Rules::builtin().sha());
         Self { store, clock, device, rules, boot, started }
     }
 
@@ -72,55 +70,54 @@ impl Office {
     pub async fn append<E, C>(&self, actor: WorkerId, acts: Vec<OfficeAct>, check: C) -> Result<Vec<u64>, E>
     where
         E: From<StoreError> + Send + 'static,
-        C: FnOnce(&Connection) -> Result<(), E> + Send + 'static,
+        C: FnOnce(&S::Reading) -> Result<(), E> + Send + 'static,
     {
-        let office = self.clone();
         let bytes = acts.len() * 1024;
-        self.store.write(bytes, move |writing| office.write(writing, actor, acts, check)).await
+        self.store.append(bytes, self.composed(actor, acts, check)).await
     }
 
     /// The same from blocking code: imports, the command line, the start.
     pub fn append_blocking<E, C>(&self, actor: WorkerId, acts: Vec<OfficeAct>, check: C) -> Result<Vec<u64>, E>
     where
         E: From<StoreError> + Send + 'static,
-        C: FnOnce(&Connection) -> Result<(), E> + Send + 'static,
+        C: FnOnce(&S::Reading) -> Result<(), E> + Send + 'static,
     {
-        let office = self.clone();
         let bytes = acts.len() * 1024;
-        self.store.write_blocking(bytes, move |writing| office.write(writing, actor, acts, check))
+        self.store.append_blocking(bytes, self.composed(actor, acts, check))
     }
 
-    fn write<E, C>(
+    fn composed<E, C>(
         &self,
-        writing: &mut Writing<'_>,
         actor: WorkerId,
         acts: Vec<OfficeAct>,
         check: C,
-    ) -> Result<Vec<u64>, E>
+    ) -> impl FnOnce(&S::Reading, &LogHead) -> Result<Vec<Entry>, E> + Send + use<S, E, C>
     where
-        E: From<StoreError>,
-        C: FnOnce(&Connection) -> Result<(), E>,
+        C: FnOnce(&S::Reading) -> Result<(), E> + Send + 'static,
     {
-        check(writing.tx)?;
-        Ok(acts.into_iter().map(|act| self.append_in(writing, actor, act)).collect::<Result<_, _>>()?)
+        let office = self.clone();
+        move |reading, head| {
+            check(reading)?;
+            let mut entries: Vec<Entry> = Vec::with_capacity(acts.len());
+            for act in acts {
+                let (seq, prev) = match entries.last() {
+                    Some(before) => (before.arriving.envelope.seq, before.arriving.sha),
+                    None => (head.acked, head.ack_sha),
+                };
+                entries.push(office.entry(seq + 1, prev, actor, act));
+            }
+            Ok(entries)
+        }
     }
 
-    /// Appends one act within a transaction that is already open: what the office does by itself when an envelope
-    /// arrives.
-    pub(crate) fn append_in(
-        &self,
-        writing: &mut Writing<'_>,
-        actor: WorkerId,
-        act: OfficeAct,
-    ) -> Result<u64, StoreError> {
-        let writer = log::writer(writing.tx, self.device, true)?;
+    fn entry(&self, seq: u64, prev: Sha, actor: WorkerId, act: OfficeAct) -> Entry {
         let now = self.clock.now();
         let body = act.event.to_body(&nonce());
         let mono_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let envelope = Envelope {
             device: self.device,
-            seq: writer.acked + 1,
-            prev: writer.ack_sha,
+            seq,
+            prev,
             op: OpId(Uuid::now_v7()),
             kind: act.event.kind().to_owned(),
             visit: act.visit,
@@ -131,14 +128,8 @@ impl Office {
             body_sha: Sha::of(body.as_bytes()),
             blobs: act.blobs,
         };
-        let arriving = Arriving {
-            sha: envelope.sha(),
-            envelope,
-            event: act.event,
-            recv: now,
-            estimate: Estimate::exact(now),
-            last: true,
-        };
-        Ok(log::append(writing, &writer, arriving, &body)?.g)
+        let sha = envelope.sha();
+        let (recv, estimate) = (now, Estimate::exact(now));
+        Entry { arriving: Arriving { envelope, sha, event: act.event, recv, estimate, last: true }, body }
     }
 }

@@ -46,6 +46,15 @@ pub struct Arriving {
     pub last: bool,
 }
 
+/// An envelope to be appended, with its body.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The head, and what is known of it.
+    pub arriving: Arriving,
+    /// The body, as it is hashed.
+    pub body: String,
+}
+
 /// An envelope in the log.
 #[derive(Debug, Clone)]
 pub struct Logged {
@@ -175,19 +184,33 @@ pub fn advance(tx: &Connection, dev: i64, acked: u64, ack_sha: &Sha) -> Result<(
     Ok(())
 }
 
-/// Stores one envelope, moves its log's head and projects it.
-pub fn append(
-    writing: &mut Writing<'_>,
-    writer: &LogHead,
-    arriving: Arriving,
-    body: &str,
-) -> Result<Logged, StoreError> {
-    let logged = store(writing.tx, writer, arriving, body)?;
-    advance(writing.tx, writer.dev, logged.fact.seq, &logged.sha)?;
-    writing.touched.g = logged.g;
+/// Appends to the office's log what `compose` makes of the present state and the log's head, and projects it. Returns
+/// the position of each entry.
+///
+/// # Errors
+/// What `compose` refuses, unchanged; [`StoreError::Damaged`] if what it made does not follow on the head.
+pub fn append<E, F>(writing: &mut Writing<'_>, office: DeviceId, compose: F) -> Result<Vec<u64>, E>
+where
+    E: From<StoreError>,
+    F: FnOnce(&Connection, &LogHead) -> Result<Vec<Entry>, E>,
+{
+    let mut head = writer(writing.tx, office, true)?;
+    let entries = compose(writing.tx, &head)?;
+    Ok(entries.into_iter().map(|entry| append_one(writing, &mut head, entry)).collect::<Result<_, _>>()?)
+}
+
+fn append_one(writing: &mut Writing<'_>, head: &mut LogHead, entry: Entry) -> Result<u64, StoreError> {
+    let Entry { arriving, body } = entry;
+    let envelope = &arriving.envelope;
+    if envelope.seq != head.acked + 1 || envelope.prev != head.ack_sha {
+        return Err(StoreError::Damaged(format!("entry {} does not follow on the office's log", envelope.seq)));
+    }
+    let logged = store(writing.tx, head, arriving, &body)?;
+    (head.acked, head.ack_sha) = (logged.fact.seq, logged.sha);
+    advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
     project::project(writing, &logged)?;
     project::visit::settle(writing, logged.recv)?;
-    Ok(logged)
+    Ok(logged.g)
 }
 
 const SELECT: &str = "SELECT e.g, e.dev, w.device, e.seq, e.op, e.kind, e.visit, e.worker, e.basis, e.rules, e.t_wall,

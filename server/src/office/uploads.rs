@@ -4,7 +4,6 @@ use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::role;
 use nuanfang_core::id::{DeviceId, VisitId};
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::BlobNeed;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -44,17 +43,13 @@ pub fn wanted(db: &Connection, device: DeviceId, sha: &Sha) -> Result<Option<Wan
 }
 
 /// What a device is asked to send: signatures first, small before large.
-pub fn needed(db: &Connection, blobs: &Blobs, device: DeviceId) -> Result<Vec<BlobNeed>, StoreError> {
+pub fn needed(db: &Connection, device: DeviceId) -> Result<Vec<Sha>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT n.sha FROM blob_need n JOIN writer w ON w.dev = n.dev WHERE w.device = ?1
          ORDER BY n.role NOT LIKE 'signature.%', n.len, n.sha LIMIT ?2",
     )?;
     let shas = query.query_map(params![device.0.as_bytes(), ASKED], |row| Ok(Sha(row.get(0)?)))?;
-    shas.map(|sha| {
-        let sha = sha?;
-        Ok(BlobNeed { sha, off: blobs.offset(&sha) })
-    })
-    .collect()
+    Ok(shas.collect::<Result<_, _>>()?)
 }
 
 /// A file is whole and durable: nobody is asked for it any more, and whoever looks at its visits is told.

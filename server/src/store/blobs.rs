@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nuanfang_core::canon::hash::Sha;
 use sha2::{Digest, Sha256};
 
+use super::Incoming;
+
 /// Bytes are made durable at least this often while a file comes in.
 pub const SYNC_EVERY: u64 = 1024 * 1024;
 
@@ -38,7 +40,7 @@ impl Drop for Lease {
 pub struct Part {
     file: File,
     path: PathBuf,
-    sha: Sha,
+    lease: Lease,
     len: u64,
     at: u64,
     synced: u64,
@@ -109,7 +111,7 @@ impl Blobs {
     }
 
     /// Opens an unfinished file of `len` bytes to go on from where it ends.
-    pub fn part(&self, lease: &Lease, len: u64) -> io::Result<Part> {
+    pub fn part(&self, lease: Lease, len: u64) -> io::Result<Part> {
         let path = self.part_path(&lease.sha);
         let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
         let mut at = file.seek(SeekFrom::End(0))?;
@@ -118,7 +120,7 @@ impl Blobs {
             file.seek(SeekFrom::Start(0))?;
             at = 0;
         }
-        Ok(Part { file, path, sha: lease.sha, len, at, synced: at })
+        Ok(Part { file, path, lease, len, at, synced: at })
     }
 
     /// Ends a file that has all its bytes: checks them, publishes or drops them.
@@ -134,8 +136,8 @@ impl Blobs {
             }
             hasher.update(&buffer[..n]);
         }
-        if Sha(hasher.finalize().into()) == part.sha {
-            self.publish(&part.path, &part.sha)?;
+        if Sha(hasher.finalize().into()) == part.sha() {
+            self.publish(&part.path, &part.sha())?;
             Ok(Finish::Whole)
         } else {
             fs::remove_file(&part.path)?;
@@ -160,18 +162,27 @@ impl Blobs {
 }
 
 impl Part {
-    /// Bytes received so far.
-    pub fn at(&self) -> u64 {
+    /// The file's name.
+    pub fn sha(&self) -> Sha {
+        self.lease.sha
+    }
+
+    /// How many bytes it is to have.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl Incoming for Part {
+    fn at(&self) -> u64 {
         self.at
     }
 
-    /// Bytes that may still come.
-    pub fn missing(&self) -> u64 {
+    fn missing(&self) -> u64 {
         self.len - self.at
     }
 
-    /// Appends a piece; durable after every [`SYNC_EVERY`] bytes.
-    pub fn append(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn append(&mut self, piece: &[u8]) -> io::Result<()> {
         self.file.write_all(piece)?;
         self.at += piece.len() as u64;
         if self.at - self.synced >= SYNC_EVERY {
@@ -180,8 +191,7 @@ impl Part {
         Ok(())
     }
 
-    /// Makes what came durable.
-    pub fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
         self.synced = self.at;
         Ok(())

@@ -28,8 +28,8 @@ use crate::keys::Keys;
 use crate::office::project::record;
 use crate::office::{log, registers};
 use crate::state::AppState;
-use crate::store::StoreError;
 use crate::store::vault::owner_only;
+use crate::store::{Store, StoreError};
 
 /// Documents printed at once: each takes a core.
 static PRESS: Semaphore = Semaphore::const_new(2);
@@ -130,8 +130,8 @@ pub async fn photo(
     if !shown {
         return Err(missing());
     }
-    let blobs = state.blobs.clone();
-    let bytes = blocking(move || blobs.read(&sha).map_err(StoreError::from)).await?.ok_or_else(missing)?;
+    let store = state.store.clone();
+    let bytes = blocking(move || store.file(&sha)).await?.ok_or_else(missing)?;
     let mime = if bytes.starts_with(b"\xff\xd8\xff") {
         "image/jpeg"
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -211,9 +211,8 @@ pub fn press(state: &AppState, source: &Source) -> Result<Vec<u8>, Problem> {
     let image = match source.image {
         Some(sha) => Some(
             state
-                .blobs
-                .read(&sha)
-                .map_err(StoreError::from)?
+                .store
+                .file(&sha)?
                 .ok_or_else(|| Problem::conflict("document.not_ready", "签字图像尚未上传完整，请稍后再试"))?,
         ),
         None => None,

@@ -10,27 +10,31 @@ use tokio_stream::StreamExt;
 
 use crate::http::Problem;
 use crate::http::permission::Device;
-use crate::office::uploads::{self, Wanted};
+use crate::office::uploads::Wanted;
 use crate::state::AppState;
-use crate::store::StoreError;
-use crate::store::blobs::{Finish, Lease, Part, SYNC_EVERY};
+use crate::store::blobs::{Finish, SYNC_EVERY};
+use crate::store::{Incoming, Reading, Receiving, Store, StoreError};
 
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 
 /// Where an upload stands.
-pub async fn head(State(state): State<AppState>, device: Device, Path(sha): Path<String>) -> Result<Response, Problem> {
+pub async fn head<S: Store>(
+    State(state): State<AppState<S>>,
+    device: Device,
+    Path(sha): Path<String>,
+) -> Result<Response, Problem> {
     let sha = name(&sha)?;
     match look(&state, device, &sha)? {
         Wanted::Whole(len) => Ok(stands(StatusCode::OK, len, len)),
-        Wanted::Missing(len) => Ok(stands(StatusCode::OK, state.blobs.offset(&sha), len)),
+        Wanted::Missing(len) => Ok(stands(StatusCode::OK, state.store.offset(&sha), len)),
     }
 }
 
 /// Takes a piece, or all, from the durable offset on.
-pub async fn patch(
-    State(state): State<AppState>,
+pub async fn patch<S: Store>(
+    State(state): State<AppState<S>>,
     device: Device,
     Path(sha): Path<String>,
     headers: HeaderMap,
@@ -41,42 +45,39 @@ pub async fn patch(
         Wanted::Whole(len) => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
         Wanted::Missing(len) => len,
     };
-    if state.blobs.has(&sha) {
-        return complete(&state, sha, len).await;
-    }
     let offset: u64 = headers
         .get(&OFFSET)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .ok_or_else(|| Problem::bad_request("blob.offset_missing", "缺少 Upload-Offset"))?;
-    let lease = state.blobs.lease(sha).ok_or_else(|| Problem::busy("blob.busy", "同一文件正在上传，请稍后重试"))?;
-    let blobs = state.blobs.clone();
-    let (lease, part) = blocking(move || {
-        let part = blobs.part(&lease, len)?;
-        Ok((lease, part))
-    })
-    .await?;
-    if part.at() != offset {
+    let incoming = match state.store.incoming(sha, len, state.now()).await? {
+        Receiving::Whole => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
+        Receiving::Busy => return Err(Problem::busy("blob.busy", "同一文件正在上传，请稍后重试")),
+        Receiving::From(incoming) => incoming,
+    };
+    if incoming.at() != offset {
         let mut response = Problem::conflict("blob.offset", "续传位置不符，请从给出的位置继续").into_response();
-        let at = state.blobs.offset(&sha);
-        response.headers_mut().extend(stands(StatusCode::CONFLICT, at, len).headers().clone());
+        response.headers_mut().extend(stands(StatusCode::CONFLICT, incoming.at(), len).headers().clone());
         return Ok(response);
     }
-    let part = receive(part, body).await?;
-    if part.missing() > 0 {
-        return Ok(stands(StatusCode::NO_CONTENT, part.at(), len));
+    let incoming = receive(incoming, body).await?;
+    if incoming.missing() > 0 {
+        return Ok(stands(StatusCode::NO_CONTENT, incoming.at(), len));
     }
-    finish(&state, lease, part, sha, len).await
+    match state.store.finish(incoming, state.now()).await? {
+        Finish::Whole => Ok(stands(StatusCode::NO_CONTENT, len, len)),
+        Finish::Mismatch => Err(Problem::unprocessable("blob.hash", "文件内容与其校验值不符，请重新上传")),
+    }
 }
 
 /// Appends what comes, a mebibyte at a time; what came before a cut is durable.
-async fn receive(mut part: Part, body: Body) -> Result<Part, Problem> {
+async fn receive<I: Incoming>(mut incoming: I, body: Body) -> Result<I, Problem> {
     let mut stream = body.into_data_stream();
     let mut piece: Vec<u8> = Vec::new();
     loop {
         let next = stream.next().await;
         let (cut, ended) = match next {
             Some(Ok(bytes)) => {
-                if piece.len() as u64 + bytes.len() as u64 > part.missing() {
+                if piece.len() as u64 + bytes.len() as u64 > incoming.missing() {
                     return Err(Problem::bad_request("blob.too_long", "文件内容超过声明的长度"));
                 }
                 piece.extend_from_slice(&bytes);
@@ -87,12 +88,12 @@ async fn receive(mut part: Part, body: Body) -> Result<Part, Problem> {
         };
         if ended || piece.len() as u64 >= SYNC_EVERY {
             let bytes = std::mem::take(&mut piece);
-            part = blocking(move || {
-                part.append(&bytes)?;
+            incoming = blocking(move || {
+                incoming.append(&bytes)?;
                 if ended {
-                    part.sync()?;
+                    incoming.sync()?;
                 }
-                Ok(part)
+                Ok(incoming)
             })
             .await?;
         }
@@ -100,42 +101,15 @@ async fn receive(mut part: Part, body: Body) -> Result<Part, Problem> {
             return Err(Problem::bad_request("blob.truncated", "上传中断，请续传"));
         }
         if ended {
-            return Ok(part);
+            return Ok(incoming);
         }
     }
 }
 
-async fn finish(state: &AppState, lease: Lease, part: Part, sha: Sha, len: u64) -> Result<Response, Problem> {
-    let blobs = state.blobs.clone();
-    let finish = blocking(move || blobs.finish(part)).await?;
-    let response = match finish {
-        Finish::Whole => complete(state, sha, len).await,
-        Finish::Mismatch => {
-            tracing::warn!(%sha, "a file came with other bytes than its name promises");
-            Err(Problem::unprocessable("blob.hash", "文件内容与其校验值不符，请重新上传"))
-        }
-    };
-    drop(lease);
-    response
-}
-
-/// Looks the picture over and notes that the file is whole.
-async fn complete(state: &AppState, sha: Sha, len: u64) -> Result<Response, Problem> {
-    let (store, at) = (state.store.clone(), state.now());
-    let flaw = tokio::task::spawn_blocking(move || {
-        let roles = store.read_now(|db| uploads::roles(db, &sha))?;
-        Ok::<_, StoreError>(uploads::flaw(&store.blobs, &sha, &roles))
-    })
-    .await
-    .map_err(|error| Problem::internal(&error))??;
-    state.store.write::<_, StoreError, _>(0, move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
-    Ok(stands(StatusCode::NO_CONTENT, len, len))
-}
-
-fn look(state: &AppState, device: Device, sha: &Sha) -> Result<Wanted, Problem> {
+fn look<S: Store>(state: &AppState<S>, device: Device, sha: &Sha) -> Result<Wanted, Problem> {
     state
         .store
-        .read_now(|db| uploads::wanted(db, device.id, sha))?
+        .read_now(|store| store.wanted(device.id, sha))?
         .ok_or_else(|| Problem::not_found("blob.unknown", "没有操作引用此文件"))
 }
 

@@ -13,11 +13,11 @@ use uuid::Uuid;
 use crate::http::Problem;
 use crate::office::OfficeAct;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{Reading, Store, StoreError};
 
 /// Trades the code for an enrolment. A code works once.
-pub async fn enrol(
-    State(state): State<AppState>,
+pub async fn enrol<S: Store>(
+    State(state): State<AppState<S>>,
     request: Result<Json<EnrolRequest>, JsonRejection>,
 ) -> Result<Json<EnrolReply>, Problem> {
     let Json(request) = request?;
@@ -36,10 +36,10 @@ pub async fn enrol(
     state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
     let enrolled = state
         .store
-        .read_now(|db| crate::office::project::device::find(db, device))?
+        .read_now(|store| store.device(device))?
         .ok_or_else(|| Problem::internal(&"an enrolment is not there after it was made"))?;
     let certificate = state.keys.certify(device, worker, &key, enrolled.enrolled)?;
-    let epoch = state.store.read_now(crate::store::sqlite::epoch)?;
+    let epoch = state.store.read_now(|store| store.epoch())?;
     Ok(Json(EnrolReply {
         device,
         worker,

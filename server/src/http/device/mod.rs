@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::http::Problem;
 use crate::state::AppState;
+use crate::store::Store;
 
 /// The office's time.
 #[derive(Debug, Serialize)]
@@ -23,12 +24,12 @@ pub struct TimeReply {
 }
 
 /// `GET /v1/time`.
-pub async fn time(State(state): State<AppState>) -> Json<TimeReply> {
+pub async fn time<S: Store>(State(state): State<AppState<S>>) -> Json<TimeReply> {
     Json(TimeReply { now_ms: state.now() })
 }
 
 /// `GET /v1/keys.json`: the supplier's public keys, signed by its root.
-pub async fn keys(State(state): State<AppState>) -> Result<Response, Problem> {
+pub async fn keys<S: Store>(State(state): State<AppState<S>>) -> Result<Response, Problem> {
     let bytes = tokio::task::spawn_blocking(move || crate::keys::file(&state))
         .await
         .map_err(|error| Problem::internal(&error))??;

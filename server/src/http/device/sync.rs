@@ -9,17 +9,14 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::wire::feed::{COMPANY, worker_scope};
-use nuanfang_core::wire::{Outcome, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
+use nuanfang_core::wire::{BlobNeed, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
 use rand::Rng;
-use rusqlite::{Connection, params};
 
 use crate::http::Problem;
 use crate::http::permission::Device;
-use crate::office::accept::{self, Exchange, Receipt};
-use crate::office::judge::outcome_from;
-use crate::office::{feed, log, uploads};
+use crate::office::accept::{Exchange, Receipt};
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{Reading, Store, StoreError};
 
 /// The largest body on the wire: zstd may make small things larger, never by much.
 pub const WIRE_LIMIT: usize = REQUEST_LIMIT + 64 * 1024;
@@ -32,8 +29,8 @@ const WINDOW_LOG: u32 = 23;
 const PACK_FROM: usize = 1024;
 
 /// One exchange.
-pub async fn sync(
-    State(state): State<AppState>,
+pub async fn sync<S: Store>(
+    State(state): State<AppState<S>>,
     device: Device,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -52,16 +49,10 @@ pub async fn sync(
     let anchors = state.seen.note(&request, recv);
     let asked =
         Asked { req: request.req, epoch: request.epoch, base: request.base, scopes: request.scopes.clone(), device };
-    let (base, base_sha) = (request.base, request.base_sha);
     let exchange = Exchange::read(request, anchors, recv)
         .map_err(|_| Problem::bad_request("sync.head_mismatch", "上传内容在途中被改动，请重试"))?;
-    let receipt = if exchange.is_empty() {
-        state.store.read_now(|db| accept::compare(db, device.id, base, base_sha))?
-    } else {
-        let bytes = exchange.bytes();
-        state.store.write::<_, StoreError, _>(bytes, move |writing| accept::accept(writing, exchange)).await?
-    };
-    let reply = state.store.read_now(|db| reply(&state, db, &asked, receipt))?;
+    let receipt = state.store.accept(exchange).await?;
+    let reply = state.store.read_now(|store| reply(&state, store, &asked, receipt))?;
     pack(&headers, &reply)
 }
 
@@ -73,31 +64,33 @@ struct Asked {
     device: Device,
 }
 
-fn reply(state: &AppState, db: &Connection, asked: &Asked, receipt: Receipt) -> Result<SyncReply, StoreError> {
-    let epoch = crate::store::sqlite::epoch(db)?;
+fn reply<S: Store>(
+    state: &AppState<S>,
+    store: &S::Reading,
+    asked: &Asked,
+    receipt: Receipt,
+) -> Result<SyncReply, StoreError> {
+    let epoch = store.epoch()?;
     let device = asked.device;
-    let head = log::find_writer(db, device.id)?;
-    let scopes = if device.active { scopes(db, asked, epoch)? } else { Vec::new() };
+    let scopes = if device.active { scopes(store, asked, epoch)? } else { Vec::new() };
+    let need = store.needed(device.id)?;
     Ok(SyncReply {
         req: asked.req,
         epoch,
         fork: receipt.fork,
         acked_through: receipt.acked,
         ack_sha: receipt.ack_sha,
-        safe_through: head.map_or(0, |head| head.safe),
-        outcomes: match head {
-            Some(head) => outcomes(db, head.dev, asked.base, receipt.acked)?,
-            None => Vec::new(),
-        },
+        safe_through: store.log_head(device.id)?.map_or(0, |head| head.safe),
+        outcomes: store.outcomes(device.id, asked.base, receipt.acked)?,
         scopes,
-        need: uploads::needed(db, &state.blobs, device.id)?,
+        need: need.into_iter().map(|sha| BlobNeed { sha, off: state.store.offset(&sha) }).collect(),
         now_ms: state.now(),
         poll_after_s: rand::thread_rng().gen_range(240..=360),
     })
 }
 
 /// What may be read: the company's scope and the worker's own, whatever else was asked for.
-fn scopes(db: &Connection, asked: &Asked, epoch: u64) -> Result<Vec<ScopeReply>, StoreError> {
+fn scopes<R: Reading + ?Sized>(store: &R, asked: &Asked, epoch: u64) -> Result<Vec<ScopeReply>, StoreError> {
     let own = worker_scope(asked.device.worker.0);
     [COMPANY, &own]
         .into_iter()
@@ -105,21 +98,9 @@ fn scopes(db: &Connection, asked: &Asked, epoch: u64) -> Result<Vec<ScopeReply>,
             let same_epoch = asked.epoch == epoch;
             let known = asked.scopes.iter().find(|cursor| cursor.id == name).filter(|_| same_epoch);
             let anew = ScopeCursor { id: name.to_owned(), pos: 0, hash: String::new() };
-            feed::pull(db, known.unwrap_or(&anew))
+            store.pull(known.unwrap_or(&anew))
         })
         .collect()
-}
-
-/// Outcomes of this exchange's operations, and of earlier ones that were judged anew.
-fn outcomes(db: &Connection, dev: i64, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
-    let mut query = db.prepare_cached(
-        "SELECT seq, o, why FROM outcome WHERE dev = ?1 AND ((seq > ?2 AND seq <= ?3) OR why = 'released')
-         ORDER BY seq LIMIT 1000",
-    )?;
-    let rows = query.query_map(params![dev, base as i64, acked as i64], |row| {
-        Ok(Outcome { seq: row.get::<_, i64>(0)? as u64, o: outcome_from(row.get_ref(1)?.as_str()?), why: row.get(2)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {

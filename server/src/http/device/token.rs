@@ -9,12 +9,13 @@ use nuanfang_core::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, To
 
 use crate::auth::TOKEN_LIFE;
 use crate::http::Problem;
-use crate::office::project::device;
+use crate::office::project::device::Status;
 use crate::state::AppState;
+use crate::store::{Reading, Store};
 
 /// A nonce. Given to anybody who asks, so that asking tells nothing about who is enrolled.
-pub async fn challenge(
-    State(state): State<AppState>,
+pub async fn challenge<S: Store>(
+    State(state): State<AppState<S>>,
     request: Result<Json<ChallengeRequest>, JsonRejection>,
 ) -> Result<Json<ChallengeReply>, Problem> {
     let Json(request) = request?;
@@ -22,8 +23,8 @@ pub async fn challenge(
 }
 
 /// A token for the right signature.
-pub async fn token(
-    State(state): State<AppState>,
+pub async fn token<S: Store>(
+    State(state): State<AppState<S>>,
     request: Result<Json<TokenRequest>, JsonRejection>,
 ) -> Result<Json<TokenReply>, Problem> {
     let Json(request) = request?;
@@ -31,13 +32,13 @@ pub async fn token(
     if !state.tokens.redeem(request.device, &request.nonce) {
         return Err(refused());
     }
-    let enrolled = state.store.read_now(|db| device::find(db, request.device))?.ok_or_else(refused)?;
+    let enrolled = state.store.read_now(|store| store.device(request.device))?.ok_or_else(refused)?;
     let key = unb64(&enrolled.public_key).and_then(|der| PublicKey::from_spki_der(&der).ok()).ok_or_else(refused)?;
     let signature: [u8; 64] = unb64(&request.signature).and_then(|bytes| bytes.try_into().ok()).ok_or_else(refused)?;
     if !key.verify(&challenge_bytes(request.device, &request.nonce), &signature) {
         return Err(refused());
     }
-    if enrolled.status == device::Status::Stolen {
+    if enrolled.status == Status::Stolen {
         return Err(Problem::forbidden("device_revoked", "本设备已挂失，不能再使用"));
     }
     let token = state.tokens.issue(request.device);

@@ -3,6 +3,8 @@
 pub mod readers;
 pub mod writer;
 
+mod contract;
+
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

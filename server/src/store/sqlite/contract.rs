@@ -1,0 +1,183 @@
+//! The embedded store keeps the contract: which room answers which promise.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Visit;
+use nuanfang_core::id::{DeviceId, VisitId};
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::{Outcome, ScopeCursor, ScopeReply};
+use rusqlite::{Connection, params};
+
+use super::Sqlite;
+use crate::office::accept::{self, Exchange, Receipt};
+use crate::office::judge::outcome_from;
+use crate::office::log::{self, DayEnd, Entry, LogHead, Logged};
+use crate::office::project::device::{self, Enrolled, Enrolment};
+use crate::office::uploads::{self, Wanted};
+use crate::office::{feed, folded, rebuild};
+use crate::store::blobs::{Finish, Part};
+use crate::store::{Reading, Receiving, Store, StoreError};
+
+/// Outcomes told in one reply.
+const TOLD: i64 = 1000;
+
+impl Store for Sqlite {
+    type Reading = Connection;
+    type Incoming = Part;
+
+    fn office(&self) -> DeviceId {
+        self.keys.office
+    }
+
+    fn read_now<T, E: From<StoreError>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        self.read_now(f)
+    }
+
+    async fn accept(&self, exchange: Exchange) -> Result<Receipt, StoreError> {
+        if exchange.is_empty() {
+            // Nothing new: two point reads, and the writer is left alone.
+            return self.read_now(|db| accept::compare(db, exchange.device, exchange.base, exchange.base_sha));
+        }
+        self.write(exchange.bytes(), move |writing| accept::accept(writing, exchange)).await
+    }
+
+    async fn append<E, F>(&self, bytes: usize, compose: F) -> Result<Vec<u64>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection, &LogHead) -> Result<Vec<Entry>, E> + Send + 'static,
+    {
+        let office = self.keys.office;
+        self.write(bytes, move |writing| log::append(writing, office, compose)).await
+    }
+
+    fn append_blocking<E, F>(&self, bytes: usize, compose: F) -> Result<Vec<u64>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection, &LogHead) -> Result<Vec<Entry>, E> + Send + 'static,
+    {
+        let office = self.keys.office;
+        self.write_blocking(bytes, move |writing| log::append(writing, office, compose))
+    }
+
+    fn offset(&self, sha: &Sha) -> u64 {
+        self.blobs.offset(sha)
+    }
+
+    async fn incoming(&self, sha: Sha, len: u64, at: Millis) -> Result<Receiving<Part>, StoreError> {
+        if self.blobs.has(&sha) {
+            // The server ended between the file and its row.
+            self.whole(sha, len, at).await?;
+            return Ok(Receiving::Whole);
+        }
+        let Some(lease) = self.blobs.lease(sha) else { return Ok(Receiving::Busy) };
+        let blobs = self.blobs.clone();
+        blocking(move || Ok(Receiving::From(blobs.part(lease, len)?))).await
+    }
+
+    async fn finish(&self, part: Part, at: Millis) -> Result<Finish, StoreError> {
+        let (sha, len) = (part.sha(), part.len());
+        let blobs = self.blobs.clone();
+        let finish = blocking(move || Ok(blobs.finish(part)?)).await?;
+        match finish {
+            Finish::Whole => self.whole(sha, len, at).await?,
+            Finish::Mismatch => tracing::warn!(%sha, "a file came with other bytes than its name promises"),
+        }
+        Ok(finish)
+    }
+
+    fn file(&self, sha: &Sha) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.blobs.read(sha)?)
+    }
+
+    fn rebuild(&self) -> Result<u64, StoreError> {
+        self.write_blocking(0, rebuild::rebuild)
+    }
+}
+
+impl Sqlite {
+    /// Looks a picture over and notes that the file is whole.
+    async fn whole(&self, sha: Sha, len: u64, at: Millis) -> Result<(), StoreError> {
+        let store = self.clone();
+        let flaw = blocking(move || {
+            let roles = store.read_now(|db| uploads::roles(db, &sha))?;
+            Ok(uploads::flaw(&store.blobs, &sha, &roles))
+        })
+        .await?;
+        self.write(0, move |writing| uploads::whole(writing, &sha, len, flaw, at)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
+}
+
+impl Reading for Connection {
+    fn epoch(&self) -> Result<u64, StoreError> {
+        super::epoch(self)
+    }
+
+    fn device(&self, device: DeviceId) -> Result<Option<Enrolment>, StoreError> {
+        device::find(self, device)
+    }
+
+    fn devices(&self) -> Result<Vec<Enrolled>, StoreError> {
+        device::all(self)
+    }
+
+    fn log_head(&self, device: DeviceId) -> Result<Option<LogHead>, StoreError> {
+        log::find_writer(self, device)
+    }
+
+    fn compare(&self, device: DeviceId, base: u64, base_sha: Sha) -> Result<Receipt, StoreError> {
+        accept::compare(self, device, base, base_sha)
+    }
+
+    fn outcomes(&self, device: DeviceId, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
+        let mut query = self.prepare_cached(
+            "SELECT o.seq, o.o, o.why FROM outcome o JOIN writer w ON w.dev = o.dev
+             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.why = 'released') ORDER BY o.seq LIMIT ?4",
+        )?;
+        let rows = query.query_map(params![device.0.as_bytes(), base as i64, acked as i64, TOLD], |row| {
+            let o = outcome_from(row.get_ref(1)?.as_str()?);
+            Ok(Outcome { seq: row.get::<_, i64>(0)? as u64, o, why: row.get(2)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn pull(&self, cursor: &ScopeCursor) -> Result<ScopeReply, StoreError> {
+        feed::pull(self, cursor)
+    }
+
+    fn wanted(&self, device: DeviceId, sha: &Sha) -> Result<Option<Wanted>, StoreError> {
+        uploads::wanted(self, device, sha)
+    }
+
+    fn needed(&self, device: DeviceId) -> Result<Vec<Sha>, StoreError> {
+        uploads::needed(self, device)
+    }
+
+    fn log_after(&self, g: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
+        log::after(self, g, limit)
+    }
+
+    fn body(&self, g: u64) -> Result<Option<String>, StoreError> {
+        log::body(self, g)
+    }
+
+    fn day_ends(&self, device: DeviceId) -> Result<Vec<DayEnd>, StoreError> {
+        log::day_ends(self, device)
+    }
+
+    fn visit(&self, visit: VisitId) -> Result<Option<Visit>, StoreError> {
+        folded::visit(self, visit)
+    }
+
+    fn verify_chains(&self) -> Result<u64, StoreError> {
+        log::verify_chains(self)
+    }
+
+    fn dump(&self) -> Result<String, StoreError> {
+        rebuild::dump(self)
+    }
+}
