@@ -49,7 +49,7 @@ impl ShiftedClock {
 
     /// Moves it and keeps the offset.
     pub fn shift_to(&self, offset_ms: i64) -> io::Result<()> {
-        fs::write(&self.file, offset_ms.to_string())?;
+        crate::whole::write(&self.file, offset_ms.to_string().as_bytes())?;
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
         Ok(())
     }

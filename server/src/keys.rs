@@ -64,11 +64,14 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of the vault; made, for `supplier_name`, when there are none.
-    pub fn open(vault: &Vault, supplier_name: &str, now: Millis) -> Result<Self, StoreError> {
-        if let Some(bytes) = vault.secret(SECRET)? {
-            return Self::from_stored(serde_json::from_slice(&bytes).map_err(damaged)?);
-        }
+    /// The keys of the vault, if there are any.
+    pub fn find(vault: &Vault) -> Result<Option<Self>, StoreError> {
+        let Some(bytes) = vault.secret(SECRET)? else { return Ok(None) };
+        Self::from_stored(serde_json::from_slice(&bytes).map_err(damaged)?).map(Some)
+    }
+
+    /// New keys for `supplier_name`, kept in the vault.
+    pub fn create(vault: &Vault, supplier_name: &str, now: Millis) -> Result<Self, StoreError> {
         // A played day may lie a little before the machine's own time.
         let from = Millis(now.0.min(crate::clock::real_now().0) - 86_400_000);
         let supplier_keys = SupplierKeys::create(supplier_name, from).map_err(damaged)?;

@@ -16,6 +16,8 @@ pub mod office;
 pub mod serve;
 pub mod state;
 pub mod store;
+pub mod terminal;
+mod whole;
 
 pub use config::Config;
 pub use serve::{Running, Server, StartError};

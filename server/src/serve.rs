@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship::Shipping;
 use crate::store::sqlite::Sqlite;
+use crate::terminal::words;
 
 /// How long requests under way may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -41,12 +42,12 @@ pub enum StartError {
     #[error("数据目录 {}：{error}", .data.display())]
     Data {
         /// The folder.
-        data: std::path::PathBuf,
+        data: PathBuf,
         /// What is wrong with it.
         error: StoreError,
     },
     /// The address.
-    #[error("无法监听 {listen}：{error}")]
+    #[error("无法监听 {listen}：{}", words(error))]
     Listen {
         /// The address.
         listen: SocketAddr,
@@ -57,8 +58,13 @@ pub enum StartError {
     #[error("{0} 不是本机地址：请提供 --tls-cert 与 --tls-key，或在提供 TLS 的代理之后使用 --trusted-proxy")]
     Exposed(SocketAddr),
     /// The TLS certificate or key.
-    #[error("TLS 证书或密钥：{0}")]
-    Tls(io::Error),
+    #[error("TLS：{} {why}", file.display())]
+    Tls {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -96,7 +102,7 @@ impl Address {
 
     fn save(&self, data: &Path) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(self).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok(std::fs::write(data.join("address.json"), bytes)?)
+        Ok(crate::whole::write(&data.join("address.json"), &bytes)?)
     }
 }
 
@@ -129,7 +135,10 @@ impl Server {
             Transport::Tls { cert, key } => {
                 // Another part of the process may have chosen the provider before; it is the same one.
                 let _ = rustls::crypto::ring::default_provider().install_default();
-                Some(RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?)
+                pin(cert)?;
+                let (chain, secret) = (tls_file(cert)?, tls_file(key)?);
+                let unfit = |_| bad_tls(key, "不是可用的 PEM 私钥，或与证书不相配");
+                Some(RustlsConfig::from_pem(chain, secret).await.map_err(unfit)?)
             }
             Transport::Loopback | Transport::TrustedProxy => None,
         };
@@ -194,11 +203,21 @@ impl Running {
 }
 
 /// SHA-256 of the key in a TLS certificate (its SubjectPublicKeyInfo, DER): what phones pin.
-fn pin(cert: &Path) -> io::Result<Sha> {
-    let unreadable = |error: der::Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-    let chain = x509_cert::Certificate::load_pem_chain(&std::fs::read(cert)?).map_err(unreadable)?;
-    let leaf = chain.first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no certificate in it"))?;
-    Ok(Sha::of(&leaf.tbs_certificate.subject_public_key_info.to_der().map_err(unreadable)?))
+fn pin(cert: &Path) -> Result<Sha, StartError> {
+    let read = |pem: &[u8]| {
+        let chain = x509_cert::Certificate::load_pem_chain(pem).ok()?;
+        chain.first()?.tbs_certificate.subject_public_key_info.to_der().ok()
+    };
+    let key = read(&tls_file(cert)?).ok_or_else(|| bad_tls(cert, "里没有 PEM 证书"))?;
+    Ok(Sha::of(&key))
+}
+
+fn tls_file(file: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(file).map_err(|error| bad_tls(file, &words(&error)))
+}
+
+fn bad_tls(file: &Path, why: &str) -> StartError {
+    StartError::Tls { file: file.to_owned(), why: why.to_owned() }
 }
 
 /// Opens everything behind the routes: for the server, and for commands that need no network.
@@ -217,7 +236,7 @@ pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::reconcile(writing, at)).map_err(in_data)?;
     let seen = store.read_now(Seen::load).map_err(in_data)?;
     let pin = match &config.transport {
-        Transport::Tls { cert, .. } => Some(pin(cert).map_err(StartError::Tls)?),
+        Transport::Tls { cert, .. } => Some(pin(cert)?),
         Transport::Loopback | Transport::TrustedProxy => None,
     };
     let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };

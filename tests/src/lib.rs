@@ -1,1 +1,3 @@
 //! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in `src/bin`.
+
+pub mod jotter;

@@ -5,16 +5,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use nuanfang_core::id::WorkerId;
-use nuanfang_core::time::Millis;
-use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
-use super::untried;
 use crate::keys::Keys;
 use crate::office::registers::worker;
 use crate::serve::Address;
 use crate::store::StoreError;
+use crate::store::sqlite;
 use crate::store::vault::Vault;
+use crate::terminal::{complain, say, untried};
 
 /// Print a one-time enrolment code and its QR for a worker's phone.
 ///
@@ -39,39 +38,34 @@ impl Enrol {
         match self.enrol() {
             Ok(Some(())) => ExitCode::SUCCESS,
             Ok(None) => {
-                eprintln!("nuanfang: 没有工牌编号为“{}”的服务人员", self.worker);
+                complain(format_args!("没有工牌编号为“{}”的服务人员", self.worker));
                 ExitCode::from(1)
             }
-            Err(error) => untried(&error),
+            Err(error) => untried(error),
         }
     }
 
     fn enrol(&self) -> Result<Option<()>, StoreError> {
-        let file = self.data.join("nuanfang.db");
-        if !file.is_file() {
-            return Err(StoreError::Damaged(format!("{} 不是数据目录", self.data.display())));
-        }
-        let db = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        db.execute_batch("PRAGMA query_only = 1")?;
+        let db = sqlite::beside(&self.data)?;
         let found = match Uuid::parse_str(&self.worker) {
             Ok(id) => worker::find(&db, WorkerId(id))?,
             Err(_) => worker::find_by_badge(&db, &self.worker)?,
         };
         let Some(found) = found else { return Ok(None) };
         let vault = Vault::open(&self.data)?;
-        let keys = Keys::open(&vault, "", Millis(0))?;
+        let keys = Keys::find(&vault)?.ok_or_else(|| StoreError::Keyless(self.data.clone()))?;
         let mut address = Address::load(&self.data)?.unwrap_or_default();
         if let Some(url) = &self.url {
             address.url.clone_from(url);
         }
         let code = crate::enrolment::issue(&vault, WorkerId(found.id))?;
         let invitation = address.invitation(code, keys.fingerprint());
-        println!("{} 的手机注册码（一次有效，24 小时内使用）：\n", found.name);
-        println!("  地址  {}", invitation.url);
-        println!("  注册码  {}\n", invitation.code);
+        say(format_args!("{} 的手机注册码（一次有效，24 小时内使用）：\n", found.name));
+        say(format_args!("  地址  {}", invitation.url));
+        say(format_args!("  注册码  {}\n", invitation.code));
         match fast_qr::QRBuilder::new(invitation.to_text()).build() {
-            Ok(qr) => println!("{}", qr.to_str()),
-            Err(error) => eprintln!("nuanfang: 二维码无法生成：{error:?}"),
+            Ok(qr) => say(qr.to_str()),
+            Err(error) => complain(format_args!("二维码无法生成：{error:?}")),
         }
         Ok(Some(()))
     }

@@ -11,9 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::office::cli::{Import, User};
-
-/// It could not be tried.
-const UNTRIED: u8 = 2;
+use crate::terminal;
 
 /// 暖访 Nuanfang: the field-work server of a heat-supply company
 #[derive(Debug, Parser)]
@@ -39,7 +37,12 @@ enum Command {
 
 /// Runs the command that was given.
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
+    terminal::speak_of_panics();
+    terminal::ended(run_one(Cli::parse().command))
+}
+
+fn run_one(command: Command) -> ExitCode {
+    match command {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::User(user) => user.run(),
@@ -48,19 +51,14 @@ pub fn run() -> ExitCode {
         Command::Rebuild(rebuild) => rebuild.run(),
         Command::Openapi => match crate::http::api::openapi().to_pretty_json() {
             Ok(text) => {
-                println!("{text}");
+                terminal::say(text);
                 ExitCode::SUCCESS
             }
-            Err(error) => untried(&error),
+            Err(error) => terminal::untried(error),
         },
         Command::Version => {
-            println!("nuanfang {}", env!("CARGO_PKG_VERSION"));
+            terminal::say(format_args!("nuanfang {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
     }
-}
-
-fn untried(why: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("nuanfang: {why}");
-    ExitCode::from(UNTRIED)
 }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::untried;
 use crate::config::Config;
 use crate::serve::open;
 use crate::store::{Reading, Store, StoreError};
+use crate::terminal::{say, untried};
 
 /// Make everything but the log anew from the log and the files, and check the log's chains.
 ///
@@ -27,32 +27,32 @@ impl Rebuild {
     /// Rebuilds.
     pub fn run(self) -> ExitCode {
         if !self.data.join("nuanfang.db").is_file() {
-            return untried(&format!("{} 不是数据目录", self.data.display()));
+            return untried(StoreError::Absent(self.data));
         }
         let state = match open(Config::local(&self.data), SocketAddr::from(([127, 0, 0, 1], 0))) {
             Ok(state) => state,
-            Err(error) => return untried(&error),
+            Err(error) => return untried(error),
         };
         let done = (|| {
             let stand = state.store.read_now(Reading::verify_chains)?;
-            println!("日志完整：{stand} 条记录，链条无误");
+            say(format_args!("日志完整：{stand} 条记录，链条无误"));
             let before = state.store.read_now(Reading::dump)?;
             let folded = state.store.rebuild()?;
             let after = state.store.read_now(Reading::dump)?;
-            println!("已由 {folded} 条记录重建全部数据表");
+            say(format_args!("已由 {folded} 条记录重建全部数据表"));
             Ok::<_, StoreError>(before == after)
         })();
         state.store.close();
         match done {
             Ok(true) => {
-                println!("与重建前逐字节一致");
+                say("与重建前逐字节一致");
                 ExitCode::SUCCESS
             }
             Ok(false) => {
-                println!("与重建前不同：已采用重建的结果");
+                say("与重建前不同：已采用重建的结果");
                 ExitCode::from(1)
             }
-            Err(error) => untried(&error),
+            Err(error) => untried(error),
         }
     }
 }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::untried;
 use crate::config::{Config, Transport};
 use crate::serve::{Server, StartError};
 use crate::state::AppState;
 use crate::store::ship;
+use crate::terminal::{say, untried, words};
 
 /// Serve phones, the office and its console.
 ///
@@ -51,14 +51,16 @@ impl Serve {
     /// Serves until it is told to stop.
     pub fn run(self) -> ExitCode {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,memory_serve=error"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        // A log that can't be written must not stop the work.
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        log.log_internal_errors(false).init();
         let runtime = match tokio::runtime::Runtime::new() {
             Ok(runtime) => runtime,
-            Err(error) => return untried(&error),
+            Err(error) => return untried(error),
         };
         match runtime.block_on(self.serve()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => untried(&error),
+            Err(error) => untried(error),
         }
     }
 
@@ -77,17 +79,22 @@ impl Serve {
             clock: None,
             supplier_name: self.supplier,
         };
+        // Heard from here on: who stops it while it starts stops it all the same.
+        let mut orders = Orders::listen().map_err(|error| StartError::Other(words(&error)))?;
         let running = Server::start(config).await?;
-        println!("暖访已启动：{}", running.url());
         let state = running.state.clone();
         tokio::task::spawn_blocking(move || greet(&state))
             .await
             .map_err(|error| StartError::Other(error.to_string()))??;
-        told_to_stop().await;
-        eprintln!("正在停止：等待进行中的请求……");
+        if running.addr.ip().is_unspecified() && running.state.config.public_url.is_none() {
+            say("提示：未给出 --public-url，注册码中的地址手机无法使用");
+        }
+        say(format_args!("暖访已启动：{}", running.url()));
+        orders.stop().await;
+        say("正在停止：等待进行中的请求……");
         tokio::select! {
             () = running.shutdown() => Ok(()),
-            () = told_to_stop() => Err(StartError::Other("已强制停止".into())),
+            () = orders.stop() => Err(StartError::Other("已强制停止".into())),
         }
     }
 }
@@ -96,32 +103,47 @@ impl Serve {
 fn greet(state: &AppState) -> Result<(), StartError> {
     let other = |error: crate::store::StoreError| StartError::Other(error.to_string());
     if let Some((login, password)) = crate::office::cli::first_admin(state).map_err(StartError::Other)? {
-        println!("首次启动，已建立管理员：用户名 {login}，密码 {password}（只显示这一次）");
+        say(format_args!("首次启动，已建立管理员：用户名 {login}，密码 {password}（只显示这一次）"));
     }
     if state.config.backup.is_some() {
         let (key, new) = ship::recovery_key(&state.vault).map_err(other)?;
         let told = state.vault.secret("recovery_key_told").map_err(other)?.is_some();
         if new || !told {
-            println!("备份恢复密钥：{key}（只显示这一次；请与备份分开保管，没有它备份无法恢复）");
+            say(format_args!("备份恢复密钥：{key}（只显示这一次；请与备份分开保管，没有它备份无法恢复）"));
             state.vault.set_secret("recovery_key_told", b"1").map_err(other)?;
         }
     }
     Ok(())
 }
 
-async fn told_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
+/// The operator's signals: Ctrl-C, and SIGTERM where there is one.
+struct Orders {
     #[cfg(unix)]
-    {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            let _ = interrupt.await;
-            return;
-        };
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        }
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Orders {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
+
     #[cfg(not(unix))]
-    let _ = interrupt.await;
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    async fn stop(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::record::{Evidence, Keys, PhotoFile, Verdict, verify_record};
 
-use super::untried;
+use crate::terminal::{complain, say, untried, words};
 
 /// Check a document (.pdf) or a signed record (.json), offline.
 ///
@@ -39,16 +39,16 @@ impl Verify {
             Ok(verdict) => {
                 if self.json {
                     match serde_json::to_string_pretty(&verdict) {
-                        Ok(text) => println!("{text}"),
-                        Err(error) => return untried(&error),
+                        Ok(text) => say(text),
+                        Err(error) => return untried(error),
                     }
                 } else {
-                    println!("{}", verdict.text_zh());
+                    say(verdict.text_zh());
                 }
                 ExitCode::from(verdict.exit_code)
             }
             Err(why) => {
-                eprintln!("nuanfang: {why}");
+                complain(why);
                 ExitCode::from(UNREAD)
             }
         }
@@ -57,7 +57,7 @@ impl Verify {
     fn verify(&self) -> Result<Verdict, String> {
         let bytes = read(&self.file)?;
         let keys = match &self.keys {
-            Some(file) => Some(Keys::parse(&read(file)?).map_err(|fault| format!("{}: {fault}", file.display()))?),
+            Some(file) => Some(Keys::parse(&read(file)?).map_err(|fault| format!("{}：{fault}", file.display()))?),
             None => None,
         };
         let photos = self.photos.as_deref().map(photos).transpose()?;
@@ -71,12 +71,12 @@ impl Verify {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+    std::fs::read(file).map_err(|error| format!("{}：{}", file.display(), words(&error)))
 }
 
 /// All files of a folder, by name and hash.
 fn photos(folder: &Path) -> Result<Vec<PhotoFile>, String> {
-    let said = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let said = |error: std::io::Error| format!("{}：{}", folder.display(), words(&error));
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(said)? {
         let path = entry.map_err(said)?.path();

@@ -1,6 +1,6 @@
 //! The office's commands: `import` and `user`. They open the data folder themselves; a running server keeps them out.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,9 +21,8 @@ use crate::config::Config;
 use crate::serve;
 use crate::state::AppState;
 use crate::store::StoreError;
+use crate::terminal::{complain, say, untried, words};
 
-/// It could not be tried at all.
-const UNTRIED: u8 = 2;
 /// It was tried, and something is wrong with what was given.
 const WRONG: u8 = 1;
 
@@ -59,7 +58,7 @@ impl Import {
         match self.import() {
             Ok(report) if report.problem_count == 0 => ExitCode::SUCCESS,
             Ok(_) => ExitCode::from(WRONG),
-            Err(why) => failed(&why),
+            Err(why) => untried(why),
         }
     }
 
@@ -75,18 +74,18 @@ impl Import {
         let report = with_state(&self.data, |state| {
             import::import(state, WorkerId(SYSTEM), self.register, &bytes, manner).map_err(|error| error.to_string())
         })?;
-        println!("{}", report.summary_zh());
+        say(report.summary_zh());
         for problem in report.problems.iter().take(PRINTED) {
             let place = [problem.sheet.as_str(), &row(problem.row), &problem.column, &problem.label].join(" ");
-            println!("  {} “{}” {}", place.trim(), problem.value, problem.reason_zh);
+            say(format_args!("  {} “{}” {}", place.trim(), problem.value, problem.reason_zh));
         }
         if report.problem_count > PRINTED as u64 {
-            println!("  … 共 {} 处", report.problem_count);
+            say(format_args!("  … 共 {} 处", report.problem_count));
         }
         if let Some(file) = &self.report {
             let bytes = report_xlsx(&report).map_err(|error| error.to_string())?;
-            std::fs::write(file, bytes).map_err(|error| said(file, &error))?;
-            println!("报告：{}", file.display());
+            crate::whole::write(file, &bytes).map_err(|error| said(file, &error))?;
+            say(format_args!("报告：{}", file.display()));
         }
         Ok(report)
     }
@@ -151,7 +150,7 @@ impl User {
         match done {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(WRONG),
-            Err(why) => failed(&why),
+            Err(why) => untried(why),
         }
     }
 }
@@ -206,21 +205,21 @@ fn add(state: &AppState, login: &str, name: &str, role: Role) -> Result<bool, St
     let stdin = std::io::stdin();
     let mut typed = String::new();
     if !stdin.is_terminal() {
-        stdin.lock().read_line(&mut typed).map_err(|error| error.to_string())?;
+        stdin.lock().read_line(&mut typed).map_err(|error| words(&error))?;
     }
     let typed = typed.trim_end_matches(['\r', '\n']).to_owned();
     let made = typed.is_empty();
     let password = if made { new_password() } else { typed };
     match add_user(state, login, name, role, &password) {
         Ok(_) => {
-            println!("已添加用户 {login}（{name}，{}）", role.zh());
+            say(format_args!("已添加用户 {login}（{name}，{}）", role.zh()));
             if made {
-                println!("初始密码：{password}");
+                say(format_args!("初始密码：{password}"));
             }
             Ok(true)
         }
         Err(why) => {
-            eprintln!("{why}");
+            complain(why);
             Ok(false)
         }
     }
@@ -236,7 +235,7 @@ fn disable(state: &AppState, login: &str, reason: &str) -> Result<bool, String> 
     let wanted = login.trim().to_lowercase();
     let found = state.store.read_now(|db| user::find_by_login(db, &wanted)).map_err(|error| error.to_string())?;
     let Some(found) = found else {
-        eprintln!("没有用户 {login}");
+        complain(format_args!("没有用户 {login}"));
         return Ok(false);
     };
     let event = Event::UserDisabled(UserDisabled { user: WorkerId(found.id), reason: reason.to_owned() });
@@ -244,19 +243,15 @@ fn disable(state: &AppState, login: &str, reason: &str) -> Result<bool, String> 
         .office
         .append_blocking::<StoreError, _>(WorkerId(SYSTEM), vec![OfficeAct::of(event)], |_| Ok(()))
         .map_err(|error| error.to_string())?;
-    println!("已停用用户 {login}");
+    say(format_args!("已停用用户 {login}"));
     Ok(true)
 }
 
 fn list(state: &AppState) -> Result<bool, String> {
     let users = state.store.read_now(user::all).map_err(|error| error.to_string())?;
-    let mut out = std::io::stdout().lock();
     for user in users {
         let off = if user.disabled { "\t已停用" } else { "" };
-        // A closed pipe ends the list; nothing is lost by it.
-        if writeln!(out, "{}\t{}\t{}{off}", user.login, user.name, user.role.zh()).is_err() {
-            break;
-        }
+        say(format_args!("{}\t{}\t{}{off}", user.login, user.name, user.role.zh()));
     }
     Ok(true)
 }
@@ -270,10 +265,5 @@ fn with_state<T>(data: &Path, f: impl FnOnce(&AppState) -> Result<T, String>) ->
 }
 
 fn said(file: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", file.display())
-}
-
-fn failed(why: &str) -> ExitCode {
-    eprintln!("{why}");
-    ExitCode::from(UNTRIED)
+    format!("{}：{}", file.display(), words(error))
 }

@@ -78,7 +78,8 @@ pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError
         .collect::<Result<_, _>>()?;
     for sha in missing.into_iter().map(Sha) {
         if let Ok(meta) = std::fs::metadata(writing.blobs.path(&sha)) {
-            whole(writing, &sha, meta.len(), None, at)?;
+            let flag = flaw(writing.blobs, &sha, &roles(writing.tx, &sha)?);
+            whole(writing, &sha, meta.len(), flag, at)?;
         }
     }
     Ok(())

@@ -136,8 +136,8 @@ impl Blobs {
             }
             hasher.update(&buffer[..n]);
         }
-        if Sha(hasher.finalize().into()) == part.sha() {
-            self.publish(&part.path, &part.sha())?;
+        if Sha(hasher.finalize().into()) == part.lease.sha {
+            self.publish(&part.path, &part.lease.sha)?;
             Ok(Finish::Whole)
         } else {
             fs::remove_file(&part.path)?;
@@ -162,14 +162,9 @@ impl Blobs {
 }
 
 impl Part {
-    /// The file's name.
-    pub fn sha(&self) -> Sha {
-        self.lease.sha
-    }
-
-    /// How many bytes it is to have.
-    pub fn len(&self) -> u64 {
-        self.len
+    /// The name and the length that were promised.
+    pub fn promised(&self) -> (Sha, u64) {
+        (self.lease.sha, self.len)
     }
 }
 

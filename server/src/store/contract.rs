@@ -3,7 +3,8 @@
 //!
 //! It is not all that a backend has to bring. The console's read models (`http::api`) and the checks of the office's
 //! acts ask [`Store::Reading`] in its own query language, and the embedded store also feeds the backup
-//! ([`super::ship`]), keeps what devices say of themselves ([`crate::office::seen`]) and pokes the live board
+//! ([`super::ship`]), keeps what devices say of themselves ([`crate::office::seen`]), finds at its start what was
+//! published but not noted ([`crate::office::uploads::reconcile`]) and pokes the live board
 //! ([`super::sqlite::Sqlite::committed`]).
 
 use std::future::Future;

@@ -29,6 +29,15 @@ pub enum StoreError {
     /// Another process uses the data folder.
     #[error("已有另一个服务器在使用此目录 {} (locked)", .0.display())]
     Locked(PathBuf),
+    /// There is no data folder.
+    #[error("{} 不是数据目录", .0.display())]
+    Absent(PathBuf),
+    /// There is a log, and the keys that signed it are gone.
+    #[error("{} 中有日志而没有密钥，请从备份恢复 vault.db", .0.display())]
+    Keyless(PathBuf),
+    /// The database was written by an older version, and this is no server that brings it up to date.
+    #[error("{} 由旧版本写入，请先用本程序启动一次服务器", .0.display())]
+    Older(PathBuf),
     /// The database was written by a newer version.
     #[error("{} 由更新版本写入（结构 {found}，本程序支持到 {known}），请使用更新版本的程序", file.display())]
     Newer {
@@ -49,7 +58,7 @@ pub enum StoreError {
     #[error("数据库：{0}")]
     Database(rusqlite::Error),
     /// The file system, otherwise.
-    #[error("{0}")]
+    #[error("{}", crate::terminal::words(.0))]
     Io(std::io::Error),
 }
 
@@ -80,6 +89,8 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::SystemIoFailure) => Self::ReadOnly,
+            Some(ErrorCode::NotADatabase) => Self::Damaged("文件不是数据库".into()),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged("数据库文件已损坏，请从备份恢复".into()),
             _ => Self::Database(error),
         }
     }

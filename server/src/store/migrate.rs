@@ -9,13 +9,28 @@ use super::StoreError;
 /// One step: its number and its SQL.
 pub(super) type Step = (u32, &'static str);
 
-/// Brings `db` to the newest of `steps`, each in a transaction of its own.
-pub(super) fn migrate(db: &mut Connection, file: &Path, steps: &[Step]) -> Result<(), StoreError> {
+/// How far a file is.
+pub(super) enum Version {
+    /// All steps are done.
+    Current,
+    /// The steps after this one are still to be done.
+    Older(u32),
+}
+
+/// How far `db` is in `steps`.
+pub(super) fn version(db: &Connection, file: &Path, steps: &[Step]) -> Result<Version, StoreError> {
     let known = steps.iter().map(|step| step.0).max().unwrap_or(0);
     let found: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > known {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known });
+    match found.cmp(&known) {
+        std::cmp::Ordering::Greater => Err(StoreError::Newer { file: file.to_owned(), found, known }),
+        std::cmp::Ordering::Equal => Ok(Version::Current),
+        std::cmp::Ordering::Less => Ok(Version::Older(found)),
     }
+}
+
+/// Brings `db` to the newest of `steps`, each in a transaction of its own.
+pub(super) fn migrate(db: &mut Connection, file: &Path, steps: &[Step]) -> Result<(), StoreError> {
+    let Version::Older(found) = version(db, file, steps)? else { return Ok(()) };
     for (number, sql) in steps.iter().filter(|step| step.0 > found) {
         let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         tx.execute_batch(sql)?;

@@ -104,7 +104,7 @@ struct KeepsTheOldScope;
 
 impl Fault for KeepsTheOldScope {
     async fn acted(store: &Sqlite, acts: &[u64]) {
-        for g in acts.to_vec() {
+        for g in acts.iter().copied() {
             store.write::<_, StoreError, _>(0, move |writing| leave(writing, g)).await.expect("written");
         }
     }

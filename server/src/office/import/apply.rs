@@ -61,7 +61,10 @@ pub fn import(
         structural: problems.structural,
         problems: problems.listed,
     };
-    reports::keep(state.store.dir(), &report)?;
+    if let Err(error) = reports::keep(state.store.dir(), &report) {
+        // What was applied is applied; the report is in the answer, and only cannot be asked for again.
+        tracing::warn!(%error, "a report is not kept");
+    }
     Ok(report)
 }
 

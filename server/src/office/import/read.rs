@@ -93,7 +93,7 @@ fn read_households(book: &mut Workbook<'_>, sheet: &str, table: &mut Table, prob
     let mut numbers: HashMap<String, u32> = HashMap::new();
     let mut addresses: HashMap<String, u32> = HashMap::new();
     let mut accounts: HashSet<String> = HashSet::new();
-    read_sheet(book, sheet, &G1_COLUMNS, problems, &mut |row: SheetRow, problems: &mut Problems| {
+    read_sheet(book, sheet, &G1_COLUMNS, false, problems, &mut |row: SheetRow, problems: &mut Problems| {
         let SheetRow { number: row_number, values, places, bad } = row;
         let fields = fields(&G1_COLUMNS, values);
         let number = text(&fields, "account_number");
@@ -143,7 +143,7 @@ fn read_supplement(
     let index: HashMap<String, usize> =
         table.entries.iter().enumerate().filter_map(|(index, entry)| Some((entry.number.clone()?, index))).collect();
     let mut seen: HashMap<String, u32> = HashMap::new();
-    read_sheet(book, sheet, &SUPPLEMENT_COLUMNS, problems, &mut |row: SheetRow, problems: &mut Problems| {
+    read_sheet(book, sheet, &SUPPLEMENT_COLUMNS, true, problems, &mut |row: SheetRow, problems: &mut Problems| {
         let SheetRow { number: row_number, values, places, mut bad } = row;
         let fields = fields(&SUPPLEMENT_COLUMNS, values);
         let account = text(&fields, "account_number").unwrap_or_default();
@@ -177,7 +177,7 @@ fn read_supplement(
 fn read_numbered(book: &mut Workbook<'_>, sheet: &str, key: &'static str, table: &mut Table, problems: &mut Problems) {
     let columns = table.register.columns();
     let mut seen: HashMap<String, u32> = HashMap::new();
-    read_sheet(book, sheet, columns, problems, &mut |row: SheetRow, problems: &mut Problems| {
+    read_sheet(book, sheet, columns, false, problems, &mut |row: SheetRow, problems: &mut Problems| {
         let SheetRow { number: row_number, values, places, mut bad } = row;
         let fields = fields(columns, values);
         let number = text(&fields, key).unwrap_or_default();
@@ -208,7 +208,7 @@ fn read_prices(book: &mut Workbook<'_>, sheet: &str, table: &mut Table, problems
     let mut seen: HashMap<String, u32> = HashMap::new();
     let mut first_row = 0;
     let refused = &mut table.refused;
-    read_sheet(book, sheet, &PRICE_COLUMNS, problems, &mut |row: SheetRow, problems: &mut Problems| {
+    read_sheet(book, sheet, &PRICE_COLUMNS, false, problems, &mut |row: SheetRow, problems: &mut Problems| {
         let SheetRow { number: row_number, values, places, bad } = row;
         if bad {
             *refused += 1;

@@ -21,7 +21,7 @@ pub fn keep(data: &Path, report: &ImportReport) -> io::Result<()> {
     let folder = folder(data);
     fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{}.json", report.id));
-    fs::write(&file, serde_json::to_vec(report)?)?;
+    crate::whole::write(&file, &serde_json::to_vec(report)?)?;
     owner_only(&file)?;
     for old in names(&folder)?.into_iter().skip(KEPT) {
         fs::remove_file(folder.join(format!("{old}.json")))?;

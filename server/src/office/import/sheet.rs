@@ -72,11 +72,12 @@ pub(super) struct SheetRow {
     pub bad: bool,
 }
 
-/// Reads the sheet `name` and hands each row to `sink`.
+/// Reads the sheet `name` and hands each row to `sink`. A sheet without rows is a fault, unless it `may_be_empty`.
 pub(super) fn read_sheet(
     book: &mut Workbook<'_>,
     name: &str,
     columns: &'static [Column],
+    may_be_empty: bool,
     problems: &mut Problems,
     sink: &mut dyn FnMut(SheetRow, &mut Problems),
 ) {
@@ -104,7 +105,7 @@ pub(super) fn read_sheet(
         }
     }
     if state.row(at, &raw) {
-        state.end();
+        state.end(may_be_empty);
     }
 }
 
@@ -225,10 +226,10 @@ impl Reading<'_> {
         (self.sink)(SheetRow { number: at + 1, values, places, bad }, self.problems);
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, may_be_empty: bool) {
         if self.places.is_none() {
             self.problems.note(self.name, 0, None, "", &Fault::HeadingMissing);
-        } else if self.rows == 0 {
+        } else if self.rows == 0 && !may_be_empty {
             self.problems.note(self.name, 0, None, "", &Fault::NoRows);
         }
     }

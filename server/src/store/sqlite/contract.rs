@@ -74,7 +74,7 @@ impl Store for Sqlite {
     }
 
     async fn finish(&self, part: Part, at: Millis) -> Result<Finish, StoreError> {
-        let (sha, len) = (part.sha(), part.len());
+        let (sha, len) = part.promised();
         let blobs = self.blobs.clone();
         let finish = blocking(move || Ok(blobs.finish(part)?)).await?;
         match finish {

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nuanfang_core::time::Millis;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use self::readers::Readers;
 use self::writer::{Committed, Writer, Writing};
 use super::StoreError;
 use super::blobs::Blobs;
-use super::migrate::{Step, migrate};
+use super::migrate::{Step, Version, migrate, version};
 use super::vault::Vault;
 use crate::keys::Keys;
 
@@ -66,7 +66,13 @@ impl Sqlite {
         let vault = Arc::new(Vault::open(dir)?);
         let blobs = Blobs::open(dir)?;
         let readers = Readers::open(&file)?;
-        let keys = Arc::new(Keys::open(&vault, supplier_name, now)?);
+        let keys = match Keys::find(&vault)? {
+            Some(keys) => keys,
+            // Other keys would begin another office's log in the midst of this one.
+            None if has_log(&db)? => return Err(StoreError::Keyless(dir.to_owned())),
+            None => Keys::create(&vault, supplier_name, now)?,
+        };
+        let keys = Arc::new(keys);
         let writer = Writer::start(db, file, blobs.clone(), Arc::clone(&keys))?;
         Ok(Self { blobs, vault, keys, writer, readers: Arc::new(readers), dir: dir.to_owned(), _lock: Arc::new(lock) })
     }
@@ -139,6 +145,24 @@ impl Sqlite {
     /// Ends the writer: everything queued is written, the log is folded into the database. Later writes are refused.
     pub fn close(&self) {
         self.writer.close();
+    }
+}
+
+fn has_log(db: &Connection) -> Result<bool, StoreError> {
+    Ok(db.prepare("SELECT 1 FROM envelope LIMIT 1")?.exists([])?)
+}
+
+/// A connection that reads beside a running server, for commands that need no more.
+pub fn beside(dir: &Path) -> Result<Connection, StoreError> {
+    let file = dir.join("nuanfang.db");
+    if !file.is_file() {
+        return Err(StoreError::Absent(dir.to_owned()));
+    }
+    let db = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.execute_batch("PRAGMA query_only = 1")?;
+    match version(&db, &file, STEPS)? {
+        Version::Current => Ok(db),
+        Version::Older(_) => Err(StoreError::Older(file)),
     }
 }
 
