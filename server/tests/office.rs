@@ -9,10 +9,12 @@ use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
+use nuanfang_core::domain::Window;
 use nuanfang_core::domain::kind::Outcome;
 use nuanfang_core::domain::place::Place;
 use nuanfang_core::domain::worker_event::{Arrived, Bare, Completed, Departed};
 use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::role::Role;
 use serde_json::{Value, json};
@@ -282,7 +284,7 @@ async fn the_board_follows_the_day_and_says_when_nothing_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn late_work_waits_for_a_decision_and_what_was_agreed_at_the_door_is_planned() {
+async fn late_work_waits_for_a_decision() {
     let office = Office::open().await;
     let house = &office.house;
     let (li, zhao) = (office.worker("G-1").await, office.worker("G-2").await);
@@ -321,6 +323,37 @@ async fn late_work_waits_for_a_decision_and_what_was_agreed_at_the_door_is_plann
     let billing = Desk::open(house, Role::Billing).await;
     let seen = billing.get(house, &path).await;
     assert_eq!((&seen["photos"], &seen["tasks"]), (&json!([]), &json!([])), "least for each role");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_agreed_at_the_door_is_planned_once() {
+    let office = Office::open().await;
+    let house = &office.house;
+    let li = office.worker("G-1").await;
+    let (_, card) = office.schedule("A-1", "repair", NINE, Some(li)).await;
+    let visit = VisitId(id(&card["id"]));
+    let mut phone = Phone::enrol(house, WorkerId(li)).await;
+    phone.sync(house).await;
+    phone.log(Some(visit), 1, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
+    let agreed = Window { from: Millis(NINE + 24 * HOUR), until: Millis(NINE + 25 * HOUR) };
+    let completed = Completed { outcome: Outcome::NotDone, reason: Some("缺件".into()), next_window: Some(agreed) };
+    let op = phone.log(Some(visit), 1, &Event::Completed(completed));
+    phone.sync(house).await;
+    let tasks = office.dispatcher.get(house, "/api/tasks?kind=next_visit").await;
+    assert_eq!(tasks[0]["window"]["from_ms"], json!(agreed.from.0), "{tasks}");
+    let follow = json!({
+        "kind": "repair", "household": office.home("A-1").await, "scope": "补装阀门", "follows": visit,
+        "window": {"from_ms": agreed.from.0, "until_ms": agreed.until.0}, "appointment": {"channel": "in_person"},
+    });
+    let (first, second) = tokio::join!(
+        office.dispatcher.post(house, "/api/visits", follow.clone()),
+        office.dispatcher.post(house, "/api/visits", follow),
+    );
+    let (planned, refused) = if first.0 == StatusCode::CREATED { (first, second) } else { (second, first) };
+    assert_eq!(planned.0, StatusCode::CREATED, "{}", planned.1);
+    assert_eq!(id(&planned.1["id"]), Uuid::new_v5(&op.0, b"next_visit"), "known from the event alone");
+    assert_eq!((refused.0, &refused.1["code"]), (StatusCode::CONFLICT, &json!("visit.already_planned")));
+    assert_eq!(office.dispatcher.get(house, "/api/tasks?kind=next_visit").await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

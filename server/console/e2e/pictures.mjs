@@ -1,6 +1,8 @@
-/** Takes the pictures of the README from a played day. */
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+/** Takes the pictures of the README from a played day, and shows that each can be had. Needs pdftoppm for the form. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { launch, logIn, logins, openScreen, settle, startServer } from './stage.mjs'
 
 const folder = resolve(import.meta.dirname, '../../../docs/pictures')
@@ -9,13 +11,31 @@ const server = await startServer()
 const browser = await launch()
 const { page } = await openScreen(browser, server.url)
 await logIn(page, logins.supervisor)
-await page.locator('[data-visit]').first().waitFor()
-const visit = await page.locator('.over [data-visit]').first().getAttribute('href')
-for (const [name, path] of [['console-board', '/board'], ['console-visit', visit], ['console-phones', '/devices']]) {
+
+/** The visits of the day in full. */
+const visits = await page.evaluate(async () => {
+  const { cards } = await (await fetch('/api/board')).json()
+  return Promise.all(cards.map(async card => (await fetch(`/api/visits/${card.id}`)).json()))
+})
+const repair = visits.find(visit => visit.lanes.some(lane => lane.quotes.length > 1))
+const late = visits.find(visit => visit.lanes.some(lane => lane.late && lane.decision))
+for (const [name, path] of [
+  ['board', '/board'],
+  ['visit-repair', `/visits/${repair.card.id}`],
+  ['visit-late', `/visits/${late.card.id}`],
+  ['phones', '/devices'],
+]) {
   await page.goto(path)
   await page.locator('[data-visit], dl, table').first().waitFor()
   await settle(page)
-  await page.screenshot({ path: resolve(folder, `${name}.png`) })
+  await page.screenshot({ path: join(folder, `${name}.png`) })
 }
+
+const form = visits.flatMap(visit => visit.documents).find(one => one.kind === 'measurement' && one.ready && one.completed.length > 0)
+const pdf = await (await page.request.get(`/api/documents/${form.id}.pdf`)).body()
+const desk = mkdtempSync(join(tmpdir(), 'nuanfang-pictures-'))
+writeFileSync(join(desk, 'c1.pdf'), pdf)
+execFileSync('pdftoppm', ['-r', '80', '-png', '-singlefile', join(desk, 'c1.pdf'), join(folder, 'c1')])
+rmSync(desk, { recursive: true })
 await browser.close()
 await server.stop()

@@ -67,6 +67,8 @@ CREATE TABLE task (
     lane      INTEGER NOT NULL,
     zh        TEXT NOT NULL,
     en        TEXT NOT NULL,
+    from_ms   INTEGER,
+    until_ms  INTEGER,
     opened_ms INTEGER NOT NULL,
     done_ms   INTEGER,
     PRIMARY KEY (visit, kind, op, subject)

@@ -1,7 +1,7 @@
 //! The contract as checks, one a promise: a store that passes them is a store (SYNC §2.5). A backend's tests give
 //! them a [`Fixture`] and get one test a promise:
 //!
-//! ```ignore
+//! ```text
 //! nuanfang_server::store_suite!(MyFixture);
 //! ```
 //!

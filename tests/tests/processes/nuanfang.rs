@@ -67,7 +67,10 @@ pub fn nuanfang<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) ->
 
 /// What a process prints, line by line, as it comes.
 #[derive(Clone, Default)]
-struct Printed(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+struct Printed(Arc<(Mutex<Heard>, Condvar)>);
+
+/// The lines so far, and whether there will be no more.
+type Heard = (Vec<String>, bool);
 
 impl Printed {
     fn follow(out: impl Read + Send + 'static) -> Self {

@@ -9,9 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::permit::{May, ReadTasks};
-use super::views::HouseholdLine;
+use super::views::{HouseholdLine, VisitKindName, WindowView};
 use super::{Asked, cards};
 use crate::http::Problem;
+use crate::office::dispatch::kind_from;
 use crate::office::role::Role;
 use crate::state::AppState;
 use crate::store::StoreError;
@@ -62,6 +63,11 @@ pub struct TaskView {
     pub lane: u64,
     /// The room, item or purpose it is about.
     pub subject: String,
+    /// The time agreed with the resident, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowView>,
+    /// What the visit it comes from was for.
+    pub visit_kind: VisitKindName,
     /// Since when, server time.
     pub opened_ms: i64,
     /// When it was closed.
@@ -109,7 +115,7 @@ fn read(
     let order = if closed { "t.done_ms DESC" } else { "t.opened_ms" };
     let mut statement = db.prepare_cached(&format!(
         "SELECT t.kind, t.visit, t.lane, t.subject, t.zh, t.en, t.opened_ms, t.done_ms, v.household, h.community,
-         h.address, h.resident FROM task t JOIN visit v ON v.id = t.visit
+         h.address, h.resident, t.from_ms, t.until_ms, v.kind FROM task t JOIN visit v ON v.id = t.visit
          LEFT JOIN household h ON h.id = v.household WHERE {} ORDER BY {order}, t.visit LIMIT 500",
         conditions.join(" AND ")
     ))?;
@@ -135,6 +141,11 @@ fn read(
             subject: row.get(3)?,
             opened_ms: row.get(6)?,
             closed_ms: row.get(7)?,
+            window: match (row.get(12)?, row.get(13)?) {
+                (Some(from_ms), Some(until_ms)) => Some(WindowView { from_ms, until_ms }),
+                _ => None,
+            },
+            visit_kind: kind_from(&row.get::<_, String>(14)?)?.into(),
         });
     }
     Ok(tasks)

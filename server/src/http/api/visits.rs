@@ -28,7 +28,7 @@ use super::visit_view::{ItemStateName, LateChoice, VisitView};
 use super::{At, Body, cards, no_visit, text, text_if_any, visit_read};
 use crate::http::Problem;
 use crate::office::dispatch::{self, Errand, Planned};
-use crate::office::registers::{household, price};
+use crate::office::registers::{household, price, task};
 use crate::office::role::Role;
 use crate::office::{OfficeAct, folded};
 use crate::state::AppState;
@@ -71,12 +71,19 @@ pub async fn schedule(
         note: text_if_any("note", request.note.as_deref(), 500)?,
         follows: request.follows.map(VisitId),
     };
-    let visit = VisitId(Uuid::now_v7());
-    let (assignee, errand) = (plan.assignee, Errand { visit: None, kind, window });
     let follows = plan.follows;
+    let agreed = match follows {
+        Some(follows) => state.read(move |db| next_visit(db, follows)).await?,
+        None => None,
+    };
+    let visit = agreed.unwrap_or_else(|| VisitId(Uuid::now_v7()));
+    let (assignee, errand) = (plan.assignee, Errand { visit: None, kind, window });
     let check = move |db: &Connection| {
         if let Some(follows) = follows {
             dispatch::planned(db, follows)?.ok_or_else(no_visit)?;
+        }
+        if dispatch::planned(db, visit)?.is_some() {
+            return Err(already_planned());
         }
         match assignee {
             Some(worker) => gate(db, worker, &errand, now),
@@ -291,6 +298,21 @@ pub async fn complete_form(
     let event = Event::FormCompleted(FormCompleted { record_sha, fields });
     act(&state, may.user.id, visit, basis, event, check).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The visit that what was agreed at the door of `visit` asks for, unless one was planned and is over: then another is
+/// meant.
+fn next_visit(db: &Connection, visit: VisitId) -> Result<Option<VisitId>, Problem> {
+    let Some(next) = task::agreed_at_the_door(db, visit)? else { return Ok(None) };
+    match dispatch::planned(db, next)? {
+        Some(planned) if planned.open && !planned.cancelled => Err(already_planned()),
+        Some(_) => Ok(None),
+        None => Ok(Some(next)),
+    }
+}
+
+fn already_planned() -> Problem {
+    Problem::conflict("visit.already_planned", "当面约定的下次入户已由他人安排，请刷新后查看")
 }
 
 async fn act<C>(

@@ -5,7 +5,8 @@ use nuanfang_core::domain::VisitOverview;
 use nuanfang_core::domain::view::TaskKind;
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
 
 use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
@@ -29,9 +30,10 @@ pub fn kind_name(kind: TaskKind) -> &'static str {
 pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Result<(), StoreError> {
     let visit = overview.visit;
     let mut put = writing.tx.prepare_cached(
-        "INSERT INTO task (visit, kind, op, subject, lane, zh, en, opened_ms, done_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO task (visit, kind, op, subject, lane, zh, en, opened_ms, done_ms, from_ms, until_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (visit, kind, op, subject) DO UPDATE SET zh = excluded.zh, en = excluded.en,
+         from_ms = excluded.from_ms, until_ms = excluded.until_ms,
          done_ms = coalesce(done_ms, excluded.done_ms)",
     )?;
     for task in &overview.tasks {
@@ -45,6 +47,8 @@ pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Resu
             task.en,
             at.0,
             task.done.then_some(at.0),
+            task.window.map(|window| window.from.0),
+            task.window.map(|window| window.until.0),
         ])?;
     }
     for lane in overview.lanes.iter().filter(|lane| lane.late) {
@@ -58,9 +62,21 @@ pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Resu
             "late work on a visit that was moved: decide about it",
             at.0,
             lane.decision.map(|_| at.0),
+            None::<i64>,
+            None::<i64>,
         ])?;
     }
     Ok(())
+}
+
+/// The id of the visit that the appointment agreed at the door of `visit` asks for: computed from the event that carries
+/// the appointment, so that two dispatchers who plan it plan one visit.
+pub fn agreed_at_the_door(db: &Connection, visit: VisitId) -> Result<Option<VisitId>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT op FROM task WHERE visit = ?1 AND kind = 'next_visit' ORDER BY opened_ms DESC LIMIT 1",
+    )?;
+    let op: Option<[u8; 16]> = query.query_row([visit.0.as_bytes()], |row| row.get(0)).optional()?;
+    Ok(op.map(|op| VisitId(Uuid::new_v5(&Uuid::from_bytes(op), b"next_visit"))))
 }
 
 /// A visit that follows `visit` has been planned: what only asked for one is done.

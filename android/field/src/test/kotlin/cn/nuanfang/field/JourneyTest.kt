@@ -55,7 +55,7 @@ class JourneyTest {
                 mapOf(
                     "kind" to kind,
                     "household" to office.household(household),
-                    "window" to mapOf("from" to now, "until" to now + 3_600_000),
+                    "window" to mapOf("from_ms" to now, "until_ms" to now + 3_600_000),
                     "scope" to "示例：Kotlin 行程",
                     "assignee" to worker,
                     "emergency" to false,
@@ -96,8 +96,8 @@ class JourneyTest {
             assertTrue(phone.app.visitRecords(visit).all { it.state != RecordState.SAVED }, "everything is on the server's disk")
             assertTrue(phone.app.visit(visit).handedIn)
             val shown = office.get("/api/visits/$visit")
-            assertEquals("done", shown["state"].asText())
-            assertTrue(shown["documents"].any { it["kind"].asText() == "c1" }, "$shown")
+            assertEquals("done", shown["card"]["state"].asText())
+            assertTrue(shown["documents"].any { it["kind"].asText() == "measurement" }, "$shown")
         }
     }
 

@@ -76,8 +76,8 @@ class Office private constructor(private val process: Process, private val url: 
             val url = after("控制台 console").removeSuffix("/")
             val password = after("密码 password")
             val login = after(role)
-            // What it says later is read away, so that it never waits for a reader.
-            Thread { lines.forEachLine {} }.apply { isDaemon = true }.start()
+            // What it says later is read away, so that it never waits for a reader; it may end at any time.
+            Thread { runCatching { lines.forEachLine {} } }.apply { isDaemon = true }.start()
             return Office(process, url, password, login)
         }
 
