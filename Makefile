@@ -1,10 +1,10 @@
-# The only commands anybody must know: run · test · bench · check. `make release` builds the shipped binary,
+# The only commands anybody must know: run · test · bench · check. `make soak` goes on where the suite stops,
+# `make release` builds the shipped binary,
 # `make deps` alone installs what a fresh Debian 12 machine with Rust 1.95 and Node 20 lacks.
 
 DATA   ?= ./data
 LISTEN ?= 127.0.0.1:8080
 
-SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STAMPS := build/stamps
 CARGO  := cargo
 CONSOLE_SOURCES := $(shell find server/console -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
@@ -29,6 +29,15 @@ check: deps console
 
 bench: deps console
 	$(CARGO) run --locked --release -p nuanfang-tests --bin nuanfang-bench
+
+# What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, seeds for a
+# quarter of an hour. MINUTES sets how long the simulation goes on.
+MINUTES ?= 15
+soak: deps console
+	@mkdir -p target
+	$(CARGO) run --locked --bin nuanfang-crash-sweep -- --full --json target/crash-sweep.json
+	$(CARGO) run --locked -p nuanfang-simulation --config tests/simulation/fast.toml -- \
+		--seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
 
 release: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --release -p nuanfang-server

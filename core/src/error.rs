@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why an act may not be done here and now (DESIGN §2.3). Never raised by folding, only by checking.
+/// Why an act may not be done here and now. Never raised by folding, only by checking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable, for programs: `quote.not_signed`.

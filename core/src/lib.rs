@@ -5,6 +5,7 @@
 
 pub mod canon;
 pub mod domain;
+pub mod drill;
 pub mod error;
 pub mod forms;
 pub mod id;

@@ -1,5 +1,5 @@
 //! Time as it is known: instants in UTC milliseconds, judged in Asia/Shanghai, each with how surely it is known
-//! (device clocks order nothing, SYNC I10).
+//! (device clocks order nothing, I10).
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct Stamp {
     pub boot: BootId,
 }
 
-/// How an instant of a device is known (FORMATS §6).
+/// How an instant of a device is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeQuality {
@@ -69,7 +69,7 @@ pub struct Estimate {
     pub quality: TimeQuality,
 }
 
-/// Whether a deadline was kept, as far as the clocks can tell (FORMATS §6).
+/// Whether a deadline was kept, as far as the clocks can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineVerdict {

@@ -256,7 +256,7 @@ pub struct Signed {
     pub covers: Option<Sha>,
     /// SHA-256 of the signed record's canonical bytes.
     pub record_sha: Sha,
-    /// The record's JWS container, as JSON text (FORMATS §4). Opaque here.
+    /// The record's JWS container, as JSON text. Opaque here.
     pub jws: String,
 }
 

@@ -16,7 +16,7 @@ use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{DeviceId, HouseholdId, InstrumentId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::{DeadlineVerdict, Estimate, Millis, TimeQuality};
 
-/// Why an act may not be done here and now (DESIGN §2.3). Never raised by folding, only by checking.
+/// Why an act may not be done here and now. Never raised by folding, only by checking.
 #[uniffi::remote(Record)]
 pub struct Refusal {
     /// Stable, for programs: `quote.not_signed`.
@@ -29,7 +29,7 @@ pub struct Refusal {
     pub en: String,
 }
 
-/// How an instant of a device is known (FORMATS §6).
+/// How an instant of a device is known.
 #[uniffi::remote(Enum)]
 pub enum TimeQuality {
     /// Tied to a server time of the same boot: est = anchor + elapsed, ± half the round trip.
@@ -53,7 +53,7 @@ pub struct Estimate {
     pub quality: TimeQuality,
 }
 
-/// Whether a deadline was kept, as far as the clocks can tell (FORMATS §6).
+/// Whether a deadline was kept, as far as the clocks can tell.
 #[uniffi::remote(Enum)]
 pub enum DeadlineVerdict {
     /// The whole interval lies at or before the deadline.

@@ -1,5 +1,5 @@
 //! The office's clock. A played day shifts it by a stored offset, so that the day is "today" whenever it is looked
-//! at; security timeouts never ask it (FORMATS §6).
+//! at; security timeouts never ask it.
 
 use std::fs;
 use std::io;

@@ -40,6 +40,8 @@ pub struct Config {
     pub clock: Option<Arc<dyn Clock>>,
     /// The supplier's name, used when the data folder is new.
     pub supplier_name: String,
+    /// The supplier's service telephone (5.1.4), as it stands on notices; what the log says when absent.
+    pub supplier_phone: Option<String>,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             backup: None,
             clock: None,
             supplier_name: "供热企业".into(),
+            supplier_phone: None,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The supplier's keys, made at the first start and kept in the vault: the root, which is trusted; the server's key,
-//! which counter-signs; and what they certify (FORMATS §4).
+//! which counter-signs; and what they certify.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -26,6 +26,7 @@ use crate::office::seen::{self, Seen};
 use crate::office::{Office, OfficeAct, registers, uploads};
 use crate::state::AppState;
 use crate::store::StoreError;
+use crate::store::blobs::make_dir;
 use crate::store::ship::Shipping;
 use crate::store::sqlite::Sqlite;
 use crate::terminal::words;
@@ -224,14 +225,21 @@ fn bad_tls(file: &Path, why: &str) -> StartError {
 pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     let data = config.data.clone();
     let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
-    std::fs::create_dir_all(&config.data).map_err(|error| in_data(error.into()))?;
+    make_dir(&config.data).map_err(|error| in_data(error.into()))?;
     let clock: Arc<dyn Clock> = match &config.clock {
         Some(clock) => Arc::clone(clock),
         None => Arc::new(ShiftedClock::open(&config.data).map_err(|error| in_data(error.into()))?),
     };
     let store = Sqlite::open(&config.data, &config.supplier_name, clock.now()).map_err(in_data)?;
+    over(store, clock, config, addr)
+}
+
+/// The same over a store that is open already.
+pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
+    let data = config.data.clone();
+    let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
     let office = Office::new(store.clone(), Arc::clone(&clock));
-    settle_company(&store, &office, &config.supplier_name).map_err(in_data)?;
+    settle_company(&store, &office, &config).map_err(in_data)?;
     let at = clock.now();
     store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::reconcile(writing, at)).map_err(in_data)?;
     let seen = store.read_now(Seen::load).map_err(in_data)?;
@@ -257,15 +265,19 @@ pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     })
 }
 
-/// Says in the log who the supplier is and which rules are in force, where it does not say so yet.
-fn settle_company(store: &Sqlite, office: &Office, supplier_name: &str) -> Result<(), StoreError> {
+/// Says in the log who the supplier is, how to reach it and which rules are in force, where it does not say so yet.
+fn settle_company(store: &Sqlite, office: &Office, config: &Config) -> Result<(), StoreError> {
     let in_force = project::rules::in_force().sha().to_string();
-    let (name, rules) = store.read_now::<_, StoreError>(|db| {
-        Ok((setting::get(db, setting::SUPPLIER_NAME)?, setting::get(db, setting::RULES_IN_FORCE)?))
+    let (name, phone, rules) = store.read_now::<_, StoreError>(|db| {
+        let known = |key| setting::get(db, key);
+        Ok((known(setting::SUPPLIER_NAME)?, known(setting::SUPPLIER_PHONE)?, known(setting::RULES_IN_FORCE)?))
     })?;
     let mut changes = Vec::new();
     if name.is_none() {
-        changes.push(setting::to(setting::SUPPLIER_NAME, supplier_name));
+        changes.push(setting::to(setting::SUPPLIER_NAME, &config.supplier_name));
+    }
+    if let Some(told) = config.supplier_phone.as_ref().filter(|told| phone.as_ref() != Some(told)) {
+        changes.push(setting::to(setting::SUPPLIER_PHONE, told));
     }
     if rules.as_ref() != Some(&in_force) {
         changes.push(setting::to(setting::RULES_IN_FORCE, in_force));

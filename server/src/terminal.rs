@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// It could not be tried.
-pub const UNTRIED: u8 = 2;
+const UNTRIED: u8 = 2;
 
 static LOST: AtomicBool = AtomicBool::new(false);
 

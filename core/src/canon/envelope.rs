@@ -1,4 +1,4 @@
-//! The envelope: what a log's chain is made of (FORMATS §2). Its hash is over fixed fields in a fixed order, each
+//! The envelope: what a log's chain is made of. Its hash is over fixed fields in a fixed order, each
 //! length-prefixed; nothing is parsed or written anew to check it.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! RFC 8785 canonical JSON, and the strict profile of signed records (FORMATS §4): integers only, |n| < 2⁵³, no
+//! RFC 8785 canonical JSON, and the strict profile of signed records: integers only, |n| < 2⁵³, no
 //! duplicate keys, no unpaired surrogates, all text in NFC. A fault names the place by its JSON pointer (RFC 6901).
 
 use std::fmt;

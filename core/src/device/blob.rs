@@ -14,6 +14,7 @@ use rand::rngs::OsRng;
 use super::store::{Store, blob_row};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
+use crate::drill;
 use crate::id::VisitId;
 
 pub use super::store::blob_row::BlobRow;
@@ -86,8 +87,22 @@ fn write_file(folder: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble>
         file.write_all(&encryptor.encrypt_next(chunk).map_err(|_| unreadable(row))?)?;
     }
     file.sync_all()?;
+    drill::effect(drill::Side::Phone);
     fs::rename(&temp, folder.join(&row.file))?;
+    drill::effect(drill::Side::Phone);
     sync_dir(folder)
+}
+
+/// Makes a folder and those above it where they are missing, each durable before the next: what lies in a folder whose
+/// own name a power cut takes away is gone with it.
+pub(crate) fn make_dir(folder: &Path) -> Result<(), Trouble> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(Path::new(""));
+    make_dir(above)?;
+    fs::create_dir(folder)?;
+    sync_dir(if above.as_os_str().is_empty() { Path::new(".") } else { above })
 }
 
 /// Makes the names in a folder durable.
@@ -138,6 +153,7 @@ pub fn sweep(store: &Store) -> Result<(), Trouble> {
     for entry in fs::read_dir(store.dir().join(FOLDER))? {
         let entry = entry?;
         if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
+            drill::effect(drill::Side::Phone);
             fs::remove_file(entry.path())?;
         }
     }

@@ -10,6 +10,7 @@ use super::store::{Store, blob_row, enrolment};
 use super::sync::{self, Applied, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
+use crate::drill;
 use crate::record::{DeviceKey, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
 
@@ -178,7 +179,9 @@ impl Courier<'_> {
             match self.authorised(head) {
                 Ok(answer) if answer.upload_complete => sync::file_is_whole(self.store, sha)?,
                 Ok(answer) => {
-                    let bytes = self.send_file(sha, answer.upload_offset.unwrap_or(0))?;
+                    // A page without the offset is not our server's word; to believe it would send the file again.
+                    let offset = answer.upload_offset.ok_or(Stop::NotAReceipt(NotAReceipt::Unreadable))?;
+                    let bytes = self.send_file(sha, offset)?;
                     run.files_sent += u32::from(bytes.is_some());
                     run.file_bytes += bytes.unwrap_or(0);
                 }
@@ -196,7 +199,7 @@ impl Courier<'_> {
         let (mut offset, mut sent, mut corrections) = (from.min(row.len), 0, 0);
         loop {
             let rest = blob::load_from(self.store, &row, offset)?;
-            let piece = &rest[..rest.len().min(PIECE)];
+            let piece = &rest[..rest.len().min(drill::limit(drill::Limit::Piece, PIECE))];
             let call = Call {
                 method: "PATCH",
                 path: format!("/v1/blobs/{sha}"),

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::store::mirror_row::{self, DepartedVisit, ScopeRow};
 use super::store::{attempt, blob_row, draft_row, outbox_row};
 use super::trouble::Trouble;
+use crate::drill;
 use crate::id::VisitId;
 use crate::wire::feed_entity::{VISIT, VisitEntity};
 use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
@@ -66,6 +67,9 @@ fn apply_entries(connection: &Connection, before: ScopeRow, reply: &ScopeReply) 
             remember(connection, visit, "reset")?;
         }
         mirror_row::clear(connection, &scope.id)?;
+        if drill::is(drill::Mutant::ResetClearsOutbox) {
+            outbox_row::clear(connection)?;
+        }
         (scope.pos, scope.hash, scope.resetting) = (0, 0, true);
     }
     for entry in &reply.feed {

@@ -1,7 +1,7 @@
 //! The phone: one encrypted store, an append-only log of what the worker did, a mirror of what the office plans,
 //! photos, and the exchange with the server. A screen talks to [`app::FieldApp`] and to nothing else.
 //!
-//! Save first, send later (DESIGN §2.5): a fact and its outbox row are one transaction; the app may be killed at any
+//! Save first, send later: a fact and its outbox row are one transaction; the app may be killed at any
 //! moment. The database is spoken to in [`store`] alone.
 
 pub mod app;

@@ -1,5 +1,5 @@
 //! The log: what the worker did, chained, each operation whole before the screen hears that it is saved. Rows die only
-//! when they are safe and old enough (SYNC I3).
+//! when they are safe and old enough (I3).
 
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
@@ -167,6 +167,7 @@ pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) ->
         outbox_row::relog(transaction, &row)?;
     }
     enrolment::put(transaction, new)?;
+    blob_row::rest_is_whole(transaction, new.device)?;
     Ok(seq)
 }
 

@@ -1,5 +1,5 @@
 //! One exchange, without any input or output: what to ask, and what an answer means. Pure decisions over the store, so
-//! that every path can be played without a network (SYNC §2.2).
+//! that every path can be played without a network.
 //!
 //! An answer counts as a receipt only if it echoes the request and proves the hash of our own log at the position it
 //! acknowledges; a captive portal's page, a truncated body and yesterday's answer do neither.
@@ -14,6 +14,7 @@ use super::store::{Store, blob_row, mirror_row, outbox_row};
 use super::trouble::Trouble;
 use super::{blob, outbox};
 use crate::canon::hash::Sha;
+use crate::drill::{self, Mutant};
 use crate::time::Stamp;
 use crate::wire::feed::{COMPANY, worker_scope};
 use crate::wire::{BlobNeed, Caps, Clocks, ScopeCursor, SyncReply, SyncRequest, VERSION};
@@ -80,7 +81,8 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
         let base = enrolment.acked;
         let base_sha = enrolment::sha_of(connection, &enrolment, base)?
             .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
-        let (ops, head_sha) = outbox::batch(connection, &enrolment, base, BATCH_OPS, BATCH_BYTES)?;
+        let count = drill::limit(drill::Limit::BatchOps, BATCH_OPS);
+        let (ops, head_sha) = outbox::batch(connection, &enrolment, base, count, BATCH_BYTES)?;
         let mut owes = blob_row::owes(connection)?;
         owes.ops = outbox_row::count_after(connection, enrolment.device, base)?;
         let known = mirror_row::scopes(connection)?;
@@ -112,6 +114,31 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
     })
 }
 
+#[cfg(feature = "mutants")]
+mod broken {
+    //! What [`Mutant::CursorFirst`] does in two transactions that are one elsewhere.
+
+    use super::{Store, SyncReply, Trouble, mirror, mirror_row};
+    use crate::device::store::mirror_row::ScopeRow;
+    use crate::wire::ScopeReply;
+
+    pub(super) fn cursor(writing: &rusqlite::Connection, reply: &ScopeReply) -> Result<(), Trouble> {
+        let hash = u128::from_str_radix(&reply.hash, 16).unwrap_or(0);
+        mirror_row::put_scope(writing, &ScopeRow { id: reply.id.clone(), pos: reply.pos, hash, resetting: false })
+    }
+
+    pub(super) fn feed(store: &Store, reply: &SyncReply, stood: &[ScopeRow]) -> Result<(), Trouble> {
+        store.write(|transaction| {
+            for scope in &reply.scopes {
+                let before = stood.iter().find(|row| row.id == scope.id).cloned();
+                mirror_row::put_scope(transaction, &before.unwrap_or_else(|| ScopeRow::new(&scope.id)))?;
+                mirror::apply(transaction, scope)?;
+            }
+            Ok(())
+        })
+    }
+}
+
 /// What a body that came back with status 200 is: our server's reply, or nothing.
 pub fn read_reply(body: &[u8]) -> Result<SyncReply, NotAReceipt> {
     serde_json::from_slice(body).map_err(|_| NotAReceipt::Unreadable)
@@ -128,9 +155,12 @@ pub fn apply_reply(
     reply: &SyncReply,
     received: Stamp,
 ) -> Result<Result<Applied, NotAReceipt>, Trouble> {
+    #[cfg(feature = "mutants")]
+    let stood = store.read(mirror_row::scopes)?;
     let outcome = store.write::<_, Trouble>(|transaction| {
         let mut enrolment = enrolment::get(transaction)?;
-        if reply.req != request.req || request.device != enrolment.device {
+        let echoed = reply.req == request.req || drill::is(Mutant::NoEcho);
+        if !echoed || request.device != enrolment.device {
             return Ok(Err(NotAReceipt::OtherRequest));
         }
         let (head, _) = enrolment::head(transaction, &enrolment)?;
@@ -164,6 +194,11 @@ pub fn apply_reply(
                 applied.more = true;
                 continue;
             }
+            #[cfg(feature = "mutants")]
+            if drill::is(Mutant::CursorFirst) {
+                broken::cursor(transaction, scope)?;
+                continue;
+            }
             match mirror::apply(transaction, scope)? {
                 ScopeResult::Applied { changed, more, .. } => {
                     applied.changed += changed;
@@ -179,6 +214,10 @@ pub fn apply_reply(
         outbox::prune(transaction, reply.now_ms, speaker.keep_days)?;
         Ok(Ok(applied))
     })?;
+    #[cfg(feature = "mutants")]
+    if drill::is(Mutant::CursorFirst) && outcome.is_ok() {
+        broken::feed(store, reply, &stood)?;
+    }
     if outcome.as_ref().is_ok_and(|applied| applied.changed > 0) {
         blob::sweep(store)?;
     }
@@ -193,14 +232,15 @@ fn take_receipt(
     restored: bool,
     received: Stamp,
 ) -> Result<(), Trouble> {
-    let safe = reply.safe_through.min(reply.acked_through);
+    let told = if drill::is(Mutant::PruneAtAck) { reply.acked_through } else { reply.safe_through };
+    let safe = told.min(reply.acked_through);
     enrolment.acked = reply.acked_through;
     enrolment.safe = if restored { safe } else { safe.max(enrolment.safe.min(enrolment.acked)) };
     enrolment.epoch = reply.epoch;
     enrolment.synced = Some(reply.now_ms);
     enrolment::put(transaction, enrolment)?;
     if restored {
-        blob_row::forget_whole(transaction)?;
+        blob_row::forget_whole(transaction, enrolment.device)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;
     outbox_row::put_outcomes(transaction, enrolment.device, &reply.outcomes)?;

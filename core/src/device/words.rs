@@ -1,5 +1,5 @@
 //! Text as it comes in: brought to the form the system keeps, and every character that no form font can print named
-//! while the worker can still write it otherwise (FORMATS §6).
+//! while the worker can still write it otherwise.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,4 +1,4 @@
-//! Checking: may this act be done here and now, and which events is it (FORMATS §3). Refusing belongs to the place
+//! Checking: may this act be done here and now, and which events is it. Refusing belongs to the place
 //! where the act is made; the server never refuses what was recorded.
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -201,7 +201,7 @@ fn unknown_instrument() -> Refusal {
 }
 
 /// An instrument must be in the register; one whose verification has run out is no use in a dispute, and elsewhere
-/// only with a reason, the result then being marked invalid (DOMAIN §8.2).
+/// only with a reason, the result then being marked invalid.
 fn instrument_gate(started: &MeasurementStarted, context: &Context) -> Result<(), Refusal> {
     let instrument = context.instruments.iter().find(|known| known.id == started.instrument);
     let instrument = instrument.ok_or_else(unknown_instrument)?;

@@ -1,5 +1,5 @@
 //! Annex F in a visit: the state of each of the 42 items, by the kind of evidence that settles it. Derived items are
-//! worked out here and never ticked; a blank never counts (DOMAIN §3).
+//! worked out here and never ticked; a blank never counts.
 
 use super::kind::{AnswerState, VisitKind};
 use super::lane::Lane;

@@ -1,4 +1,4 @@
-//! The vocabulary of the log: one event = one envelope, its kind the event's name (FORMATS §1).
+//! The vocabulary of the log: one event = one envelope, its kind the event's name.
 //! Parsing is total: what is not known or can't be read is still an event, and folds.
 
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The rules of measuring (5.6, DB11/T 745; DOMAIN §8).
+//! The rules of measuring (5.6, DB11/T 745).
 
 use super::instrument::Instrument;
 use super::judge::{Case, indoors, out_of_order, said, window_faults};

@@ -1,4 +1,4 @@
-//! 入户测温 (5.6, DB11/T 745; DOMAIN §8): readings in tenths, a verdict for each room, never a house average.
+//! 入户测温 (5.6, DB11/T 745): readings in tenths, a verdict for each room, never a house average.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Measuring by a protocol: which readings count, when a room is stable, what its value is (DB11/T 745; DOMAIN §8).
+//! Measuring by a protocol: which readings count, when a room is stable, what its value is (DB11/T 745).
 //! Integer tenths throughout; time between readings from the device's monotonic clock, never its wall.
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! The rules: pure nouns of the standard. A visit is folded from facts; `check` may refuse where the act is made,
-//! `fold` never fails anywhere (FORMATS §3). No clock, no SQL, no network: `now` and ids are arguments.
+//! `fold` never fails anywhere. No clock, no SQL, no network: `now` and ids are arguments.
 
 mod actions;
 pub mod check;

@@ -1,4 +1,4 @@
-//! What the office's events carry. The office is one more writer of the same log; no secrets stand in it (FORMATS §1).
+//! What the office's events carry. The office is one more writer of the same log; no secrets stand in it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! Where something happened. A bare pair of numbers does not exist: datum, accuracy, source and the mock mark travel
-//! with it, or the reason why there is none (DOMAIN §14.4). A place is evidence and never a gate.
+//! with it, or the reason why there is none. A place is evidence and never a gate.
 
 use serde::{Deserialize, Serialize};
 

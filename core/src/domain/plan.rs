@@ -1,4 +1,4 @@
-//! The office's plan of a visit: versioned, changed by office events only (FORMATS §3). Each version is kept whole,
+//! The office's plan of a visit: versioned, changed by office events only. Each version is kept whole,
 //! because a worker is judged against the one he saw.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! 报价: what a repair costs, frozen when it is shown (F.9, F.10; DOMAIN §11). Integer fen, prices with tax inside.
+//! 报价: what a repair costs, frozen when it is shown (F.9, F.10). Integer fen, prices with tax inside.
 
 use serde::{Deserialize, Serialize};
 

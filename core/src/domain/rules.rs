@@ -1,5 +1,5 @@
 //! The rules as data: Annex F's items, measurement protocols, the inspection list, the sentences above the signature
-//! pad, limits. One bundle is named by the hash of its canonical bytes (FORMATS §6); a visit is judged by the bundle
+//! pad, limits. One bundle is named by the hash of its canonical bytes; a visit is judged by the bundle
 //! its events name.
 
 use std::sync::{Arc, OnceLock};

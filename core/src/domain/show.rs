@@ -8,6 +8,7 @@ pub use super::labels::event_label;
 use super::lane::{Lane, Moment};
 use super::measurement::{MeasurementPurpose, Reading, RoomVerdict};
 use super::measuring::{assess, qualified, verdict};
+use super::office_event::LateDecision;
 use super::quote::QuoteLine;
 use super::repair::{Repair, Verdict};
 use super::scene::Scene;
@@ -127,7 +128,11 @@ pub fn overview(visit: &Visit) -> VisitOverview {
         window: chosen.and_then(|lane| lane.agreed_window).or_else(|| plan.and_then(|version| version.plan.window)),
         assignee: plan.and_then(|version| version.plan.assignee),
         plan_version: visit.plan().version(),
-        state: chosen.map_or_else(|| idle_state(visit, result), |lane| state(visit, lane)),
+        state: match chosen {
+            Some(lane) if !taken_back(visit, lane) => state(visit, lane),
+            Some(_) => VisitState::Cancelled,
+            None => idle_state(visit, result),
+        },
         lane: result,
         late_undecided: undecided,
         handed_in: chosen.and_then(|lane| visit.handed_in(lane)),
@@ -135,6 +140,14 @@ pub fn overview(visit: &Visit) -> VisitOverview {
         lanes,
         tasks: visit.lanes().iter().flat_map(|lane| tasks::of_lane(visit, lane)).collect(),
     }
+}
+
+/// The office took the visit back and has not said that what was done all the same is its result (I8).
+fn taken_back(visit: &Visit, lane: &Lane) -> bool {
+    let cancelled = visit.plan().current().is_some_and(|version| version.cancelled.is_some());
+    let decided =
+        visit.office().chosen == Some(lane.number) || visit.late_decision(lane.number) == Some(LateDecision::Primary);
+    cancelled && !decided
 }
 
 fn idle_state(visit: &Visit, lane: u64) -> VisitState {
@@ -350,7 +363,7 @@ fn photos(lane: &Lane) -> Vec<PhotoView> {
     lane.photos.iter().map(view).collect()
 }
 
-/// Worth a warning and no obstacle (5.6.3, DOMAIN §8.2).
+/// Worth a warning and no obstacle (5.6.3).
 fn warnings(scene: &Scene<'_>) -> Vec<Refusal> {
     let lane: &Lane = &scene.lane;
     let mut warnings = Vec::new();

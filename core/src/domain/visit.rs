@@ -1,4 +1,4 @@
-//! 入户服务: the office's plan and one lane for each assignment and writer, folded from facts (FORMATS §3).
+//! 入户服务: the office's plan and one lane for each assignment and writer, folded from facts.
 //!
 //! What a visit is depends on the set of its facts alone: each log's facts in the order of that log, the office's plan
 //! first. The order in which facts of different logs arrive changes nothing, and so it is the same on every machine.

@@ -1,5 +1,5 @@
 //! 表C.1 入户测温记录表, label by label as printed in Annex C of DB11/T 598: boxes □ √, the resident's signature in its
-//! place, 主管领导 left to the office, rooms beyond the four rows on a continuation page (5.6.6; DOMAIN §4, Q3–Q9).
+//! place, 主管领导 left to the office, rooms beyond the four rows on a continuation page (5.6.6).
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! Which characters the form fonts can print, and what old systems meant by private-use code points. Asked at import
-//! and at input, on the phone too, so that a name that cannot be printed is found where it can be mended
-//! (FORMATS §6). Both tables are made from the fonts and from GB 18030 by `server/documents/fonts/make.sh`.
+//! and at input, on the phone too, so that a name that cannot be printed is found where it can be mended.
+//! Both tables are made from the fonts and from GB 18030 by `server/documents/fonts/make.sh`.
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -1,6 +1,6 @@
 //! The printed forms: the tables of Annex C and the papers a visit leaves behind, as rows and cells with the exact
-//! labels. A [`PrintedForm`] goes into the signed record as it is, so what is printed is what the resident saw
-//! (FORMATS §4). Drawing it on paper is the business of the crate `nuanfang-documents`; a screen draws the same cells.
+//! labels. A [`PrintedForm`] goes into the signed record as it is, so what is printed is what the resident saw.
+//! Drawing it on paper is the business of the crate `nuanfang-documents`; a screen draws the same cells.
 
 mod acceptance;
 mod c1;

@@ -1,5 +1,5 @@
 //! 拒签情况记录: what was put before the resident, word for word, why it was not signed, and who or what bears witness.
-//! A forced signature is worse than a recorded refusal (DOMAIN §3, Q34).
+//! A forced signature is worse than a recorded refusal.
 
 use super::occasion::{Occasion, stack};
 use super::{Cell, CellKind, PrintedForm, Row};

@@ -1,5 +1,5 @@
 //! The signed record: everything the resident was shown and everything that shows how it came about, in one JSON
-//! object (FORMATS §4). Its canonical bytes are the payload that the device key signs. Every member is always there;
+//! object. Its canonical bytes are the payload that the device key signs. Every member is always there;
 //! what does not apply is `null`.
 
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ impl Statement for SignedRecordBody {
 pub enum Outcome {
     /// 签字.
     Signed,
-    /// 拒签: an outcome with evidence of its own (DOMAIN §3).
+    /// 拒签: an outcome with evidence of its own.
     Refused {
         /// In the worker's words, never empty.
         reason: String,
@@ -217,7 +217,7 @@ pub struct Witness {
     pub role: String,
 }
 
-/// When it was signed (FORMATS §6).
+/// When it was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordTime {

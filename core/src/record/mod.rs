@@ -1,4 +1,4 @@
-//! The signed record (FORMATS §4): built on the phone, signed by the device key, counter-signed by the server, checked
+//! The signed record: built on the phone, signed by the device key, counter-signed by the server, checked
 //! by anybody. Pure: keys come in through [`DeviceKey`], time and ids as arguments.
 //!
 //! A phone fills a [`SignedRecordBody`] and calls [`sign_record`]; the server calls [`check_arrival`] and

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::summary::{RecordSummary, clock};
 use crate::canon::hash::Sha;
 
-/// The answer, which is also the exit status (FORMATS §4).
+/// The answer, which is also the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {

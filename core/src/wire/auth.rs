@@ -11,7 +11,7 @@ use crate::id::{DeviceId, WorkerId};
 /// The scheme that opens an invitation's text, and with it the format's version.
 pub const INVITATION: &str = "nuanfang://enrol/1?";
 
-/// What the QR code of an enrolment holds (FORMATS §5): everything a new phone must know to trust one server.
+/// What the QR code of an enrolment holds: everything a new phone must know to trust one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// Where the server is: `https://host[:port]`, or `http://` on loopback; no path.

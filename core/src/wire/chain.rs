@@ -1,4 +1,4 @@
-//! The chain of an exchange: heads and hashes derived on both ends from what was sent (FORMATS §2).
+//! The chain of an exchange: heads and hashes derived on both ends from what was sent.
 
 use super::Op;
 use crate::canon::envelope::Envelope;

@@ -1,4 +1,4 @@
-//! The feed: a scope's state as dense, ordered changes. Position order is commit order (SYNC I4).
+//! The feed: a scope's state as dense, ordered changes. Position order is commit order (I4).
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

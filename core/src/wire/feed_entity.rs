@@ -1,4 +1,4 @@
-//! What a feed carries: the bodies of its entities, each type with the class of personal data in it (DOMAIN §7).
+//! What a feed carries: the bodies of its entities, each type with the class of personal data in it.
 //! Class O and R never travel to a phone; W only while a visit to that household is open.
 
 use std::collections::BTreeMap;

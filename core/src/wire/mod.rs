@@ -24,7 +24,7 @@ pub const VERSION: u32 = 1;
 /// The largest request body after decompression, in bytes.
 pub const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// One operation as it travels. Its `prev`, `sha` and `body_sha` are derived, not sent (FORMATS §2).
+/// One operation as it travels. Its `prev`, `sha` and `body_sha` are derived, not sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Op {
     /// Position in the device's log.

@@ -1,4 +1,4 @@
-//! The same facts in any interleaving that keeps each writer's order make the same visit (FORMATS §3).
+//! The same facts in any interleaving that keeps each writer's order make the same visit.
 
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::{Assigned, Cancelled, LaneChosen, LateDecided, LateDecision, Rescheduled};

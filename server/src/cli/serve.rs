@@ -45,6 +45,9 @@ pub struct Serve {
     /// The supplier's name, for a new data folder
     #[arg(long, default_value = "供热企业")]
     supplier: String,
+    /// The supplier's service telephone, as it stands on notices to residents
+    #[arg(long)]
+    supplier_phone: Option<String>,
 }
 
 impl Serve {
@@ -78,6 +81,7 @@ impl Serve {
             backup: self.backup,
             clock: None,
             supplier_name: self.supplier,
+            supplier_phone: self.supplier_phone,
         };
         // Heard from here on: who stops it while it starts stops it all the same.
         let mut orders = Orders::listen().map_err(|error| StartError::Other(words(&error)))?;

@@ -42,7 +42,8 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-fn phone<S: Store>() -> Router<AppState<S>> {
+/// What a phone asks.
+pub fn phone<S: Store>() -> Router<AppState<S>> {
     Router::new()
         .route("/v1/enrol", post(device::enrol::enrol::<S>))
         .route("/v1/challenge", post(device::token::challenge::<S>))

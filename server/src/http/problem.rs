@@ -144,6 +144,10 @@ impl From<StoreError> for Problem {
                 tracing::error!("the data folder can't be written");
                 Self::busy("server.read_only", "服务器暂时无法写入，请稍后重试")
             }
+            StoreError::Io(error) => {
+                tracing::error!(%error, "the data folder fails");
+                Self::busy("server.disk_failing", "服务器磁盘读写异常，数据未保存，请稍后重试")
+            }
             StoreError::TooSlow => Self::busy("server.too_slow", "查询超时，请缩小范围后重试"),
             StoreError::Refused(refusal) => Self::from(refusal),
             other => Self::internal(&other),

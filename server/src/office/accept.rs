@@ -1,9 +1,10 @@
 //! What devices send is accepted: any prefix of a log that follows on what is here is stored, acknowledged and
-//! judged. Nothing that an enrolled device logged is refused (SYNC §2.2, I1, I6, I7).
+//! judged. Nothing that an enrolled device logged is refused (I1, I6, I7).
 
 use nuanfang_core::canon::envelope::Envelope;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
+use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::DeviceId;
 use nuanfang_core::time::{Millis, Stamp};
 use nuanfang_core::wire::{Op, SyncRequest};
@@ -94,6 +95,7 @@ pub fn compare(db: &Connection, device: DeviceId, base: u64, base_sha: Sha) -> R
     let head = log::find_writer(db, device)?;
     let (acked, ack_sha) = head.map_or((0, Sha::ZERO), |head| (head.acked, head.ack_sha));
     let fork = match head {
+        Some(_) if drill::is(Mutant::ForkAccepted) => false,
         Some(head) => sha_at(db, &head, base)?.is_some_and(|sha| sha != base_sha),
         None => base == 0 && base_sha != Sha::ZERO,
     };
@@ -108,14 +110,18 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
     match sha_at(writing.tx, &head, base)? {
         // The device is ahead of us: we were restored. It is told where we are and offers the rest again.
         None => return Ok(receipt),
-        Some(sha) if sha != base_sha => return Ok(Receipt { fork: true, ..receipt }),
+        Some(sha) if sha != base_sha && !drill::is(Mutant::ForkAccepted) => {
+            return Ok(Receipt { fork: true, ..receipt });
+        }
         Some(_) => {}
     }
     let mut fresh = Vec::with_capacity(arriving.len());
     for arrived in arriving {
         let (envelope, sha, ..) = &arrived;
-        if envelope.seq > head.acked {
+        if envelope.seq > head.acked || drill::is(Mutant::NoUnique) {
             fresh.push(arrived);
+        } else if drill::is(Mutant::ForkAccepted) {
+            continue;
         } else if sha_at(writing.tx, &head, envelope.seq)? != Some(*sha) {
             return Ok(Receipt { fork: true, ..receipt });
         }
@@ -123,13 +129,20 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
     if fresh.is_empty() {
         return Ok(receipt);
     }
+    if drill::is(Mutant::OrderByClock) {
+        fresh.sort_by_key(|(envelope, ..)| envelope.t.wall_ms);
+    }
     let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
     let estimates = estimate(&stamps, &anchors, floor(writing.tx, &head, device)?, recv);
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
         let last = Some(envelope.seq) == end;
+        let poison = matches!(event, Event::Unreadable { .. });
         let arriving = Arriving { envelope, sha, event, recv, estimate, last };
         one(writing, &head, arriving, &body)?;
+        if poison && drill::is(Mutant::StopAtPoison) {
+            break;
+        }
         head.acked += 1;
         head.ack_sha = sha;
     }
@@ -200,5 +213,6 @@ fn floor(tx: &Connection, head: &LogHead, device: DeviceId) -> Result<Millis, St
         let mut query = tx.prepare_cached("SELECT lo_ms FROM envelope WHERE dev = ?1 AND seq = ?2")?;
         return Ok(Millis(query.query_row(params![head.dev, head.acked as i64], |row| row.get(0))?));
     }
-    Ok(device::find(tx, device)?.map_or(Millis(0), |enrolled| enrolled.enrolled))
+    // After a fork a new device logs again what was done under an older one.
+    Ok(device::first_enrolled(tx, device)?.unwrap_or(Millis(0)))
 }

@@ -1,4 +1,4 @@
-//! The office acts: its events go into the office's own log, which is one more device's (FORMATS §1). The office
+//! The office acts: its events go into the office's own log, which is one more device's. The office
 //! checks before it acts; the check and the act are one transaction, so two dispatchers can't both be first.
 
 use std::sync::Arc;

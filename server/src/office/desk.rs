@@ -1,5 +1,5 @@
 //! Who sits at the office's desks: passwords, sessions, lock-outs. Nothing here is in the log; all of it is over when
-//! the server stops (SYNC §5, §6). Time-outs use the machine's monotonic clock, never the office's.
+//! the server stops. Time-outs use the machine's monotonic clock, never the office's.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

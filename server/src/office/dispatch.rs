@@ -1,5 +1,5 @@
 //! The gate on dispatch: who may be sent, and when. Asked on the writer's thread, in the transaction of the act, so
-//! that two dispatchers can't both be first (6.1.2, N14; SYNC §6).
+//! that two dispatchers can't both be first (6.1.2).
 
 use nuanfang_core::domain::{Rules, VisitKind, Window};
 use nuanfang_core::error::Refusal;

@@ -1,4 +1,4 @@
-//! When an operation happened, as far as the server can tell (FORMATS §6): tied to its own clock where the device
+//! When an operation happened, as far as the server can tell: tied to its own clock where the device
 //! spoke to it in the same run of its monotonic clock, between its neighbours in the log otherwise. A device's wall
 //! clock decides nothing by itself.
 

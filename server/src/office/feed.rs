@@ -1,7 +1,8 @@
 //! The feed: what a scope's phones mirror. Positions are dense and given out in the transaction of the change, so
-//! their order is the order of commit (SYNC I4). Bodies are kept once, as they are now; an old change of what has
+//! their order is the order of commit (I4). Bodies are kept once, as they are now; an old change of what has
 //! left a scope is told as its leaving, so nobody reads what is no longer his.
 
+use nuanfang_core::drill::{self, Limit};
 use nuanfang_core::wire::{FeedEntry, FeedKind, ScopeCursor, ScopeReply, feed_entity, scope_mix};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
 
 /// More changes than this are told as a reset: the scope as it is.
-const CHANGES: u64 = 500;
+const CHANGES: usize = 500;
 
 struct Scope {
     id: i64,
@@ -34,7 +35,7 @@ pub fn put<T: Serialize>(
     if old.as_ref().is_some_and(|(_, old)| *old == body) {
         return Ok(());
     }
-    let pos = at.head + 1;
+    let pos = next(scope, &at);
     let hash = at
         .hash
         .wrapping_sub(old.map_or(0, |(ver, _)| scope_mix(entity, id, ver)))
@@ -55,7 +56,7 @@ pub fn revoke(writing: &mut Writing<'_>, scope: &str, entity: &str, id: &str, wh
     let at = open(writing.tx, scope)?;
     let Some((ver, _)) = current(writing.tx, at.id, entity, id)? else { return Ok(()) };
     let hash = at.hash.wrapping_sub(scope_mix(entity, id, ver));
-    step(writing, scope, &at, at.head + 1, hash, entity, id, Some(why))?;
+    step(writing, scope, &at, next(scope, &at), hash, entity, id, Some(why))?;
     writing
         .tx
         .prepare_cached("DELETE FROM scope_entity WHERE scope = ?1 AND e = ?2 AND id = ?3")?
@@ -90,7 +91,7 @@ pub fn pull(db: &Connection, cursor: &ScopeCursor) -> Result<ScopeReply, StoreEr
     if in_step && cursor.pos == at.head {
         return Ok(reply(cursor, false, Vec::new(), at.head, at.hash));
     }
-    if in_step && at.head - cursor.pos <= CHANGES {
+    if in_step && at.head - cursor.pos <= drill::limit(Limit::FeedChanges, CHANGES) as u64 {
         let changes = changes(db, &at, cursor.pos)?;
         return Ok(reply(cursor, false, changes, at.head, at.hash));
     }
@@ -159,6 +160,15 @@ fn find(db: &Connection, name: &str) -> Result<Option<Scope>, StoreError> {
             Ok(Scope { id: row.get(0)?, head, hash: u128::from_be_bytes(row.get(2)?) })
         })
         .optional()?)
+}
+
+fn next(scope: &str, at: &Scope) -> u64 {
+    #[cfg(feature = "mutants")]
+    if drill::is(drill::Mutant::PositionOutside) {
+        return drill::next_position(scope, at.head);
+    }
+    let _ = scope;
+    at.head + 1
 }
 
 fn open(tx: &Connection, name: &str) -> Result<Scope, StoreError> {

@@ -1,5 +1,5 @@
 //! What becomes of an envelope: applied, late, held or quarantined. Every one of them is stored and acknowledged;
-//! judging never refuses (SYNC I6, I7).
+//! judging never refuses (I6, I7).
 
 use nuanfang_core::domain::Event;
 use nuanfang_core::id::{VisitId, WorkerId};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who may see a field of the ledger (DOMAIN §7).
+/// Who may see a field of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
     /// Any worker with a visit there.
@@ -144,7 +144,7 @@ pub const G1_COLUMNS: [Column; 50] = [
     column("monitored_deci_celsius", "无线室温监测温度", W, decimal(1, -500, 600)),
 ];
 
-/// What the rules need of a household and G.1 lacks (FORMATS §5), one row an account number.
+/// What the rules need of a household and G.1 lacks, one row an account number.
 pub const SUPPLEMENT_COLUMNS: [Column; 9] = [
     required("account_number", "交费编号", W, Text(40)),
     column("source_distance", "相对热源距离", W, OneOf(&["远", "中", "近"])),

@@ -317,7 +317,7 @@ pub fn verify_chains(db: &Connection) -> Result<u64, StoreError> {
         let body_stands = body.is_none_or(|body| Sha::of(body.as_bytes()) == envelope.body_sha);
         let stored = sha(row, 14)?;
         if envelope.seq != seq + 1 || envelope.sha() != stored || !body_stands {
-            return Err(StoreError::Damaged(format!("envelope {g} does not stand in its chain")));
+            return Err(StoreError::Damaged(format!("日志第 {g} 条与链条不符")));
         }
         heads.insert(dev, (envelope.seq, stored));
         count += 1;

@@ -1,4 +1,4 @@
-//! Every projection made anew from the log and the files, byte for byte what it was (FORMATS §1).
+//! Every projection made anew from the log and the files, byte for byte what it was.
 
 use rusqlite::Connection;
 

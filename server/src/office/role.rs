@@ -1,5 +1,5 @@
 //! The office's roles, and what each may do. Deny by default: a role may what stands here and nothing else
-//! (6.2.3: access rights; DOMAIN §14.3).
+//! (6.2.3: access rights).
 
 use serde::{Deserialize, Serialize};
 

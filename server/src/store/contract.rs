@@ -1,4 +1,4 @@
-//! What a store owes its callers: the log, what follows from it, the feed and the files (SYNC §2.5, §5). Devices'
+//! What a store owes its callers: the log, what follows from it, the feed and the files (docs/nothing-lost.md). Devices'
 //! routes and the office's own acts reach a store through nothing but this; [`super::suite`] holds a backend to it.
 //!
 //! It is not all that a backend has to bring. The console's read models (`http::api`) and the checks of the office's
@@ -40,8 +40,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Reads in one view, at once on this thread: for a few point reads, and from blocking code.
     fn read_now<T, E: From<StoreError>>(&self, f: impl FnOnce(&Self::Reading) -> Result<T, E>) -> Result<T, E>;
 
-    /// Takes a device's half of an exchange: stores what follows on its log, judges it and makes what follows from it
-    /// (SYNC §2.2). What is here already is compared, not stored again; other bytes at the same position are a fork
+    /// Takes a device's half of an exchange: stores what follows on its log, judges it and makes what follows from it.
+    /// What is here already is compared, not stored again; other bytes at the same position are a fork
     /// and change nothing. No operation is refused for what it says (I6, I7).
     fn accept(&self, exchange: Exchange) -> impl Future<Output = Result<Receipt, StoreError>> + Send;
 

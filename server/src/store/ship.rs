@@ -1,5 +1,5 @@
 //! The backup: the log in append-only, hash-chained segments, heads apart from sealed bodies, and the files, in a
-//! second folder. What is there is read back before it counts; *safe* moves by nothing else (SYNC I2, §5).
+//! second folder. What is there is read back before it counts; *safe* moves by nothing else (I2).
 //!
 //! ```text
 //! BACKUP/supplier           which data folder this is the backup of
@@ -20,10 +20,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::drill::{self, Side};
 use rusqlite::{Connection, params};
 
 use super::StoreError;
-use super::blobs::sync_dir;
+use super::blobs::{make_dir, sync_dir};
 use super::sqlite::Sqlite;
 
 pub use vault_copy::recovery_key;
@@ -82,7 +83,7 @@ impl Shipping {
 /// Makes the backup folder, or makes sure that it is this data folder's.
 fn prepare(store: &Sqlite, to: &Path) -> Result<(), StoreError> {
     for folder in ["heads", "bodies", "blobs"] {
-        fs::create_dir_all(to.join(folder))?;
+        make_dir(&to.join(folder))?;
     }
     let name = to.join("supplier");
     let own = store.keys.supplier.id.to_string();
@@ -148,7 +149,7 @@ fn copy(store: &Sqlite, to: &Path, sha: &Sha) -> Result<(), StoreError> {
         .read(sha)?
         .filter(|bytes| Sha::of(bytes) == *sha)
         .ok_or_else(|| StoreError::Damaged(format!("file {sha} is not what its name promises")))?;
-    fs::create_dir_all(&folder)?;
+    make_dir(&folder)?;
     durable(&target, &bytes)?;
     if Sha::of(&fs::read(&target)?) != *sha {
         return Err(StoreError::Damaged(format!("file {sha} reads back otherwise from the backup")));
@@ -162,7 +163,9 @@ fn durable(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create(&part)?;
     io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;
+    drill::effect(Side::Server);
     fs::rename(&part, target)?;
+    drill::effect(Side::Server);
     match target.parent() {
         Some(folder) => sync_dir(folder),
         None => Ok(()),

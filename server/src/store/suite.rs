@@ -1,4 +1,4 @@
-//! The contract as checks, one a promise: a store that passes them is a store (SYNC §2.5). A backend's tests give
+//! The contract as checks, one a promise: a store that passes them is a store (docs/nothing-lost.md). A backend's tests give
 //! them a [`Fixture`] and get one test a promise:
 //!
 //! ```text

@@ -1,5 +1,5 @@
 //! The day's one clock. While the day is played it stands until somebody moves it on; then it runs from the day's end,
-//! by an offset that lies in the data folder, so that the played day is *today* whenever it is looked at (FORMATS §6).
+//! by an offset that lies in the data folder, so that the played day is *today* whenever it is looked at.
 
 use std::io;
 use std::path::Path;

@@ -5,16 +5,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use nuanfang_core::domain::Event;
-use nuanfang_core::domain::office_event::SettingsChanged;
 use nuanfang_core::id::WorkerId;
 use nuanfang_core::time::Millis;
 use nuanfang_server::clock::Clock;
-use nuanfang_server::office::OfficeAct;
 use nuanfang_server::office::cli::add_user;
 use nuanfang_server::office::import::{Manner, import};
 use nuanfang_server::office::ledger::Register;
-use nuanfang_server::office::project::setting;
 use nuanfang_server::office::registers::SYSTEM;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::store::StoreError;
@@ -62,6 +58,7 @@ impl Stage {
         config.backup = Some(folder.backup());
         config.clock = Some(clock);
         config.supplier_name = SUPPLIER.into();
+        config.supplier_phone = Some(NOTE_PHONE.into());
         let running = runtime.block_on(Server::start(config))?;
         Ok(Self { runtime, running })
     }
@@ -112,10 +109,6 @@ impl Stage {
         for (role, login, name) in LOGINS {
             add_user(self.state(), login, name, role, PASSWORD)?;
         }
-        // Notices name the number to call.
-        let changes = vec![setting::to(setting::SUPPLIER_PHONE, NOTE_PHONE)];
-        let act = OfficeAct::of(Event::SettingsChanged(SettingsChanged { changes }));
-        self.state().office.append_blocking::<StoreError, _>(WorkerId(SYSTEM), vec![act], |_| Ok(()))?;
         let households = format!(" {} 户", ledger.households.len());
         for (register, file, zh, many) in [
             (Register::Households, &files.households, "台账与补充信息", households.as_str()),

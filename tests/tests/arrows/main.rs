@@ -1,4 +1,4 @@
-//! Holds the arrows of DESIGN §1 and FORMATS §7: who may know whom, read from the sources and the manifests.
+//! Holds the arrows between the rooms: who may know whom, read from the sources and the manifests.
 
 mod source;
 

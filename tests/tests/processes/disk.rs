@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::company::{self, Company};
 use crate::killed::everything_is_there;
-use crate::nuanfang::{PROGRAM, Server, run};
+use crate::nuanfang::{PROGRAM, Server, run, steady_address};
 use crate::room::Room;
 
 /// What phones are told while there is no room.
@@ -48,12 +48,13 @@ fn a_full_disk_refuses_for_now_and_loses_nothing() {
     let room = Room::open(24);
     let (inside, outside) = (room.path().join("data"), room.seen().join("data"));
     Company::put(&outside);
-    let serve = |listen: &str| -> Command {
+    let listen = steady_address();
+    let serve = || -> Command {
         let mut command = room.command(PROGRAM);
-        command.args(["serve", "--listen", listen, "--data"]).arg(&inside);
+        command.args(["serve", "--listen", &listen, "--data"]).arg(&inside);
         command
     };
-    let mut server = Server::of(&mut serve("127.0.0.1:0"), &beside.path().join("first"));
+    let mut server = Server::of(&mut serve(), &beside.path().join("first"));
     let office = Office::log_in(&server.url, "dispatcher", company::PASSWORD).expect("logged in");
     let phone = Jotter::open(&beside.path().join("phone"));
     let homes = office.get("/api/households").expect("read");
@@ -75,13 +76,12 @@ fn a_full_disk_refuses_for_now_and_loses_nothing() {
     // Killed while the disk is full, and started again before there is room.
     let filler = room.fill();
     until_refused(&phone, &mut n);
-    let listen = server.address().to_owned();
     server.kill();
-    let said = run(&mut serve(&listen), "");
+    let said = run(&mut serve(), "");
     assert_eq!(said.status, Some(2), "{said:?}");
     assert!(said.one_line().contains("磁盘已满"), "{said:?}");
     std::fs::remove_file(&filler).expect("room again");
-    let server = Server::of(&mut serve(&listen), &beside.path().join("second"));
+    let server = Server::of(&mut serve(), &beside.path().join("second"));
     phone.send_all();
     server.stop();
     let copied = beside.path().join("copied");

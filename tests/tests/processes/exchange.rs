@@ -227,7 +227,7 @@ fn a_dismissed_worker_hands_in_and_a_stolen_phone_does_not_get_in() {
     dismissed.heard();
     dismissed.send_all();
     let (_, reply) = request(dismissed);
-    assert!(reply.scopes.is_empty(), "he hands in, and reads nothing any more");
+    assert!(reply.scopes.iter().all(|scope| scope.feed.is_empty()), "he hands in, and reads nothing any more");
     let refusal = stolen.sync().expect_err("stolen");
     assert_eq!(refusal.code, "device_revoked");
     assert!(refusal.zh.contains("已被公司停用") && refusal.zh.contains("记录都在本机"), "{refusal:?}");

@@ -197,5 +197,23 @@ fn what_is_no_ledger_is_said_in_one_report() {
         assert!(said.one_line().contains(words), "{said:?}");
     }
     assert_eq!(clerk.import("steam", &workers, &[]).status, Some(2), "there is no such register");
-    assert_eq!(clerk.import("workers", &workers, &[]).status, Some(0));
+}
+
+#[test]
+fn every_register_goes_in_once() {
+    let clerk = Clerk::new();
+    let files = ledger().save(&clerk.file("册")).expect("written");
+    for (register, file) in [
+        ("households", &files.households),
+        ("prices", &files.prices),
+        ("workers", &files.workers),
+        ("instruments", &files.instruments),
+    ] {
+        for (number, words) in [(1, "已导入"), (2, "与现有数据一致")] {
+            let said = clerk.import(register, file, &[]);
+            assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{register}, time {number}: {said:?}");
+            assert!(said.out.starts_with(words), "{register}, time {number}: {said:?}");
+        }
+    }
+    assert_eq!(clerk.stand().1, 4);
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
 use crate::company::Company;
-use crate::nuanfang::{Server, nuanfang};
+use crate::nuanfang::{Server, nuanfang, steady_address};
 
 /// The database of a folder that nobody serves now.
 pub fn database(data: &Path) -> Connection {
@@ -109,8 +109,8 @@ const KILLS: u32 = 4;
 fn a_server_killed_in_the_middle_of_many_exchanges_has_everything_once() {
     let company = Company::new();
     let data = company.data();
-    let mut server = Server::start(&data);
-    let listen = server.address().to_owned();
+    let listen = steady_address();
+    let mut server = Server::start_at(&data, &listen);
     let phones: Vec<Jotter> = (1..=PHONES)
         .map(|nth| {
             let phone = Jotter::open(&company.beside(&format!("phone-{nth}")));

@@ -107,6 +107,16 @@ fn a_folder_written_by_a_newer_version() {
 }
 
 #[test]
+fn a_folder_that_no_server_has_brought_up_to_date() {
+    let company = Company::new();
+    let db = rusqlite::Connection::open(company.data().join("nuanfang.db")).expect("a database");
+    db.pragma_update(None, "user_version", 2).expect("made older");
+    drop(db);
+    let said = nuanfang([Path::new("enrol"), Path::new("SL-001"), Path::new("--data"), &company.data()]);
+    refused(&said, &["旧版本", "请先用本程序启动一次服务器"]);
+}
+
+#[test]
 fn a_folder_that_is_a_file_or_not_ours() {
     let company = Company::new();
     let file = company.beside("a-file");

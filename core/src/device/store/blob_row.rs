@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::enrolment::{sha_at, signed, u64_at};
 use crate::canon::hash::Sha;
 use crate::device::trouble::Trouble;
-use crate::id::VisitId;
+use crate::id::{DeviceId, VisitId};
 use crate::wire::Owes;
 
 /// One file.
@@ -89,9 +89,21 @@ pub fn mark_whole(transaction: &Transaction<'_>, sha: Sha, whole: bool) -> Resul
     Ok(())
 }
 
-/// Every file may have to be offered again: the server was restored, or is another one.
-pub fn forget_whole(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+/// Every file of the log of `device` may have to be offered again: the server was restored.
+pub fn forget_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<(), Trouble> {
     transaction.execute("UPDATE blob SET whole = 0", [])?;
+    rest_is_whole(transaction, device)
+}
+
+/// Files that the log of `device` does not name belong to what was safe under a device this folder was before a fork:
+/// they are in the backup, and the server hears of them from nobody any more.
+pub fn rest_is_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<(), Trouble> {
+    transaction.execute(
+        "UPDATE blob SET whole = 1 WHERE logged = 1 AND whole = 0 AND NOT EXISTS (
+             SELECT 1 FROM outbox, json_each(outbox.blobs) AS part WHERE outbox.device = ?1
+             AND json_extract(part.value, '$.sha') = lower(hex(blob.sha)))",
+        [device.0.as_bytes()],
+    )?;
     Ok(())
 }
 

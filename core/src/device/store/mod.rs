@@ -4,6 +4,8 @@
 pub mod blob_row;
 pub mod draft_row;
 pub mod enrolment;
+#[cfg(feature = "mutants")]
+mod memory;
 pub mod migrate;
 pub mod mirror_row;
 pub mod outbox_row;
@@ -14,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::trouble::Trouble;
+use crate::drill;
 
 /// The database's file name in its folder.
 pub const FILE: &str = "phone.db";
@@ -37,7 +40,7 @@ impl Store {
         if key.is_some() && !cfg!(feature = "sqlcipher") {
             return Err(Trouble::KeyUnsupported);
         }
-        std::fs::create_dir_all(dir.join(super::blob::FOLDER))?;
+        super::blob::make_dir(&dir.join(super::blob::FOLDER))?;
         let path = dir.join(FILE);
         migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
         let writer = connect(&path, key)?;
@@ -68,7 +71,9 @@ impl Store {
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Trouble::from)?;
         let done = writing(&transaction)?;
+        drill::effect(drill::Side::Phone);
         transaction.commit().map_err(Trouble::from)?;
+        drill::effect(drill::Side::Phone);
         Ok(done)
     }
 

@@ -233,6 +233,12 @@ pub fn prune(transaction: &Transaction<'_>, device: DeviceId, before: Millis) ->
     Ok(last)
 }
 
+/// For [`crate::drill::Mutant::ResetClearsOutbox`] alone: deletes what is not safe.
+pub(in crate::device) fn clear(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute("DELETE FROM outbox WHERE safe_ms IS NULL", [])?;
+    Ok(())
+}
+
 /// How many rows of a device lie beyond `seq`.
 pub fn count_after(connection: &Connection, device: DeviceId, seq: u64) -> Result<u64, Trouble> {
     let mut statement = connection.prepare_cached("SELECT count(*) AS n FROM outbox WHERE device = ?1 AND seq > ?2")?;

@@ -119,7 +119,7 @@ pub struct VisitCard {
     pub changed_ms: i64,
 }
 
-/// A deadline's verdict (FORMATS §6).
+/// A deadline's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PunctualView {

@@ -1,4 +1,4 @@
-//! `HEAD` and `PATCH /v1/blobs/{sha}`: files by content, resumable at the last durable byte (SYNC §2.3). A device may
+//! `HEAD` and `PATCH /v1/blobs/{sha}`: files by content, resumable at the last durable byte. A device may
 //! send, and hear of, only what an accepted operation of its own names.
 
 use axum::body::Body;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::wire::feed::{COMPANY, worker_scope};
 use nuanfang_core::wire::{BlobNeed, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
 use rand::Rng;
@@ -53,6 +54,11 @@ pub async fn sync<S: Store>(
         .map_err(|_| Problem::bad_request("sync.head_mismatch", "上传内容在途中被改动，请重试"))?;
     let receipt = state.store.accept(exchange).await?;
     let reply = state.store.read_now(|store| reply(&state, store, &asked, receipt))?;
+    if drill::is(Mutant::RefuseLate)
+        && reply.outcomes.iter().any(|outcome| outcome.o == nuanfang_core::wire::OutcomeKind::Late)
+    {
+        return Err(Problem::forbidden("sync.reassigned", "服务已改派"));
+    }
     pack(&headers, &reply)
 }
 
@@ -72,7 +78,7 @@ fn reply<S: Store>(
 ) -> Result<SyncReply, StoreError> {
     let epoch = store.epoch()?;
     let device = asked.device;
-    let scopes = if device.active { scopes(store, asked, epoch)? } else { Vec::new() };
+    let scopes = if device.active { scopes(store, asked, epoch)? } else { emptied(asked) };
     let need = store.needed(device.id)?;
     Ok(SyncReply {
         req: asked.req,
@@ -80,7 +86,10 @@ fn reply<S: Store>(
         fork: receipt.fork,
         acked_through: receipt.acked,
         ack_sha: receipt.ack_sha,
-        safe_through: store.log_head(device.id)?.map_or(0, |head| head.safe),
+        safe_through: match store.log_head(device.id)? {
+            Some(head) if drill::is(Mutant::SafeAtAck) => head.acked,
+            head => head.map_or(0, |head| head.safe),
+        },
         outcomes: store.outcomes(device.id, asked.base, receipt.acked)?,
         scopes,
         need: need.into_iter().map(|sha| BlobNeed { sha, off: state.store.offset(&sha) }).collect(),
@@ -101,6 +110,15 @@ fn scopes<R: Reading + ?Sized>(store: &R, asked: &Asked, epoch: u64) -> Result<V
             store.pull(known.unwrap_or(&anew))
         })
         .collect()
+}
+
+/// A device that may only upload keeps nothing of what it once could read (I13).
+fn emptied(asked: &Asked) -> Vec<ScopeReply> {
+    let empty = |id: &String| {
+        let (id, hash) = (id.clone(), format!("{:032x}", 0));
+        ScopeReply { id, reset: true, feed: Vec::new(), pos: 0, hash, more: false }
+    };
+    asked.scopes.iter().filter(|cursor| cursor.pos != 0).map(|cursor| empty(&cursor.id)).collect()
 }
 
 fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {

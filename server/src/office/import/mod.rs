@@ -1,5 +1,5 @@
 //! Import of the registers a company has as spreadsheets: read, say what is wrong cell by cell, match, apply all or
-//! nothing. The same file twice changes nothing (FORMATS §5).
+//! nothing. The same file twice changes nothing.
 
 mod apply;
 mod cell;

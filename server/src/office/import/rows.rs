@@ -1,5 +1,5 @@
 //! Normalised rows: what an import keeps. One blob of them, named by one event, from which the projection is made
-//! again (FORMATS §1).
+//! again.
 
 use std::io::{BufRead, BufReader, Read, Write};
 

@@ -64,6 +64,14 @@ pub fn find(db: &Connection, device: DeviceId) -> Result<Option<Enrolment>, Stor
     Ok(query.query_row([device.0.as_bytes()], enrolment).optional()?)
 }
 
+/// When the worker of `device` was first enrolled, on whatever phone.
+pub fn first_enrolled(db: &Connection, device: DeviceId) -> Result<Option<Millis>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT min(enrolled_ms) FROM device WHERE worker = (SELECT worker FROM device WHERE id = ?1)",
+    )?;
+    Ok(query.query_row([device.0.as_bytes()], |row| row.get::<_, Option<i64>>(0))?.map(Millis))
+}
+
 fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolment> {
     Ok(Enrolment {
         worker: WorkerId(log::uuid(row, 0)?),

@@ -1,5 +1,5 @@
-//! Signed records as they arrive: checked against the device's certificate and the log, counter-signed by the server
-//! (FORMATS §4). What is wrong with one is noted; its envelope is stored all the same.
+//! Signed records as they arrive: checked against the device's certificate and the log, counter-signed by the server.
+//! What is wrong with one is noted; its envelope is stored all the same.
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;

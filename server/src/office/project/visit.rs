@@ -3,6 +3,7 @@
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::show::overview;
 use nuanfang_core::domain::view::VisitState;
+use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed::worker_scope;
@@ -82,6 +83,7 @@ fn follow(writing: &mut Writing<'_>, visit: VisitId, logged: &Logged, before: Op
     if let Some(old) = before
         && let Some(worker) = old.assignee
         && now.assignee != Some(worker)
+        && !drill::is(Mutant::NoRevoke)
     {
         feed::revoke(writing, &worker_scope(worker.0), VISIT, &id, "reassigned")?;
         drop_household(writing, worker, old.household, "reassigned")?;

@@ -55,7 +55,7 @@ fn imported(writing: &mut Writing<'_>, logged: &Logged, imported: &Imported) -> 
     let bytes = writing
         .blobs
         .read(&imported.rows)?
-        .ok_or_else(|| StoreError::Damaged(format!("the rows {} of an import are missing", imported.rows)))?;
+        .ok_or_else(|| StoreError::Damaged(format!("缺少导入的数据文件 {}", imported.rows)))?;
     let at = logged.recv;
     let households = household::Refresh::begin(writing)?;
     for row in import::unpack(&bytes)? {

@@ -1,11 +1,13 @@
-//! The embedded store: SQLite in WAL mode, one writer thread with group commit, a pool of readers (SYNC §5).
+//! The embedded store: SQLite in WAL mode, one writer thread with group commit, a pool of readers.
 
+#[cfg(feature = "mutants")]
+mod memory;
 pub mod readers;
 pub mod writer;
 
 mod contract;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 use self::readers::Readers;
 use self::writer::{Committed, Writer, Writing};
 use super::StoreError;
-use super::blobs::Blobs;
+use super::blobs::{Blobs, make_dir};
 use super::migrate::{Step, Version, migrate, version};
 use super::vault::Vault;
 use crate::keys::Keys;
@@ -46,7 +48,7 @@ impl Sqlite {
     ///
     /// The supplier's keys are made for `supplier_name`, from `now` on, when there are none.
     pub fn open(dir: &Path, supplier_name: &str, now: Millis) -> Result<Self, StoreError> {
-        fs::create_dir_all(dir)?;
+        make_dir(dir)?;
         let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::Locked(dir.to_owned()),

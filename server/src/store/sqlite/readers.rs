@@ -53,6 +53,13 @@ impl Readers {
         Ok(Self { idle: Mutex::new(idle), freed: Condvar::new() })
     }
 
+    /// One connection and nobody who watches it, for drills.
+    #[cfg(feature = "mutants")]
+    pub(super) fn one(db: Connection) -> Self {
+        let watched = Arc::new(Watched { interrupt: db.get_interrupt_handle(), until: Mutex::new(None) });
+        Self { idle: Mutex::new(vec![Slot { db, watched }]), freed: Condvar::new() }
+    }
+
     /// Reads in one transaction, for at most `limit`. Waits for a free connection.
     pub fn read<T, E: From<StoreError>>(
         &self,

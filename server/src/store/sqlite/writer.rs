@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nuanfang_core::drill::{self, Mutant, Side};
 use nuanfang_core::id::VisitId;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
@@ -132,6 +133,8 @@ pub struct Writer {
     queue: SyncSender<Job>,
     committed: broadcast::Sender<Committed>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+    #[cfg(feature = "mutants")]
+    here: Option<here::Here>,
 }
 
 impl Writer {
@@ -143,7 +146,13 @@ impl Writer {
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || {
             work(&db, &file, &Shelf { blobs, keys }, &jobs, &told);
         })?;
-        Ok(Self { queue, committed, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self {
+            queue,
+            committed,
+            thread: Arc::new(Mutex::new(Some(thread))),
+            #[cfg(feature = "mutants")]
+            here: None,
+        })
     }
 
     /// Queues `f`, or refuses at once when the queue is full. The answer comes after the commit.
@@ -154,6 +163,11 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (run, answered) = job(f);
+        #[cfg(feature = "mutants")]
+        if let Some(here) = &self.here {
+            here.run(run, &self.committed);
+            return Ok(answered);
+        }
         self.queue.try_send(Job::Write { bytes, run }).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Closed,
@@ -169,6 +183,11 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (run, answered) = job(f);
+        #[cfg(feature = "mutants")]
+        if let Some(here) = &self.here {
+            here.run(run, &self.committed);
+            return Ok(answered);
+        }
         self.queue.send(Job::Write { bytes, run }).map_err(|_| StoreError::Closed)?;
         Ok(answered)
     }
@@ -189,6 +208,37 @@ impl Writer {
                 std::thread::sleep(Duration::from_millis(5));
             }
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(feature = "mutants")]
+mod here {
+    //! A writer without a thread, for drills: a job is a group of its own, done where it is asked for.
+
+    use super::*;
+
+    #[derive(Clone)]
+    pub(super) struct Here(Arc<Mutex<(Connection, Folded, Shelf)>>);
+
+    impl Here {
+        pub(super) fn run(&self, run: Run, told: &broadcast::Sender<Committed>) {
+            let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let (db, folded, shelf) = &mut *desk;
+            group(db, folded, shelf, &mut vec![run], told);
+        }
+    }
+
+    impl Writer {
+        /// A writer that works on the caller's thread.
+        pub(in crate::store::sqlite) fn here(db: Connection, blobs: Blobs, keys: Arc<Keys>) -> Self {
+            let desk = Here(Arc::new(Mutex::new((db, Folded::default(), Shelf { blobs, keys }))));
+            Self {
+                queue: mpsc::sync_channel(0).0,
+                committed: broadcast::channel(1).0,
+                thread: Arc::default(),
+                here: Some(desk),
+            }
         }
     }
 }
@@ -255,6 +305,9 @@ fn group(
     let mut touched = Committed::default();
     let mut dirty = Vec::new();
     let mut acks: Vec<Ack> = Vec::with_capacity(waiting.len());
+    if drill::is(Mutant::ReplyBeforeCommit) && !db.is_autocommit() {
+        let _ = db.execute_batch("COMMIT");
+    }
     let done = db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
         for run in waiting.drain(..) {
             let mut writing = Writing {
@@ -267,11 +320,16 @@ fn group(
             };
             acks.push(run(&mut writing));
         }
-        if db.is_autocommit() {
+        if db.is_autocommit() || drill::disk_refuses() {
             return Err(StoreError::Full);
         }
+        if drill::is(Mutant::ReplyBeforeCommit) {
+            return Ok(());
+        }
+        drill::effect(Side::Server);
         db.execute_batch("COMMIT").map_err(StoreError::from)
     });
+    drill::effect(Side::Server);
     if let Err(error) = done {
         tracing::error!(%error, "a group of writes was rolled back");
         folded.clear();

@@ -1,4 +1,4 @@
-//! 价目表, 服务人员, 测温设备: market figures and people of nobody, all marked 示例 (DOMAIN §11, §12.1, §8.1).
+//! 价目表, 服务人员, 测温设备: market figures and people of nobody, all marked 示例.
 
 use chrono::{Datelike, Days, NaiveDate};
 

@@ -1,0 +1,36 @@
+//! A phone's database in memory, for drills: a process that ends leaves it as its last commit did, as long as somebody
+//! outside keeps a connection to it.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rusqlite::Connection;
+
+use super::{Store, migrate};
+use crate::device::blob;
+use crate::device::trouble::Trouble;
+
+impl Store {
+    /// Opens the database that lies in memory under `name`, made when there is none; the files are in `dir`.
+    ///
+    /// # Errors
+    /// What SQLite or the disk says.
+    pub fn open_in_memory(dir: &Path, name: &str) -> Result<Self, Trouble> {
+        std::fs::create_dir_all(dir.join(blob::FOLDER))?;
+        let writer = connect(name)?;
+        let version: u32 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        for (index, step) in migrate::STEPS.iter().enumerate().skip(version as usize) {
+            writer.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", index + 1))?;
+        }
+        let reader = connect(name)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), files: Mutex::new(()), dir: dir.to_owned() })
+    }
+}
+
+fn connect(name: &str) -> Result<Connection, Trouble> {
+    let connection = Connection::open(format!("file:/{name}?vfs=memdb"))?;
+    connection.execute_batch("PRAGMA page_size = 1024; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,180 @@
+//! The server on a failing disk.
+
+use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_server::http::Problem;
+use nuanfang_server::store::ship;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use super::{Trial, is_chinese, power_cut};
+use crate::disk::{Disk, Fault};
+use crate::house::{House, MORNING, Watch, runtime};
+use crate::replay::Replay;
+use crate::scratch::{Scratch, open_whole};
+use crate::sender::{Refused, Sender};
+use crate::server::read_log;
+use crate::sweep::Fallible;
+
+/// Two phones and an office at work.
+pub struct ServerTrial {
+    runtime: Runtime,
+    scratch: Scratch,
+}
+
+impl ServerTrial {
+    /// Without a data folder yet: every run has its own.
+    ///
+    /// # Errors
+    /// If there is no room for it.
+    pub fn new() -> Fallible<Self> {
+        Ok(Self { runtime: runtime()?, scratch: Scratch::new()? })
+    }
+}
+
+fn visit(number: u128) -> VisitId {
+    VisitId(Uuid::from_u128(0xa11 + number))
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Plan(u128),
+    Exchange(usize),
+    Ship,
+}
+
+const STEPS: [Step; 7] =
+    [Step::Exchange(0), Step::Plan(2), Step::Exchange(1), Step::Ship, Step::Exchange(0), Step::Exchange(1), Step::Ship];
+
+struct Scene<'a> {
+    house: House,
+    phones: Vec<Sender>,
+    planned: usize,
+    backup: std::path::PathBuf,
+    runtime: &'a Runtime,
+}
+
+impl Scene<'_> {
+    /// Does a step; what the server refuses it must refuse as a passing trouble of its own, in Chinese.
+    fn step(&mut self, step: Step) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        match step {
+            Step::Plan(number) => match self.house.schedule(visit(number), WorkerId(Uuid::from_u128(1))) {
+                Ok(_) => self.planned += 1,
+                Err(error) => return passing(&Problem::from(error)).map(Some),
+            },
+            Step::Ship => {
+                if let Err(error) = ship::ship(&self.house.state.store, &self.backup) {
+                    return Ok(Some(format!("backup: {error}")));
+                }
+            }
+            Step::Exchange(number) => {
+                let (house, phone) = (&self.house, &mut self.phones[number]);
+                let done = self.runtime.block_on(async {
+                    let reply = phone.exchange(house, phone.acked, phone.log.len()).await?;
+                    for need in reply.need {
+                        phone.send_file(house, need.sha, need.off, 8 * 1024).await?;
+                    }
+                    Fallible::Ok(())
+                });
+                if let Err(error) = done {
+                    let refused = error.downcast::<Refused>()?;
+                    let problem: serde_json::Value = serde_json::from_slice(&refused.body)?;
+                    let (code, title) = (problem["code"].as_str(), problem["title"].as_str());
+                    let (code, title) = (code.unwrap_or_default(), title.unwrap_or_default());
+                    if refused.status != 503 || !is_chinese(title) {
+                        return Err(format!("{} {code} {title}", refused.status).into());
+                    }
+                    return Ok(Some(code.to_owned()));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn passing(problem: &Problem) -> Fallible<String> {
+    if problem.status == 503 && is_chinese(&problem.title) {
+        Ok(problem.code.to_string())
+    } else {
+        Err(format!("{} {} {}", problem.status, problem.code, problem.title).into())
+    }
+}
+
+impl Trial for ServerTrial {
+    const NAME: &'static str = "server";
+
+    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<(usize, Vec<String>)> {
+        let dir = TempDir::new_in(self.scratch.place(""))?;
+        for folder in ["backup/heads", "backup/bodies", "backup/blobs"] {
+            std::fs::create_dir_all(dir.path().join(folder))?;
+        }
+        let disk = Disk::record(dir.path())?;
+        let data = disk.root().join("data");
+        let house = House::open(self.runtime.handle(), &data, Watch::at(MORNING))?;
+        let mut dice = StdRng::seed_from_u64(7);
+        let mut phones = Vec::new();
+        for number in 0..2 {
+            let worker = WorkerId(Uuid::from_u128(1 + number));
+            house.schedule(visit(number), worker)?;
+            let code = house.code(worker)?;
+            let mut phone = self.runtime.block_on(Sender::enrol(&house, worker, code))?;
+            self.runtime.block_on(phone.log_in(&house))?;
+            phones.push(phone);
+        }
+        let backup = disk.root().join("backup");
+        let mut scene = Scene { house, phones, planned: 0, backup, runtime: &self.runtime };
+        let before = disk.changes();
+        if let Some((change, fault)) = from {
+            disk.fail_from(before + change, fault);
+        }
+        let (mut codes, mut again) = (Vec::new(), Vec::new());
+        for step in STEPS {
+            if let Step::Exchange(number) = step {
+                (0..12).for_each(|_| scene.phones[number].act(visit(number as u128), &mut dice));
+            }
+            if let Some(code) = scene.step(step)? {
+                codes.push(code);
+                again.push(step);
+            }
+        }
+        let changes = disk.changes() - before;
+        disk.heal();
+        for step in again.into_iter().chain([Step::Exchange(0), Step::Exchange(1), Step::Ship]) {
+            if let Some(code) = scene.step(step)? {
+                return Err(format!("{code}, although the disk works again").into());
+            }
+        }
+        let Scene { house, phones, planned, .. } = scene;
+        house.close();
+        if planned != 1 {
+            return Err(format!("the visit was planned {planned} times").into());
+        }
+        let record = disk.finish();
+        let place = self.scratch.place("cut");
+        let mut replay = Replay::new(&record);
+        let image = power_cut(&mut replay);
+        image.lay_out(&place, |name| name.contains(".db"))?;
+        let log = read_log(&open_whole(&place.join("data/nuanfang.db"))?)?;
+        for phone in &phones {
+            let kept: Vec<_> = log.iter().filter(|kept| kept.device == phone.device).collect();
+            let same = kept.len() == phone.log.len()
+                && kept
+                    .iter()
+                    .zip(&phone.log)
+                    .all(|(kept, (op, sha))| (kept.op, kept.sha, kept.body.as_str()) == (op.op, *sha, op.body.get()));
+            if !same || phone.acked != phone.log.len() {
+                return Err(format!("{} of {} operations after a power cut", kept.len(), phone.log.len()).into());
+            }
+            for (sha, bytes) in &phone.files {
+                let name = sha.to_string();
+                let name = format!("data/blobs/{}/{name}", &name[..2]);
+                if image.file(&name) != Some(bytes) {
+                    return Err(format!("file {sha} was called whole, and is not after a power cut").into());
+                }
+            }
+        }
+        Ok((changes, codes))
+    }
+}

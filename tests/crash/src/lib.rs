@@ -1,0 +1,30 @@
+//! Proves that nothing is lost: crashes at every write (T3), disks that fail (T9), networks that lie (T5, T11).
+//!
+//! - `calls`, `recording`, [`disk`]: every change the code under test makes to a folder, recorded in order, or refused.
+//! - [`replay`], [`image`]: that folder as it is found after a crash at any index of the record.
+//! - [`phone`], [`server`]: workloads of the real phone and the real server, and what must hold of their disks.
+//! - [`migration`]: the phone's database while it is brought up to a newer schema.
+//! - [`control`]: the proof that a missing sync is seen.
+//! - [`faults`]: the same workloads on disks that are full, broken or read-only.
+//! - [`suite`]: all of it in two sizes, for every day and for a night.
+//! - [`chaos`]: phones and a server with a network between them that cuts, repeats, delays and lies.
+
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
+
+mod calls;
+pub mod chaos;
+pub mod control;
+pub mod disk;
+mod event;
+pub mod faults;
+pub mod house;
+pub mod image;
+pub mod migration;
+pub mod phone;
+mod recording;
+pub mod replay;
+pub mod scratch;
+pub mod sender;
+pub mod server;
+pub mod suite;
+pub mod sweep;

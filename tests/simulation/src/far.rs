@@ -1,0 +1,301 @@
+//! The far side of the network: the server's process, what it keeps, its backup, and the time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use nuanfang_core::device::clock::SoftwareClock;
+use nuanfang_core::device::courier::{Answer, Call};
+use nuanfang_core::drill::{self, Ended, Mutant, Side};
+use nuanfang_core::id::{DeviceId, VisitId};
+use nuanfang_core::time::Millis;
+use nuanfang_server::store::vault::Vault;
+use nuanfang_server::store::{StoreError, ship};
+use nuanfang_server::{AppState, http};
+use std::collections::HashMap;
+use tower::ServiceExt;
+
+use crate::ground::{BEGIN, Ground, Kept, Time, copy_files, open_server};
+use crate::ledger::{Known, Ledger};
+use crate::plan::Fault;
+use crate::tally::{Failure, Tally};
+
+/// What is in the backup: what a restore brings back.
+pub struct Saved {
+    kept: Kept,
+    /// What the server knew.
+    pub known: Known,
+}
+
+/// What came of a request at the server.
+pub enum Handled {
+    /// An answer left.
+    Answer(Answer),
+    /// The process ended over it.
+    Ended,
+    /// There is no process.
+    Down,
+}
+
+/// The far side.
+pub struct Far {
+    /// The server's process.
+    pub server: Option<(AppState, Router)>,
+    /// Its database, as committed.
+    pub kept: Kept,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its secrets.
+    pub vault: Arc<Vault>,
+    /// The backup.
+    pub saved: Option<Saved>,
+    /// What it should know.
+    pub known: Known,
+    /// What was ever made.
+    pub ledger: Ledger,
+    /// All visits that ever were, restores notwithstanding.
+    pub visits: Vec<VisitId>,
+    /// The furthest each log was ever acknowledged.
+    pub acked: HashMap<DeviceId, u64>,
+    /// The restores so far, plus one.
+    pub epoch: u64,
+    /// True time.
+    pub time: Arc<Time>,
+    /// The handsets' clocks.
+    pub clocks: Vec<Arc<SoftwareClock>>,
+    /// Requests that may arrive again.
+    pub ghosts: Vec<(Millis, Call)>,
+    /// Answers that were once given.
+    pub replies: Vec<Vec<u8>>,
+    /// Counts.
+    pub tally: Tally,
+    /// The first promise that did not hold.
+    pub failure: Option<Failure>,
+    /// The story, if it is told.
+    pub story: Option<Vec<String>>,
+    keys: Arc<nuanfang_server::keys::Keys>,
+    runtime: Arc<tokio::runtime::Runtime>,
+    template_files: PathBuf,
+}
+
+impl Far {
+    /// The far side of a new run.
+    pub fn new(ground: &Ground, tell: bool) -> Self {
+        let (dir, vault, kept) = ground.run();
+        for folder in ["heads", "bodies", "blobs"] {
+            std::fs::create_dir_all(dir.join("backup").join(folder)).expect("a folder");
+        }
+        let mut far = Self {
+            server: None,
+            kept,
+            vault,
+            saved: None,
+            known: Known::default(),
+            ledger: Ledger::default(),
+            visits: Vec::new(),
+            acked: HashMap::new(),
+            epoch: 1,
+            time: Arc::new(Time(AtomicI64::new(BEGIN.0 + 60_000))),
+            clocks: Vec::new(),
+            ghosts: Vec::new(),
+            replies: Vec::new(),
+            tally: Tally::default(),
+            failure: None,
+            story: tell.then(Vec::new),
+            keys: Arc::clone(&ground.keys),
+            runtime: Arc::clone(&ground.runtime),
+            template_files: ground.dir.path().join("template").join("blobs"),
+            dir,
+        };
+        far.open();
+        far.known.g = far.kept.db.query_row("SELECT max(g) FROM envelope", [], |row| row.get(0)).expect("a log");
+        far
+    }
+
+    /// True time.
+    pub fn now(&self) -> Millis {
+        Millis(self.time.0.load(Ordering::Relaxed))
+    }
+
+    /// Lets time pass, everywhere.
+    pub fn pass(&mut self, ms: u64) {
+        self.time.0.fetch_add(ms as i64, Ordering::Relaxed);
+        for clock in &self.clocks {
+            clock.advance_ms(ms);
+        }
+    }
+
+    /// Tells a line of the story.
+    pub fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
+        if self.story.is_some() {
+            let at = self.now().0 - BEGIN.0;
+            let line = format!("{:>12.1}s  {}", at as f64 / 1000.0, line(self));
+            self.story.as_mut().expect("told").push(line);
+        }
+    }
+
+    /// Notes a promise that did not hold; the first one counts.
+    pub fn fail(&mut self, invariant: &'static str, what: impl Into<String>) {
+        if self.failure.is_none() {
+            let what = what.into();
+            self.tell(|_| format!("!! {invariant}: {what}"));
+            self.failure = Some(Failure { invariant, what });
+        }
+    }
+
+    /// One look at a promise.
+    pub fn hold(&mut self, invariant: &'static str, holds: bool, what: impl FnOnce() -> String) {
+        self.tally.checks += 1;
+        if !holds {
+            self.fail(invariant, what());
+        }
+    }
+
+    /// Starts the server's process.
+    pub fn open(&mut self) {
+        drill::orders(|orders| {
+            orders.server_ends_in = None;
+            orders.disk_refuses_in = None;
+            orders.forget_positions();
+        });
+        let (vault, keys, time) = (Arc::clone(&self.vault), Arc::clone(&self.keys), Arc::clone(&self.time));
+        match open_server(&self.dir.join("server"), &self.kept.name, vault, keys, time) {
+            Ok(state) => {
+                let router = http::phone().with_state(state.clone());
+                self.server = Some((state, router));
+            }
+            Err(error) => self.fail("I14", format!("the server does not start: {error}")),
+        }
+    }
+
+    /// Ends it, between two effects.
+    pub fn end(&mut self) {
+        self.server = None;
+        drill::orders(|orders| {
+            orders.server_ends_in = None;
+            orders.disk_refuses_in = None;
+        });
+    }
+
+    /// Runs what may end the server's process. `None` when it did.
+    pub fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(|| work(self))) {
+            Ok(done) => Some(done),
+            Err(panic) => match panic.downcast::<Ended>() {
+                Ok(ended) if ended.0 == Side::Server => {
+                    self.tally.fault(Fault::ServerEnds);
+                    self.tell(|_| "the server's process ends".into());
+                    self.end();
+                    None
+                }
+                Ok(ended) => resume_unwind(ended),
+                Err(panic) => resume_unwind(panic),
+            },
+        }
+    }
+
+    /// A request arrives. `cut`: its body ends after so many bytes, in an error.
+    pub fn handle(&mut self, call: &Call, cut: Option<usize>) -> Handled {
+        let Some((_, router)) = &self.server else { return Handled::Down };
+        let mut request = axum::http::Request::builder().method(call.method).uri(&call.path);
+        if let Some(token) = &call.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if call.json {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        let body = match cut {
+            None => Body::from(call.body.clone()),
+            Some(at) => {
+                let cut = Err(std::io::Error::other("cut"));
+                let pieces = [Ok(Bytes::copy_from_slice(&call.body[..at.min(call.body.len())])), cut];
+                Body::from_stream(tokio_stream::iter(pieces))
+            }
+        };
+        let request = request.body(body).expect("a request");
+        let (router, runtime) = (router.clone(), Arc::clone(&self.runtime));
+        let handled = self.guarded(|_| {
+            runtime.block_on(async move {
+                let response = router.oneshot(request).await.expect("the router answers");
+                let (parts, body) = response.into_parts();
+                let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+                Answer {
+                    status: parts.status.as_u16(),
+                    retry_after_s: text("retry-after").and_then(|value| value.parse().ok()),
+                    upload_offset: text("upload-offset").and_then(|value| value.parse().ok()),
+                    upload_complete: text("upload-complete") == Some("?1"),
+                    body: to_bytes(body, usize::MAX).await.expect("a body").to_vec(),
+                }
+            })
+        });
+        handled.map_or(Handled::Ended, Handled::Answer)
+    }
+
+    /// Ships what is new to the backup.
+    pub fn ship(&mut self) {
+        let Some((state, _)) = self.server.clone() else { return };
+        let copy = Kept::copy(&self.kept.db);
+        let known = self.known.clone();
+        let before = self.safe_sum();
+        let to = self.dir.join("backup");
+        let done = self.guarded(move |_| {
+            let seen = state.seen.take_changed();
+            let _ = state.store.write_blocking::<_, StoreError, _>(0, move |writing| {
+                nuanfang_server::office::seen::save(writing.tx, &seen)
+            });
+            while ship::ship(&state.store, &to)? {}
+            Ok::<_, StoreError>(())
+        });
+        let whole = matches!(done, Some(Ok(())));
+        self.tell(|_| format!("the log is shipped to the backup{}", if whole { "" } else { ", not to its end" }));
+        if whole || self.safe_sum() > before {
+            self.saved = Some(Saved { kept: copy, known });
+        }
+    }
+
+    /// Whether the backup knows an enrolment.
+    pub fn saves(&self, device: DeviceId) -> bool {
+        self.saved.as_ref().is_some_and(|saved| {
+            let mut query = saved.kept.db.prepare_cached("SELECT 1 FROM device WHERE id = ?1").expect("sql");
+            query.exists([device.0.as_bytes()]).expect("an answer")
+        })
+    }
+
+    fn safe_sum(&self) -> i64 {
+        let mut query = self.kept.db.prepare_cached("SELECT coalesce(sum(safe), 0) FROM writer").expect("sql");
+        query.query_row([], |row| row.get(0)).expect("a sum")
+    }
+
+    /// Loses the server's folder and makes it again from the backup.
+    pub fn restore(&mut self) {
+        let Some(saved) = &self.saved else { return };
+        let kept = Kept::copy(&saved.kept.db);
+        let known = saved.known.clone();
+        self.end();
+        (self.kept, self.known) = (kept, known);
+        if !drill::is(Mutant::SameEpoch) {
+            self.epoch += 1;
+            let epoch = self.epoch.to_string();
+            self.kept.db.execute("UPDATE meta SET v = ?1 WHERE k = 'epoch'", [epoch]).expect("an epoch");
+        }
+        let blobs = self.dir.join("server").join("blobs");
+        std::fs::remove_dir_all(&blobs).expect("a folder");
+        copy_files(&self.template_files, &blobs);
+        copy_files(&self.dir.join("backup").join("blobs"), &blobs);
+        self.tell(|far| format!("the server is restored from its backup, epoch {}", far.epoch));
+        self.open();
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        self.server = None;
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}

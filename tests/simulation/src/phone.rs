@@ -1,0 +1,394 @@
+//! A phone of one worker: the real store, courier and log, over a network that does what it likes, and a look at the
+//! disk after everything that happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use nuanfang_core::device::clock::{Clock, SoftwareClock};
+use nuanfang_core::device::courier::{Courier, Run, Stop};
+use nuanfang_core::device::store::Store;
+use nuanfang_core::device::store::enrolment::{self, Enrolment};
+use nuanfang_core::device::sync::Speaker;
+use nuanfang_core::device::trouble::Trouble;
+use nuanfang_core::device::{blob, draft, joining};
+use nuanfang_core::drill::{self, Ended, Side};
+use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_core::record::SoftwareKey;
+use nuanfang_core::wire::auth::Invitation;
+use nuanfang_server::enrolment as codes;
+use uuid::Uuid;
+
+use crate::act;
+use crate::dice::Dice;
+use crate::far::Far;
+use crate::ground::{Ground, Kept, copy_files};
+use crate::office::w;
+use crate::plan::{Fault, Faults};
+use crate::wire::{Near, Wire, lock};
+
+/// A row of the log as it was last seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The operation.
+    pub op: OpId,
+    /// Whose log.
+    pub device: DeviceId,
+    /// Where in it.
+    pub seq: u64,
+}
+
+/// An older state of a phone's folder: what the system's backup holds.
+pub struct Older {
+    kept: Kept,
+    dir: PathBuf,
+    drafts: BTreeMap<(VisitId, String), String>,
+}
+
+/// A phone.
+pub struct Phone {
+    /// Its number.
+    pub n: usize,
+    /// Whose.
+    pub worker: WorkerId,
+    /// In which handset: two workers may share one.
+    pub handset: usize,
+    /// It is in nobody's hands any more.
+    pub gone: bool,
+    /// The log as last seen.
+    pub rows: BTreeMap<i64, Row>,
+    /// An older state.
+    pub older: Option<Older>,
+    kept: Kept,
+    dir: PathBuf,
+    store: Option<Arc<Store>>,
+    clock: Arc<SoftwareClock>,
+    key: Arc<SoftwareKey>,
+    token: Mutex<Option<String>>,
+    speaker: Speaker,
+    drafts: BTreeMap<(VisitId, String), String>,
+    mirrored: BTreeSet<String>,
+    copies: usize,
+}
+
+/// How a run of the exchange ended.
+pub enum Ran {
+    /// To its end.
+    Done(Run),
+    /// It was stopped.
+    Stopped(Stop),
+    /// The phone's process ended.
+    Ended,
+}
+
+/// What travels with a run.
+pub struct Weather {
+    /// What may go wrong.
+    pub faults: Faults,
+    /// Calls in a thousand to which something happens.
+    pub rate: u32,
+}
+
+impl Phone {
+    /// A phone out of its box.
+    pub fn new(ground: &Ground, far: &Far, n: usize, worker: WorkerId, handset: usize) -> Self {
+        let dir = far.dir.join(format!("phone{n}"));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let key = Arc::clone(&ground.phone_keys[n % ground.phone_keys.len()]);
+        let keep_days = [0, 0, 1, 30][n % 4];
+        let speaker = Speaker { app: "0.1.0".into(), tz: "Asia/Shanghai".into(), keep_days };
+        let clock = Arc::clone(&far.clocks[handset]);
+        Self::over(n, worker, handset, ground.phone(), dir, clock, key, speaker)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a phone, put together in one place")]
+    fn over(
+        n: usize,
+        worker: WorkerId,
+        handset: usize,
+        kept: Kept,
+        dir: PathBuf,
+        clock: Arc<SoftwareClock>,
+        key: Arc<SoftwareKey>,
+        speaker: Speaker,
+    ) -> Self {
+        let mut phone = Self {
+            n,
+            worker,
+            handset,
+            gone: false,
+            rows: BTreeMap::new(),
+            older: None,
+            kept,
+            dir,
+            store: None,
+            clock,
+            key,
+            token: Mutex::new(None),
+            speaker,
+            drafts: BTreeMap::new(),
+            mirrored: BTreeSet::new(),
+            copies: 0,
+        };
+        phone.open();
+        phone
+    }
+
+    /// Starts its process, as the app does.
+    fn open(&mut self) {
+        drill::orders(|orders| orders.phone_ends_in = None);
+        let store = Store::open_in_memory(&self.dir, &self.kept.name).expect("a phone's store opens");
+        blob::sweep(&store).expect("a phone's files are swept");
+        self.store = Some(Arc::new(store));
+        *lock(&self.token) = None;
+    }
+
+    /// Its process ends and starts again.
+    pub fn restart(&mut self) {
+        self.store = None;
+        self.open();
+    }
+
+    /// Does something that the end of the process may cut short. `None` when it did.
+    fn guarded<T>(&mut self, far: &Arc<Mutex<Far>>, ends_in: Option<u32>, work: impl FnOnce(&Self) -> T) -> Option<T> {
+        drill::orders(|orders| orders.phone_ends_in = ends_in);
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        drill::orders(|orders| orders.phone_ends_in = None);
+        match done {
+            Ok(done) => Some(done),
+            Err(panic) => match panic.downcast::<Ended>() {
+                Ok(ended) if ended.0 == Side::Phone => {
+                    let mut far = lock(far);
+                    far.tally.fault(Fault::PhoneEnds);
+                    far.tell(|_| format!("phone {}: its process ends", self.n));
+                    drop(far);
+                    self.restart();
+                    None
+                }
+                Ok(ended) => resume_unwind(ended),
+                Err(panic) => resume_unwind(panic),
+            },
+        }
+    }
+
+    /// The worker does something.
+    pub fn act(&mut self, far: &Arc<Mutex<Far>>, dice: &mut Dice, ends_in: Option<u32>) {
+        if self.enrolment().is_none() {
+            return;
+        }
+        self.guarded(far, ends_in, |phone| {
+            let Some(store) = &phone.store else { return };
+            act::make(store, &phone.clock, phone.worker, &mut lock(far), dice);
+        });
+        self.observe(&mut lock(far), false);
+    }
+
+    /// The worker types.
+    pub fn draft(&mut self, far: &Arc<Mutex<Far>>, dice: &mut Dice, ends_in: Option<u32>) {
+        let visits: Vec<VisitId> = self.mirrored.iter().filter_map(|id| id.parse().ok()).collect();
+        let Some(visit) = dice.pick(&visits).copied() else { return };
+        let text = format!("写到一半 {}", dice.below(1000));
+        let saved = self.guarded(far, ends_in, |phone| {
+            let store = phone.store.as_ref().expect("open");
+            draft::save(store, visit, "problem", &text, phone.clock.stamp()).expect("a draft is kept");
+        });
+        let place = (visit, "problem".to_owned());
+        match saved {
+            Some(()) => drop(self.drafts.insert(place, text)),
+            None => {
+                let found = self.drafts_on_disk().remove(&place);
+                if let Some(text) = found {
+                    self.drafts.insert(place, text);
+                }
+            }
+        }
+        self.observe(&mut lock(far), false);
+    }
+
+    /// The phone synchronises; it enrols first where it must.
+    pub fn sync(&mut self, far: &Arc<Mutex<Far>>, dice: &mut Dice, weather: &Weather, ends_in: Option<u32>) -> Ran {
+        let store = Arc::clone(self.store.as_ref().expect("open"));
+        let near = Near {
+            dice: dice.clone(),
+            faults: weather.faults,
+            rate: weather.rate,
+            store,
+            clock: Arc::clone(&self.clock),
+            worker: self.worker,
+        };
+        lock(far).tell(|_| format!("phone {} of {} synchronises", self.n, w(Some(self.worker))));
+        let wire = Wire { far: Arc::clone(far), near: Mutex::new(near) };
+        let known = self.enrolment();
+        let code = if known.as_ref().is_none_or(|known| known.forked) {
+            let mut far = lock(far);
+            far.tell(|_| format!("the office gives {} a code for phone {}", w(Some(self.worker)), self.n));
+            Some(codes::issue(&far.vault, self.worker).expect("a code"))
+        } else {
+            None
+        };
+        let before = self.receipt();
+        let done = self.guarded(far, ends_in, |phone| phone.run(&wire, code));
+        // The wire holds the store: it goes with the process.
+        drop(wire);
+        let after = self.receipt();
+        let ran = match done {
+            Some(Ok(run)) => Ran::Done(run),
+            Some(Err(stop)) => {
+                lock(far).tell(|_| format!("    stopped: {stop}"));
+                Ran::Stopped(stop)
+            }
+            None => Ran::Ended,
+        };
+        let mut far = lock(far);
+        if let Ran::Stopped(Stop::Trouble(trouble)) = &ran {
+            far.fail("I14", format!("phone {}: {trouble}", self.n));
+        }
+        let restored = far.epoch > 1;
+        far.hold("I15", after.0 >= before.0 || before.1 != after.1 || restored, || {
+            format!("an answer took back a receipt: {} after {}", after.0, before.0)
+        });
+        self.observe(&mut far, true);
+        ran
+    }
+
+    fn receipt(&self) -> (u64, Option<DeviceId>) {
+        self.enrolment().map_or((0, None), |known| (known.acked, Some(known.device)))
+    }
+
+    fn run(&self, wire: &Wire, code: Option<String>) -> Result<Run, Stop> {
+        let store = self.store.as_ref().expect("open");
+        if let Some(code) = code {
+            let invitation = Invitation { url: "http://127.0.0.1:1".into(), code, pin: None, supplier: None };
+            joining::enrol(store, &*self.key, wire, &invitation, "示例手机", "0.1.0")?;
+            *lock(&self.token) = None;
+        }
+        let courier = Courier {
+            store,
+            key: &*self.key,
+            clock: &*self.clock,
+            speaker: &self.speaker,
+            transport: wire,
+            token: &self.token,
+        };
+        courier.run()
+    }
+
+    /// Who it is.
+    pub fn enrolment(&self) -> Option<Enrolment> {
+        self.store.as_ref()?.read::<_, Trouble>(enrolment::find).expect("an enrolment is read")
+    }
+
+    /// Keeps its present state as the older one.
+    pub fn keep_older(&mut self, far: &Far) {
+        self.copies += 1;
+        let dir = far.dir.join(format!("older{}-{}", self.n, self.copies));
+        copy_files(&self.dir, &dir);
+        self.older = Some(Older { kept: Kept::copy(&self.kept.db), dir, drafts: self.drafts.clone() });
+    }
+
+    /// Is put back to its older state. Returns the operations that only it had.
+    pub fn set_back(&mut self, far: &mut Far) -> Vec<OpId> {
+        let Some(older) = self.older.take() else { return Vec::new() };
+        let had: Vec<OpId> = self.rows.values().map(|row| row.op).collect();
+        self.store = None;
+        self.kept = older.kept;
+        self.dir = older.dir;
+        self.drafts = older.drafts;
+        self.rows.clear();
+        self.open();
+        far.tell(|_| format!("phone {}: its folder is put back to an older state", self.n));
+        self.observe(far, false);
+        let has: BTreeSet<OpId> = self.rows.values().map(|row| row.op).collect();
+        had.into_iter().filter(|op| !has.contains(op)).collect()
+    }
+
+    /// A second phone with a copy of everything, in a handset of its own.
+    pub fn cloned(&self, far: &mut Far, n: usize, handset: usize) -> Self {
+        let dir = far.dir.join(format!("phone{n}"));
+        copy_files(&self.dir, &dir);
+        far.tell(|_| format!("phone {} is copied to phone {n}", self.n));
+        let (kept, clock) = (Kept::copy(&self.kept.db), Arc::clone(&far.clocks[handset]));
+        let (key, speaker) = (Arc::clone(&self.key), self.speaker.clone());
+        let mut clone = Self::over(n, self.worker, handset, kept, dir, clock, key, speaker);
+        clone.drafts = self.drafts.clone();
+        clone.observe(far, false);
+        clone
+    }
+
+    fn drafts_on_disk(&self) -> BTreeMap<(VisitId, String), String> {
+        let mut query = self.kept.db.prepare_cached("SELECT visit, form, body FROM draft").expect("sql");
+        let rows = query.query_map([], |row| Ok(((VisitId(Uuid::from_bytes(row.get(0)?)), row.get(1)?), row.get(2)?)));
+        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
+    /// Looks at the phone's disk: nothing is gone that may not be.
+    pub fn observe(&mut self, far: &mut Far, synced: bool) {
+        let rows = self.rows_on_disk();
+        let gone: Vec<Row> = self.rows.iter().filter(|(n, _)| !rows.contains_key(n)).map(|(_, row)| *row).collect();
+        for row in gone {
+            let n = far.ledger.n(&row.op);
+            let saved = far.saved.as_ref().is_some_and(|saved| saved.known.got.contains_key(&row.op));
+            far.hold("I3", saved, || format!("phone {} deleted op {n}, which is not in the backup", self.n));
+        }
+        let fresh: Vec<i64> =
+            rows.iter().filter(|(_, row)| !far.ledger.made.contains_key(&row.op)).map(|(n, _)| *n).collect();
+        for n in fresh {
+            // The process ended after it was on the disk and before anybody was told.
+            let found = self.store.as_ref().expect("open").read::<_, Trouble>(|connection| {
+                nuanfang_core::device::store::outbox_row::newest(connection, Some(n as u64 + 1), 1)
+            });
+            act::note(far, &found.expect("a row")[0]);
+        }
+        self.rows = rows;
+        let here: Option<(Vec<u8>, i64, i64)> = self
+            .kept
+            .db
+            .prepare_cached("SELECT device, acked, safe FROM enrolment")
+            .expect("sql")
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .ok();
+        if let Some((device, acked, safe)) = here {
+            let device = DeviceId(Uuid::from_slice(&device).expect("an id"));
+            let best = far.acked.get(&device).copied().unwrap_or(0);
+            far.hold("I15", acked as u64 <= best, || format!("phone {} believes {acked} of {best}", self.n));
+            far.hold("I2", safe <= acked, || format!("phone {}: safe {safe}, acknowledged {acked}", self.n));
+        }
+        self.observe_mirror(far, synced);
+    }
+
+    fn observe_mirror(&mut self, far: &mut Far, synced: bool) {
+        let mut query = self.kept.db.prepare_cached("SELECT id FROM mirror WHERE e = 'visit'").expect("sql");
+        let rows = query.query_map([], |row| row.get(0)).expect("rows");
+        let mirrored: BTreeSet<String> = rows.collect::<Result<_, _>>().expect("rows");
+        drop(query);
+        let drafts = self.drafts_on_disk();
+        for (place, text) in &self.drafts {
+            let left = synced && !mirrored.contains(&place.0.to_string());
+            let kept = drafts.get(place) == Some(text);
+            far.hold("I3", kept || left, || format!("phone {} lost the draft of visit {}", self.n, place.0));
+        }
+        self.drafts = drafts;
+        self.mirrored = mirrored;
+    }
+
+    fn rows_on_disk(&self) -> BTreeMap<i64, Row> {
+        let mut query = self.kept.db.prepare_cached("SELECT n, op, device, seq FROM outbox").expect("sql");
+        let rows = query.query_map([], |row| {
+            let op = OpId(Uuid::from_bytes(row.get(1)?));
+            let device = DeviceId(Uuid::from_bytes(row.get(2)?));
+            Ok((row.get(0)?, Row { op, device, seq: row.get::<_, i64>(3)? as u64 }))
+        });
+        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
+    /// The database as it is on the disk.
+    pub fn disk(&self) -> &rusqlite::Connection {
+        &self.kept.db
+    }
+
+    /// The folder of its files.
+    pub fn files(&self) -> PathBuf {
+        self.dir.join(blob::FOLDER)
+    }
+}

@@ -1,0 +1,226 @@
+//! Everything comes to rest: the network is calm, nobody ends, and all that was made must be where it belongs within
+//! as many exchanges as its number asks for (I14, I12).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use nuanfang_core::device::courier::Stop;
+use nuanfang_core::device::sync::NotAReceipt;
+use nuanfang_core::drill;
+use nuanfang_core::id::{DeviceId, OpId};
+use nuanfang_core::wire::feed::{COMPANY, worker_scope};
+use nuanfang_server::office::rebuild;
+use nuanfang_server::store::StoreError;
+use rusqlite::{Connection, params};
+
+use crate::dice::Dice;
+use crate::far::Far;
+use crate::phone::{Phone, Ran, Weather};
+use crate::plan::Faults;
+use crate::wire::lock;
+use crate::world::World;
+
+/// Syncs a phone may need: the second one after a restore (I12).
+const SYNCS: u32 = 2;
+/// A phone may have to be enrolled anew that often: it was copied and put back, and the server with it.
+const FORKS: u32 = 3;
+
+impl World {
+    /// Lets everything come to rest and looks at it.
+    pub fn rest(&mut self) {
+        {
+            let mut far = lock(&self.far);
+            drill::orders(|orders| {
+                orders.phone_ends_in = None;
+                orders.server_ends_in = None;
+                orders.disk_refuses_in = None;
+            });
+            far.tell(|_| "the network is calm".into());
+            if far.server.is_none() {
+                far.open();
+            }
+        }
+        for phone in self.phones.iter_mut().filter(|phone| !phone.gone) {
+            settle(phone, &self.far);
+            if lock(&self.far).failure.is_some() {
+                return;
+            }
+        }
+        lock(&self.far).ship();
+        lock(&self.far).ship();
+        for phone in self.phones.iter_mut().filter(|phone| !phone.gone) {
+            let ran = calm(phone, &self.far);
+            let mut far = lock(&self.far);
+            let done = matches!(ran, Ran::Done(_));
+            far.hold("I14", done, || format!("phone {} does not synchronise at rest", phone.n));
+            phone.at_rest(&mut far);
+        }
+        let mut far = lock(&self.far);
+        far.look();
+        far.look_at_files();
+        far.all_here();
+        far.rebuilt();
+    }
+}
+
+fn calm(phone: &mut Phone, far: &Arc<Mutex<Far>>) -> Ran {
+    phone.sync(far, &mut Dice::new(0, 0), &Weather { faults: Faults(0), rate: 0 }, None)
+}
+
+/// Syncs until nothing waits, which must not take long.
+fn settle(phone: &mut Phone, far: &Arc<Mutex<Far>>) {
+    let (mut syncs, mut forks) = (0, 0);
+    loop {
+        let waiting = phone.waiting();
+        match calm(phone, far) {
+            Ran::Done(run) => {
+                syncs += 1;
+                let batch = drill::limit(drill::Limit::BatchOps, 500) as u64;
+                let may = waiting.0.div_ceil(batch) + 2 * waiting.1.div_ceil(64) + 5;
+                let exchanges = u64::from(run.exchanges);
+                let n = phone.n;
+                lock(far).hold("I14", exchanges <= may, || {
+                    format!("phone {n}: {exchanges} exchanges for {waiting:?} operations and files")
+                });
+            }
+            Ran::Stopped(Stop::NotAReceipt(NotAReceipt::Forked)) => forks += 1,
+            Ran::Stopped(Stop::Refused { code }) if code == "device_revoked" => {
+                // A copy of a stolen phone: what it holds goes through a rescue file.
+                phone.gone = true;
+                let mut far = lock(far);
+                for op in phone.rows.values().map(|row| row.op) {
+                    if let Some(made) = far.ledger.made.get_mut(&op) {
+                        made.destroyed = true;
+                    }
+                }
+                return;
+            }
+            Ran::Stopped(stop) => return lock(far).fail("I14", format!("phone {} is stuck: {stop}", phone.n)),
+            Ran::Ended => return,
+        }
+        if phone.waiting() == (0, 0) && syncs > 0 {
+            return;
+        }
+        if syncs >= SYNCS || forks > FORKS || lock(far).failure.is_some() {
+            let (ops, files) = phone.waiting();
+            return lock(far).fail(
+                "I14",
+                format!("phone {} still owes {ops} operations and {files} files after {syncs} syncs", phone.n),
+            );
+        }
+    }
+}
+
+fn count(db: &Connection, sql: &str) -> u64 {
+    db.prepare_cached(sql).expect("sql").query_row([], |row| row.get::<_, i64>(0)).expect("a count") as u64
+}
+
+impl Phone {
+    /// Operations not acknowledged, files not whole.
+    fn waiting(&self) -> (u64, u64) {
+        let ops = count(
+            self.disk(),
+            "SELECT count(*) FROM outbox o JOIN enrolment e ON e.device = o.device WHERE o.seq > e.acked",
+        );
+        (ops, count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 1 AND whole = 0"))
+    }
+
+    /// At rest: all is safe, the mirror is the server's scope, outcomes are the server's, no file without its row.
+    fn at_rest(&mut self, far: &mut Far) {
+        let n = self.n;
+        let Some(known) = self.enrolment() else { return };
+        far.hold("I14", known.safe == known.acked, || format!("phone {n}: safe {} of {}", known.safe, known.acked));
+        let active: bool = far
+            .kept
+            .db
+            .query_row("SELECT status = 'active' FROM device WHERE id = ?1", [known.device.0.as_bytes()], |row| {
+                row.get(0)
+            })
+            .unwrap_or(false);
+        let here = mirror(self.disk(), "SELECT scope, e, id, ver, body FROM mirror");
+        let mut there = mirror(
+            &far.kept.db,
+            "SELECT s.name, x.e, x.id, x.ver, x.body FROM scope_entity x JOIN scope s ON s.id = x.scope",
+        );
+        let own = worker_scope(known.worker.0);
+        there.retain(|(scope, ..), _| active && (scope == COMPANY || *scope == own));
+        far.hold("I13", here == there, || {
+            let more: Vec<_> = here.keys().filter(|key| !there.contains_key(*key)).take(3).collect();
+            let less: Vec<_> = there.keys().filter(|key| !here.contains_key(*key)).take(3).collect();
+            format!("phone {n} (active: {active}): its mirror is not the server's scope; more {more:?}, less {less:?}")
+        });
+        self.outcomes_at_rest(far, known.device);
+        let missing = count(
+            self.disk(),
+            "SELECT count(*) FROM outbox o, json_each(o.blobs) part WHERE NOT EXISTS (
+             SELECT 1 FROM blob b WHERE lower(hex(b.sha)) = json_extract(part.value, '$.sha'))",
+        );
+        far.hold("I3", missing == 0, || format!("phone {n}: {missing} files of its log are gone"));
+        let mut query = self.disk().prepare_cached("SELECT file FROM blob").expect("sql");
+        let files: Vec<String> =
+            query.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows");
+        let gone = files.iter().filter(|file| !self.files().join(file).is_file()).count();
+        far.hold("I3", gone == 0, || format!("phone {n}: {gone} files have a row and no bytes"));
+    }
+
+    fn outcomes_at_rest(&self, far: &mut Far, device: DeviceId) {
+        for row in self.rows.values().filter(|row| row.device == device) {
+            let told: Option<String> = self
+                .disk()
+                .prepare_cached("SELECT o FROM outcome WHERE op = ?1")
+                .expect("sql")
+                .query_row([row.op.0.as_bytes()], |row| row.get(0))
+                .ok();
+            let truth: Option<String> = far
+                .kept
+                .db
+                .prepare_cached(
+                    "SELECT o.o FROM outcome o JOIN writer w ON w.dev = o.dev WHERE w.device = ?1 AND o.seq = ?2",
+                )
+                .expect("sql")
+                .query_row(params![device.0.as_bytes(), row.seq as i64], |row| row.get(0))
+                .ok();
+            let told = told.unwrap_or_else(|| "applied".into());
+            let truth = truth.unwrap_or_else(|| "applied".into());
+            let n = far.ledger.n(&row.op);
+            far.hold("I7", told == truth, || format!("phone {}: op {n} is {truth}, its worker is told {told}", self.n));
+        }
+    }
+}
+
+type Mirror = BTreeMap<(String, String, String), (i64, String)>;
+
+fn mirror(db: &Connection, sql: &str) -> Mirror {
+    let mut query = db.prepare_cached(sql).expect("sql");
+    let rows = query.query_map([], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), (row.get(3)?, row.get(4)?))));
+    rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+}
+
+impl Far {
+    /// Whatever was made and could be kept is here.
+    fn all_here(&mut self) {
+        let lost: Vec<usize> = self
+            .ledger
+            .order
+            .iter()
+            .filter(|op: &&OpId| !self.known.got.contains_key(op) && !self.ledger.made[op].destroyed)
+            .map(|op| self.ledger.n(op))
+            .collect();
+        self.hold("I1", lost.is_empty(), || format!("ops {lost:?} are lost"));
+        let owed = count(&self.kept.db, "SELECT count(*) FROM blob_need");
+        let excused = self.ledger.made.values().any(|made| made.destroyed && !made.files.is_empty());
+        self.hold("I14", owed == 0 || excused, || format!("{owed} files are still asked for"));
+    }
+
+    /// What follows from the log is what is there.
+    fn rebuilt(&mut self) {
+        let Some((state, _)) = self.server.clone() else { return };
+        let before = state.store.read_now(rebuild::dump).expect("a dump");
+        let done = state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild);
+        let after = state.store.read_now(rebuild::dump).expect("a dump");
+        self.hold("I9", done.is_ok() && before == after, || {
+            let differs = before.lines().zip(after.lines()).find(|(left, right)| left != right);
+            format!("what follows from the log is not what is there: {:?} {differs:?}", done.err())
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! The short form: seeds that ever failed, some that never did, and every promise broken on purpose found broken.
+
+use std::sync::{Mutex, PoisonError};
+
+use nuanfang_core::drill::{self, Mutant};
+use nuanfang_simulation::{Ground, Plan, run, shrink};
+
+/// Steps of a fresh seed.
+const STEPS: u32 = 120;
+/// Fresh seeds.
+const FRESH: u64 = 24;
+/// Where fresh seeds begin: beyond those that a run by hand begins with.
+const FROM: u64 = 1_000_000;
+/// Seeds in which a broken promise must be found.
+const SEEDS: u64 = 300;
+
+/// A broken promise is broken in the whole process: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn must_hold(ground: &Ground, plan: &Plan) {
+    let report = run(ground, plan);
+    if let Some(failure) = &report.failure {
+        let (small, told) = shrink::shrink(ground, plan, &report, 200);
+        panic!(
+            "seed {} ({} steps, {} phones): {} {}\n{} steps are enough:\n{}",
+            plan.seed,
+            plan.steps,
+            plan.phones,
+            failure.invariant,
+            failure.what,
+            small.steps,
+            told.story.join("\n")
+        );
+    }
+}
+
+#[test]
+fn seeds_that_ever_failed_hold() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ground = Ground::new();
+    let seeds = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    for line in seeds {
+        let mut words = line.split_whitespace();
+        let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("seed steps phones");
+        let (seed, steps, phones) = (number(), number(), number());
+        must_hold(&ground, &Plan::of(seed, steps as u32, phones as u32));
+    }
+}
+
+#[test]
+fn fresh_seeds_hold() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ground = Ground::new();
+    for seed in FROM..FROM + FRESH {
+        must_hold(&ground, &Plan::of(seed, STEPS, 0));
+    }
+}
+
+#[test]
+fn a_seed_plays_the_same_twice() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ground = Ground::new();
+    for seed in [3, 7, 11] {
+        let plan = Plan { tell: true, ..Plan::of(seed, 100, 4) };
+        let (first, second) = (run(&ground, &plan), run(&ground, &plan));
+        assert_eq!(first.story, second.story, "seed {seed}");
+        assert_eq!(first.tally.steps, second.tally.steps);
+    }
+}
+
+#[test]
+fn every_promise_broken_on_purpose_is_found_broken() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ground = Ground::new();
+    let mut alive = Vec::new();
+    for mutant in Mutant::ALL {
+        drill::give(Some(mutant));
+        let found = (1..=SEEDS).find(|seed| run(&ground, &Plan::of(*seed, 300, 5)).failure.is_some());
+        drill::give(None);
+        if found.is_none() {
+            alive.push(mutant.name());
+        }
+    }
+    assert!(alive.is_empty(), "the checker does not see: {alive:?}");
+}
