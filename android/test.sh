@@ -7,4 +7,6 @@ target=${CARGO_TARGET_DIR:-$PWD/../target}
 (cd .. && cargo build --locked --quiet --bins)
 cargo build --locked --quiet -p nuanfang-mobile
 cargo build --locked --quiet -p nuanfang-bindgen
+# The day is played afresh.
+rm -rf field/target/day
 exec mvn -B -ntp -q -Drust.target="$target" verify

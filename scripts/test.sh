@@ -10,9 +10,6 @@ cargo build --locked --quiet --bins
 cargo test --locked --quiet
 step 'the phone on an encrypted store'
 cargo test --locked --quiet -p nuanfang-core --features sqlcipher device
-step 'the exchange simulated, and promises broken on purpose found broken'
-# In a call of its own: its features must not reach the binaries.
-cargo test --locked --quiet -p nuanfang-simulation
 step 'the day, played and checked'
 rm -rf build/day && mkdir -p build/day
 target/debug/nuanfang-demo --data build/day/data --listen 127.0.0.1:0 --exit --documents build/day/documents

@@ -1,3 +1,4 @@
-//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in `src/bin`.
+//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in [`figures`].
 
+pub mod figures;
 pub mod jotter;

@@ -146,7 +146,7 @@ fn kinds(depth: Depth, record: &Record, index: usize) -> Vec<Crash> {
             let moved = matches!(before, Some(Event::Sync { .. } | Event::SyncFolder { .. } | Event::Promise(_)));
             if moved || index == 0 { vec![Crash::Lost, others] } else { vec![others] }
         }
-        Depth::Every(n) if index % n == 0 || near(before) || near(record.events.get(index)) => {
+        Depth::Every(n) if index.is_multiple_of(n) || near(before) || near(record.events.get(index)) => {
             vec![in_turn(&Crash::ALL)]
         }
         Depth::Every(_) => Vec::new(),

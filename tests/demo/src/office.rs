@@ -1,6 +1,8 @@
 //! The office over HTTP, as its console speaks to it: a session with its cookie, the marked requests, the answers as
 //! JSON. What the server refuses is an error that says what it said.
 
+use std::time::Duration;
+
 use nuanfang_core::domain::{VisitKind, Window};
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
@@ -9,6 +11,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Done;
+
+/// How long an answer may take: a machine that builds something else beside it is slow, not wrong.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// One user of the office, logged in.
 pub struct Office {
@@ -40,7 +45,7 @@ impl Office {
     /// When nobody answers there, or the password is wrong.
     pub fn log_in(url: &str, login: &str, password: &str) -> Done<Self> {
         // A proxy of the surroundings has no business between this machine and itself.
-        let http = Client::builder().cookie_store(true).no_proxy().build()?;
+        let http = Client::builder().cookie_store(true).no_proxy().timeout(PATIENCE).build()?;
         let office = Self { url: url.trim_end_matches('/').to_owned(), http };
         office.post("/api/session", &json!({ "login": login, "password": password }))?;
         Ok(office)

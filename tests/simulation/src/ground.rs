@@ -100,7 +100,7 @@ impl Ground {
         let template = dir.path().join("template");
         std::fs::create_dir_all(&template).expect("a folder");
         let vault = Arc::new(Vault::open(&template).expect("a vault"));
-        let keys = Arc::new(Keys::open(&vault, "示例供热", BEGIN).expect("keys"));
+        let keys = Arc::new(Keys::create(&vault, "示例供热", BEGIN).expect("keys"));
         let phone = Kept::new();
         drop(Store::open_in_memory(&dir.path().join("phone"), &phone.name).expect("a phone"));
         let server = Kept::new();

@@ -7,6 +7,7 @@ use nuanfang_core::record::sign_low_s;
 use nuanfang_core::wire::auth::{ChallengeReply, TokenReply, b64, challenge_bytes};
 use nuanfang_core::wire::{REQUEST_LIMIT, SyncReply};
 use nuanfang_demo::office::Office;
+use nuanfang_server::http::device::sync::WIRE_LIMIT;
 use nuanfang_tests::jotter::Jotter;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -146,7 +147,7 @@ fn what_is_no_exchange_is_refused_and_the_phone_goes_on() {
         (bytes.clone(), Some("zstd"), 400, "sync.zstd"),
         (bomb, Some("zstd"), 413, "sync.too_large"),
         (vec![b' '; REQUEST_LIMIT + 1], None, 413, "sync.too_large"),
-        (vec![b' '; 3 * REQUEST_LIMIT], None, 413, "request.too_large"),
+        (vec![b' '; WIRE_LIMIT + 1], None, 413, "request.too_large"),
         (bytes.clone(), Some("br"), 415, "sync.encoding"),
         (serde_json::to_vec(&newer).expect("JSON"), None, 400, "sync.version"),
         (serde_json::to_vec(&others).expect("JSON"), None, 403, "sync.wrong_device"),

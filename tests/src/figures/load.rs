@@ -1,0 +1,252 @@
+//! Sixty-four workers come home at once: each phone's log as it would be sent, made beforehand so that only sending it
+//! is measured. What changes from exchange to exchange (cursors, request ids) is written as it goes.
+
+use std::net::SocketAddr;
+
+use nuanfang_core::canon::envelope::nonce;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::kind::{AnswerState, ItemAnswer, Mask, Outcome};
+use nuanfang_core::domain::place::Place;
+use nuanfang_core::domain::signature::{Purpose, Signed, Signer, SignerRole};
+use nuanfang_core::domain::worker_event::{
+    Arrived, Completed, Departed, Entered, Explained, InstructionOpened, ItemsAnswered, Part, ProblemDescribed,
+};
+use nuanfang_core::domain::{Event, Rules};
+use nuanfang_core::id::{BootId, DeviceId, HouseholdId, OpId, SupplierId, VisitId, WorkerId};
+use nuanfang_core::record::{Jws, LogPosition, SoftwareKey, sign_low_s, sign_record};
+use nuanfang_core::time::{Millis, Stamp};
+use nuanfang_core::wire::auth::{
+    ChallengeReply, ChallengeRequest, EnrolReply, EnrolRequest, TokenReply, TokenRequest, b64, challenge_bytes,
+};
+use nuanfang_core::wire::{Caps, Clocks, Op, Outcome as Told, Owes, ScopeCursor, SyncRequest, VERSION};
+use nuanfang_demo::dice::Dice;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Tried;
+use super::line::Line;
+use super::prose::prose;
+use super::record::{self, Cited};
+
+/// Operations an exchange brings: one visit's.
+pub const OPS: usize = 10;
+/// Bytes of a body.
+const BODY: usize = 3_000;
+/// The level phones pack with.
+const ZSTD_LEVEL: i32 = 3;
+
+/// One exchange's operations, packed.
+struct Batch {
+    base: u64,
+    base_sha: Sha,
+    head_sha: Sha,
+    mono_ms: u64,
+    ops: Vec<u8>,
+}
+
+/// A phone with a full outbox.
+pub struct Phone {
+    device: DeviceId,
+    worker: WorkerId,
+    key: SoftwareKey,
+    certificate: Jws,
+    supplier: SupplierId,
+    epoch: u64,
+    boot: BootId,
+    seq: u64,
+    head: Sha,
+    mono_ms: u64,
+    batches: Vec<Batch>,
+}
+
+impl Phone {
+    /// Trades `code` for an enrolment.
+    pub fn enrol(line: &mut Line, code: String) -> Tried<Self> {
+        let key = SoftwareKey::generate();
+        let public_key = b64(&key.public().to_spki_der());
+        let request = EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into() };
+        let reply: EnrolReply = line.ask("/v1/enrol", &request)?;
+        Ok(Self {
+            device: reply.device,
+            worker: reply.worker,
+            key,
+            certificate: serde_json::from_str(&reply.certificate)?,
+            supplier: SupplierId(reply.supplier.parse()?),
+            epoch: reply.epoch,
+            boot: BootId(Uuid::new_v4()),
+            seq: 0,
+            head: Sha::ZERO,
+            mono_ms: 60_000,
+            batches: Vec::new(),
+        })
+    }
+
+    /// Does a visit: ten operations, one exchange. `signed`: one of them is a signed record.
+    pub fn work(&mut self, visit: VisitId, household: HouseholdId, signed: bool, dice: &mut Dice) -> Tried<()> {
+        let (base, base_sha) = (self.seq, self.head);
+        let mut ops = Vec::with_capacity(OPS * (BODY + 600));
+        for (place, event) in events(dice).into_iter().enumerate() {
+            let event = if signed && place == 8 { self.sign(visit, household)? } else { event };
+            let op = self.log(visit, &event)?;
+            if place > 0 {
+                ops.push(b',');
+            }
+            serde_json::to_writer(&mut ops, &op)?;
+        }
+        ops.extend_from_slice(b"]}");
+        let ops = zstd::bulk::compress(&ops, ZSTD_LEVEL)?;
+        let mono_ms = self.mono_ms;
+        self.batches.push(Batch { base, base_sha, head_sha: self.head, mono_ms, ops });
+        Ok(())
+    }
+
+    fn log(&mut self, visit: VisitId, event: &Event) -> Tried<Op> {
+        self.mono_ms += 30_000;
+        self.seq += 1;
+        let missing = BODY.saturating_sub(event.to_body(&nonce()).len());
+        let filled: String = std::iter::repeat_with(nonce).take(missing / 32 + 1).collect();
+        let op = Op {
+            seq: self.seq,
+            op: OpId(Uuid::now_v7()),
+            kind: event.kind().to_owned(),
+            visit: Some(visit),
+            worker: self.worker,
+            basis: 1,
+            rules: Rules::builtin().sha(),
+            t: Stamp { wall_ms: 0, mono_ms: self.mono_ms, boot: self.boot },
+            body: RawValue::from_string(event.to_body(&filled))?,
+            blobs: Vec::new(),
+        };
+        self.head = op.envelope(self.device, self.head).sha();
+        Ok(op)
+    }
+
+    fn sign(&self, visit: VisitId, household: HouseholdId) -> Tried<Event> {
+        let log = LogPosition { device: self.device, seq: self.seq + 1, prev: self.head };
+        let cited = Cited {
+            supplier: self.supplier,
+            household,
+            visit,
+            worker: self.worker,
+            log,
+            at: Millis(1_795_400_000_000),
+        };
+        let body = record::measurement(&cited, self.seq as usize, Sha::of(b"image"))?;
+        let record = sign_record(&body, &self.key, &self.certificate)?;
+        Ok(Event::Signed(Signed {
+            purpose: Purpose::Measurement,
+            signer: Signer { name: body.signer.name, role: SignerRole::Owner },
+            covers: None,
+            record_sha: record.record_sha,
+            jws: record.jws_text,
+        }))
+    }
+}
+
+/// A visit in ten events, with as much text as makes a body of three kilobytes.
+fn events(dice: &mut Dice) -> [Event; OPS] {
+    let mut answers = |items: [&str; 8]| {
+        let answers = items.into_iter().map(|item| ItemAnswer {
+            item: item.into(),
+            state: AnswerState::Satisfied,
+            ground: None,
+            note: Some(prose(dice, 290)),
+        });
+        Event::ItemsAnswered(ItemsAnswered { answers: answers.collect() })
+    };
+    let before = answers(["F7-1", "F8-1", "F4-1", "F4-2", "F4-3", "F5-3", "F11-1", "F11-2"]);
+    let indoors = answers(["F4-1", "F4-2", "F4-3", "F5-3", "F8-1", "F11-1", "F11-2", "F7-1"]);
+    let after = answers(["F11-1", "F11-2", "F4-1", "F4-2", "F4-3", "F5-3", "F8-1", "F7-1"]);
+    let mut text = || prose(dice, 2_850);
+    [
+        before,
+        Event::Departed(Departed { tools_checked: true, parts: vec![Part { name: text(), count: 1 }] }),
+        Event::Arrived(Arrived { place: Place::None { reason: "no_signal".into() } }),
+        Event::Entered(Entered { knocked: true, permitted: true, shoe_covers: true, mask: Mask::NotNeeded }),
+        Event::ProblemDescribed(ProblemDescribed { text: text() }),
+        Event::InstructionOpened(InstructionOpened { instruction: text(), version: "3".into() }),
+        indoors,
+        Event::Explained(Explained { text: text() }),
+        after,
+        Event::Completed(Completed { outcome: Outcome::NotDone, reason: Some(text()), next_window: None }),
+    ]
+}
+
+/// A phone on the line, ready to send.
+pub struct Sender<'a> {
+    phone: &'a Phone,
+    line: Line,
+    headers: String,
+    scopes: Vec<ScopeCursor>,
+}
+
+/// What of an answer a phone needs to go on.
+#[derive(Deserialize)]
+struct Receipt {
+    acked_through: u64,
+    ack_sha: Sha,
+    outcomes: Vec<Told>,
+    scopes: Vec<ScopeCursor>,
+}
+
+impl<'a> Sender<'a> {
+    /// Shows who it is, and reads its feeds to their end.
+    pub fn open(phone: &'a Phone, addr: SocketAddr) -> Tried<Self> {
+        let mut line = Line::open(addr)?;
+        let device = phone.device;
+        let challenge: ChallengeReply = line.ask("/v1/challenge", &ChallengeRequest { device })?;
+        let signature = b64(&sign_low_s(&phone.key, &challenge_bytes(device, &challenge.nonce))?);
+        let request = TokenRequest { device, nonce: challenge.nonce, signature };
+        let TokenReply { token, .. } = line.ask("/v1/token", &request)?;
+        let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\ncontent-encoding: zstd\r\n");
+        let mut sender = Self { phone, line, headers, scopes: Vec::new() };
+        let nothing = zstd::bulk::compress(b"]}", ZSTD_LEVEL)?;
+        let at = Batch { base: 0, base_sha: Sha::ZERO, head_sha: Sha::ZERO, mono_ms: 1_000, ops: nothing };
+        sender.exchange(&at)?;
+        Ok(sender)
+    }
+
+    /// Sends everything, exchange after exchange; each must be acknowledged and applied.
+    pub fn send_all(&mut self) -> Tried<()> {
+        for batch in &self.phone.batches {
+            let receipt = self.exchange(batch)?;
+            if receipt.acked_through != batch.base + OPS as u64 || receipt.ack_sha != batch.head_sha {
+                return Err(format!("only {} of {} acknowledged", receipt.acked_through, batch.base).into());
+            }
+            if let Some(told) = receipt.outcomes.first() {
+                return Err(format!("not applied: {told:?}").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, batch: &Batch) -> Tried<Receipt> {
+        let phone = self.phone;
+        let request = SyncRequest {
+            v: VERSION,
+            req: Uuid::now_v7(),
+            device: phone.device,
+            epoch: phone.epoch,
+            scopes: std::mem::take(&mut self.scopes),
+            caps: Caps { app: "0.1.0".into(), kinds: vec!["visit.*".into()], enc: vec!["zstd".into()] },
+            t: Clocks {
+                stamp: Stamp { wall_ms: 0, mono_ms: batch.mono_ms, boot: phone.boot },
+                tz: "Asia/Shanghai".into(),
+            },
+            owes: Owes::default(),
+            base: batch.base,
+            base_sha: batch.base_sha,
+            head_sha: batch.head_sha,
+            ops: Vec::new(),
+        };
+        // The operations come last: what goes before them is packed on its own, as a frame before theirs.
+        let mut opening = serde_json::to_vec(&request)?;
+        opening.truncate(opening.len() - b"]}".len());
+        let opening = zstd::bulk::compress(&opening, 1)?;
+        let answer = self.line.post("/v1/sync", &self.headers, &[&opening, &batch.ops])?;
+        let mut receipt: Receipt = serde_json::from_slice(&answer)?;
+        self.scopes = std::mem::take(&mut receipt.scopes);
+        Ok(receipt)
+    }
+}

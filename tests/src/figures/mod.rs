@@ -1,0 +1,137 @@
+//! What the whole costs, measured beside a probe: the least that the same work could cost on this machine at this
+//! moment. A figure that depends on the machine says little; its distance from a probe in the same run says much.
+//!
+//! Each [`Bench`] sets its stage once, then runs its figures and their probes turn about, as often as it is asked.
+
+mod board;
+mod documents;
+mod folding;
+mod import;
+mod ingest;
+mod line;
+mod load;
+mod opening;
+mod prose;
+mod record;
+mod rows;
+mod town;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+/// What a figure returns, or what stopped it.
+pub type Tried<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// What the figure is about.
+    Full,
+    /// As little as shows that it can be measured; the numbers mean nothing.
+    Small,
+}
+
+impl Size {
+    /// `full` or `small`.
+    fn of<T>(self, full: T, small: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Small => small,
+        }
+    }
+}
+
+/// What is reported of a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// The measured number itself.
+    Measured,
+    /// The measured number divided by the probe's.
+    OfProbe,
+}
+
+/// A figure: what it measures, in which unit, against what.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure {
+    /// Its name for the command line and for whoever compares runs.
+    pub id: &'static str,
+    /// What it measures.
+    pub name: &'static str,
+    /// The unit of what is measured and of the probe.
+    pub unit: &'static str,
+    /// What the probe does.
+    pub probe: &'static str,
+    /// What is reported.
+    pub value: Value,
+    /// What `value` must reach, where that is settled.
+    pub goal: Option<f64>,
+}
+
+/// One measurement of a figure, and of its probe right beside it, in the figure's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Run {
+    /// The figure.
+    pub measured: f64,
+    /// Its probe.
+    pub probe: f64,
+}
+
+impl Run {
+    /// What is reported of it.
+    pub fn value(&self, value: Value) -> f64 {
+        match value {
+            Value::Measured => self.measured,
+            Value::OfProbe => self.measured / self.probe,
+        }
+    }
+}
+
+/// Figures that share a stage.
+pub trait Bench {
+    /// Its figures, in the order of [`Bench::run`]'s answer.
+    fn figures(&self) -> &'static [Figure];
+
+    /// Measures each of them once.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being measured; a wrong result is an error too, never a number.
+    fn run(&mut self) -> Tried<Vec<Run>>;
+}
+
+/// Sets a bench's stage.
+pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
+
+/// Every bench, with its figures.
+pub const BENCHES: [(&[Figure], Prepare); 7] = [
+    (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, false)?))),
+    (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, true)?))),
+    (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
+    (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
+    (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
+    (&import::FIGURES, |size| Ok(Box::new(import::Import::prepare(size)?))),
+    (&board::FIGURES, |size| Ok(Box::new(board::Board::prepare(size)?))),
+];
+
+/// The checkout.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The folder that builds and measurements may fill.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A folder on the disk that the checkout lies on: a system's temporary folder may well be memory.
+fn scratch() -> Tried<tempfile::TempDir> {
+    let folder = target().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok(tempfile::TempDir::new_in(folder)?)
+}
+
+/// How long `work` takes, in seconds, and what it returns.
+fn timed<T>(work: impl FnOnce() -> Tried<T>) -> Tried<(f64, T)> {
+    let began = std::time::Instant::now();
+    let done = work()?;
+    Ok((began.elapsed().as_secs_f64(), done))
+}

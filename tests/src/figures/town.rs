@@ -1,0 +1,144 @@
+//! A supplier with a real server in this process: its data folder, its ledger, its office.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use chrono::NaiveDate;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::kind::Channel;
+use nuanfang_core::domain::office_event::Appointment;
+use nuanfang_core::domain::{Event, VisitKind, VisitPlan, Window};
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
+use nuanfang_demo::ledger::{Files, Ledger, SUPPLIER};
+use nuanfang_server::office::OfficeAct;
+use nuanfang_server::office::import::{Manner, import};
+use nuanfang_server::office::ledger::Register;
+use nuanfang_server::office::registers::SYSTEM;
+use nuanfang_server::store::StoreError;
+use nuanfang_server::{AppState, Config, Running, Server};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use super::Tried;
+
+/// Acts that share one transaction.
+const BATCH: usize = 500;
+
+/// A server that answers.
+pub struct Town {
+    runtime: Runtime,
+    running: Running,
+}
+
+impl Town {
+    /// Starts a server on the data folder `data`, new or not.
+    pub fn open(data: &Path) -> Tried<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let config = Config { supplier_name: SUPPLIER.into(), ..Config::local(data) };
+        let running = runtime.block_on(Server::start(config))?;
+        Ok(Self { runtime, running })
+    }
+
+    /// What its requests use.
+    pub fn state(&self) -> &AppState {
+        &self.running.state
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.running.addr
+    }
+
+    /// Stops it; everything is in the database's own file then.
+    pub fn close(self) {
+        self.runtime.block_on(self.running.shutdown());
+    }
+
+    /// Brings in the demo's ledger of `households` dwellings, with workers and prices.
+    pub fn import_ledger(&self, folder: &Path, households: usize) -> Tried<()> {
+        let files = save_ledger(folder, households)?;
+        for (register, file) in [
+            (Register::Households, &files.households),
+            (Register::Workers, &files.workers),
+            (Register::Prices, &files.prices),
+        ] {
+            take_in(self.state(), register, &fs::read(file)?)?;
+        }
+        Ok(())
+    }
+
+    /// The ids in a register's table, in their own order.
+    pub fn ids(&self, sql: &str) -> Tried<Vec<Uuid>> {
+        let found = self.state().store.read_now::<_, StoreError>(|db| {
+            let mut query = db.prepare(sql)?;
+            let rows = query.query_map([], |row| row.get(0).map(Uuid::from_bytes))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        Ok(found)
+    }
+
+    /// Plans visits, as the office does. Their ids, in the same order.
+    pub fn schedule(&self, plans: Vec<VisitPlan>) -> Tried<Vec<VisitId>> {
+        let visits: Vec<VisitId> = plans.iter().map(|_| VisitId(Uuid::now_v7())).collect();
+        let mut acts = visits
+            .iter()
+            .zip(plans)
+            .map(|(visit, plan)| OfficeAct::about(*visit, 0, Event::VisitScheduled(plan)))
+            .peekable();
+        while acts.peek().is_some() {
+            let batch = acts.by_ref().take(BATCH).collect();
+            self.state().office.append_blocking::<StoreError, _>(WorkerId(SYSTEM), batch, |_| Ok(()))?;
+        }
+        Ok(visits)
+    }
+}
+
+/// Writes the demo's ledger of `households` dwellings.
+pub fn save_ledger(folder: &Path, households: usize) -> Tried<Files> {
+    let day = NaiveDate::from_ymd_opt(2026, 11, 23).ok_or("not a day")?;
+    Ledger::of(households, day).save(folder)
+}
+
+/// Imports a workbook whole, as `nuanfang import` does. How many rows it added.
+pub fn take_in(state: &AppState, register: Register, workbook: &[u8]) -> Tried<u64> {
+    let report = import(state, WorkerId(SYSTEM), register, workbook, Manner::default())?;
+    if !report.applied || report.problem_count > 0 {
+        return Err(report.summary_zh().into());
+    }
+    Ok(report.added)
+}
+
+/// A plan of an ordinary visit.
+pub fn plan(kind: VisitKind, household: Uuid, assignee: Option<WorkerId>, window: Window) -> VisitPlan {
+    VisitPlan {
+        kind,
+        household: HouseholdId(household),
+        window: Some(window),
+        scope: "示例：客厅散热器不热".into(),
+        assignee,
+        price_list: (kind == VisitKind::Repair).then(|| Sha::of(b"prices")),
+        protocol: (kind == VisitKind::Measurement).then(|| "745-M2".into()),
+        agreed: None,
+        emergency: false,
+        appointment: Some(Appointment { channel: Channel::Phone, agreed_at: Millis(window.from.0 - 3_600_000) }),
+        note: None,
+        follows: None,
+    }
+}
+
+/// Copies a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) -> Tried<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let place = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &place)?;
+        } else {
+            fs::copy(entry.path(), place)?;
+        }
+    }
+    Ok(())
+}
