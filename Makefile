@@ -1,0 +1,65 @@
+# The only commands anybody must know: run · test · bench · check. `make release` builds the shipped binary,
+# `make deps` alone installs what a fresh Debian 12 machine with Rust 1.95 and Node 20 lacks.
+
+DATA   ?= ./data
+LISTEN ?= 127.0.0.1:8080
+
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+STAMPS := build/stamps
+CARGO  := cargo
+CONSOLE_SOURCES := $(shell find server/console -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
+
+RUN_PACKAGES  := build-essential pkg-config
+TEST_PACKAGES := libssl-dev openssl chromium fonts-noto-cjk poppler-utils openjdk-17-jdk-headless maven python3-venv qpdf \
+                 zbar-tools libharfbuzz-bin
+
+.PHONY: run test bench soak check release deps clean console
+.DEFAULT_GOAL := run
+
+run: $(STAMPS)/run-packages console
+	@echo '==> building (the first time takes some minutes: the document engine is large)'
+	$(CARGO) build --locked --bins
+	exec target/debug/nuanfang-demo --data $(DATA) --listen $(LISTEN)
+
+test: check
+	@./scripts/test.sh
+
+check: deps console
+	@./scripts/check.sh
+
+bench: deps console
+	$(CARGO) run --locked --release -p nuanfang-tests --bin nuanfang-bench
+
+release: $(STAMPS)/run-packages console
+	$(CARGO) build --locked --release -p nuanfang-server
+	@ls -l target/release/nuanfang
+
+deps: $(STAMPS)/run-packages $(STAMPS)/test-packages $(STAMPS)/tools
+
+# One package manager call, only for what is missing.
+$(STAMPS)/run-packages:
+	@./scripts/install-packages.sh $(RUN_PACKAGES)
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/test-packages:
+	@./scripts/install-packages.sh $(TEST_PACKAGES)
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/tools: scripts/install-tools.sh
+	@./scripts/install-tools.sh
+	@mkdir -p $(@D) && touch $@
+
+console: server/console/dist/index.html
+
+server/console/dist/index.html: $(STAMPS)/console-modules $(CONSOLE_SOURCES)
+	@echo '==> building the console'
+	cd server/console && npm run --silent build
+	@touch $@
+
+$(STAMPS)/console-modules: server/console/package-lock.json
+	@echo '==> installing the console'"'"'s packages'
+	cd server/console && npm ci --no-audit --no-fund --silent
+	@mkdir -p $(@D) && touch $@
+
+clean:
+	rm -rf target build server/console/dist server/console/node_modules android/*/target

@@ -1,0 +1,562 @@
+//! One long-lived object with everything a screen needs. A screen asks and shows; every decision is the core's. No
+//! call but [`FieldApp::enrol`] and [`FieldApp::sync_once`] touches the network.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::blob;
+use super::casefile::CaseFile;
+use super::clock::Clock;
+use super::courier::{Courier, Run, Stop, Transport};
+use super::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
+use super::http::{Http, Trust};
+use super::photo::{self, PhotoFacts};
+use super::runner::{OneRun, Runner};
+use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
+use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
+use super::store::enrolment;
+use super::store::{Store, blob_row, outbox_row};
+use super::sync::Speaker;
+use super::trouble::Trouble;
+use super::{desk_view, draft, joining, register, signature, words};
+use crate::canon::hash::Sha;
+use crate::domain::command::Command;
+use crate::domain::role;
+use crate::domain::signature::Purpose;
+use crate::domain::worker_event::Opened;
+use crate::error::Refusal;
+use crate::id::{HouseholdId, VisitId};
+use crate::record::DeviceKey;
+use crate::time::Stamp;
+use crate::wire::auth::Invitation;
+use crate::wire::feed_entity::{CompanyEntity, HouseholdEntity, InstrumentEntity, PriceListEntity, WorkerEntity};
+
+/// How an app is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The enrolment's own folder: database, files. Excluded from the system's backups by the platform.
+    pub dir: PathBuf,
+    /// SQLCipher's raw key, from the platform's keystore.
+    pub key: Option<[u8; 32]>,
+    /// The phone's zone by name; shown to the office, judged by nobody.
+    pub tz: String,
+    /// The app's version and build.
+    pub app_version: String,
+    /// A company's own TLS root, PEM, where the QR code names no key.
+    pub root_pem: Option<Vec<u8>>,
+    /// How many days safe evidence is kept.
+    pub keep_days: u32,
+}
+
+impl Config {
+    /// The usual setup of an app in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            key: None,
+            tz: "Asia/Shanghai".to_owned(),
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            root_pem: None,
+            keep_days: 30,
+        }
+    }
+}
+
+/// Makes the way to a server; a simulator puts its own in place.
+pub type Connect = Arc<dyn Fn(&str, &Trust) -> Result<Arc<dyn Transport>, Refusal> + Send + Sync>;
+
+struct Inner {
+    store: Store,
+    key: Arc<dyn DeviceKey>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    speaker: Speaker,
+    connect: Connect,
+    way: Mutex<Option<(String, Arc<dyn Transport>)>>,
+    token: Mutex<Option<String>>,
+    gate: Mutex<()>,
+}
+
+/// The phone's app.
+pub struct FieldApp {
+    inner: Arc<Inner>,
+    runner: Arc<Runner>,
+}
+
+impl FieldApp {
+    /// Opens the app of one enrolment over HTTP. What a kill left behind is put in order.
+    ///
+    /// # Errors
+    /// `device.wrong_key`, `device.newer_database` or what the disk says; the data is as it was.
+    pub fn open(config: Config, key: Arc<dyn DeviceKey>, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
+        let connect: Connect = Arc::new(|url, trust| Ok(Arc::new(Http::new(url, trust)?)));
+        Self::open_over(config, key, clock, connect)
+    }
+
+    /// The same over another way to the server.
+    ///
+    /// # Errors
+    /// As [`FieldApp::open`].
+    pub fn open_over(
+        config: Config,
+        key: Arc<dyn DeviceKey>,
+        clock: Arc<dyn Clock>,
+        connect: Connect,
+    ) -> Result<Self, Refusal> {
+        let store = Store::open(&config.dir, config.key.as_ref())?;
+        blob::sweep(&store)?;
+        let speaker = Speaker { app: config.app_version.clone(), tz: config.tz.clone(), keep_days: config.keep_days };
+        let inner = Inner {
+            store,
+            key,
+            clock,
+            config,
+            speaker,
+            connect,
+            way: Mutex::new(None),
+            token: Mutex::new(None),
+            gate: Mutex::new(()),
+        };
+        Ok(Self { inner: Arc::new(inner), runner: Arc::default() })
+    }
+
+    /// Enrols this phone with the text of a QR code, or with `URL CODE` typed by hand. Needs the network. After a fork
+    /// it enrols anew, and what is not safe is logged again.
+    ///
+    /// # Errors
+    /// `device.bad_invitation`, `device.already_enrolled`, what the server says of the code.
+    pub fn enrol(&self, invitation: &str, phone_name: &str) -> Result<EnrolmentView, Refusal> {
+        let invitation = read_invitation(invitation)?;
+        let inner = &self.inner;
+        let _gate = inner.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.store.read(enrolment::find)?.is_some_and(|known| !known.forked) {
+            return Err(Refusal::new(
+                "device.already_enrolled",
+                "",
+                "本机已登记，无需再次登记。",
+                "This phone is already enrolled.",
+            ));
+        }
+        let trust = Trust { pin: invitation.pin, root_pem: inner.config.root_pem.clone() };
+        let transport = (inner.connect)(&invitation.url, &trust)?;
+        let name = crate::forms::normalise_text(phone_name);
+        joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
+            .map_err(|stop| refusal_of(&stop))?;
+        *inner.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *inner.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.runner.poke();
+        self.enrolment()?.ok_or_else(|| Trouble::NotEnrolled.into())
+    }
+
+    /// Who is enrolled here.
+    ///
+    /// # Errors
+    /// What the disk says; so too for every reading call below.
+    pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
+        self.inner.store.read(desk_view::enrolment)
+    }
+
+    /// The worker's visits: those planned, born here, or gone while evidence of them is still here. Next one first.
+    ///
+    /// # Errors
+    /// `device.not_enrolled`.
+    pub fn visits(&self) -> Result<Vec<VisitSummary>, Refusal> {
+        let stamp = self.stamp();
+        self.inner.store.read(|connection| desk_view::visits(connection, stamp))
+    }
+
+    /// One visit in full.
+    ///
+    /// # Errors
+    /// `device.no_such_visit`.
+    pub fn visit(&self, visit: VisitId) -> Result<FieldVisit, Refusal> {
+        let stamp = self.stamp();
+        self.inner.store.read(|connection| {
+            let file = CaseFile::open(connection, visit, stamp)?;
+            desk_view::visit(connection, &file)
+        })
+    }
+
+    /// Does an act: checked, appended and on the disk when this returns. `photos` are those that belong to it.
+    ///
+    /// # Errors
+    /// The first rule that forbids it, with its clause; nothing was changed then.
+    pub fn act(&self, visit: VisitId, command: &Command, photos: &[Sha]) -> Result<FieldVisit, Refusal> {
+        let command = words::normalised(command);
+        let stamp = self.stamp();
+        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+            let mut file = CaseFile::open(transaction, visit, stamp)?;
+            file.with_files(transaction, photos)?;
+            signing::append(transaction, &file, &command, photos)?;
+            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+        })?;
+        self.runner.nudge();
+        Ok(done)
+    }
+
+    /// Opens a visit on the phone: walk-in, emergency.
+    ///
+    /// # Errors
+    /// As [`FieldApp::act`].
+    pub fn open_visit(&self, opened: &Opened) -> Result<FieldVisit, Refusal> {
+        self.act(VisitId(Uuid::now_v7()), &Command::Open(opened.clone()), &[])
+    }
+
+    /// Takes in what the camera gave: checked, stripped, shrunk, encrypted, on the disk when this returns.
+    ///
+    /// # Errors
+    /// `photo.…` with the reason in Chinese: it did not become evidence, take it again. The same picture is never
+    /// evidence of two things (`photo.again`).
+    pub fn capture_photo(&self, visit: VisitId, role: &str, bytes: &[u8]) -> Result<PhotoRef, Refusal> {
+        let Some(role) = role::PHOTOS.iter().find(|known| **known == role) else {
+            return Err(Refusal::new("photo.role", "", "照片用途不明", format!("no such role of a photo: {role}")));
+        };
+        let taken = self.stamp();
+        let ready = photo::prepare(bytes)?;
+        let facts = PhotoFacts { width: ready.width, height: ready.height, taken, claims: ready.claims };
+        let text = serde_json::to_string(&facts).map_err(|error| Trouble::Damaged(error.to_string()))?;
+        let row = blob::keep(&self.inner.store, &ready.jpeg, role, Some(visit), text)?;
+        if row.logged || row.role != *role || row.visit != Some(visit) {
+            return Err(Refusal::new(
+                "photo.again",
+                "",
+                "这张照片已用于别处，不能当作新的照片。请在现场重新拍摄。",
+                "This photo stands for something else already. Take a new one on the spot.",
+            ));
+        }
+        Ok(PhotoRef::of(&row))
+    }
+
+    /// A photo or the picture of a signature, to show.
+    ///
+    /// # Errors
+    /// `photo.gone` when it is no longer on this phone, `device.damaged`.
+    pub fn photo(&self, sha: Sha) -> Result<Vec<u8>, Refusal> {
+        let row = self.inner.store.read(|connection| blob_row::find(connection, sha))?.ok_or_else(|| {
+            Refusal::new("photo.gone", "", "照片已不在本机（已备份并清理）", "the photo is no longer on this phone")
+        })?;
+        Ok(blob::load(&self.inner.store, &row)?)
+    }
+
+    /// Throws away a photo that belongs to no act yet.
+    ///
+    /// # Errors
+    /// `photo.in_evidence` once an act names it.
+    pub fn discard_photo(&self, sha: Sha) -> Result<(), Refusal> {
+        let store = &self.inner.store;
+        if !store.write(|transaction| blob_row::delete_unlogged(transaction, sha))? {
+            return Err(Refusal::new(
+                "photo.in_evidence",
+                "",
+                "照片已是服务记录的一部分，不能删除。",
+                "The photo is part of a record and stays.",
+            ));
+        }
+        Ok(blob::sweep(store)?)
+    }
+
+    /// The draft of a form.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn draft(&self, visit: VisitId, form: &str) -> Result<Option<String>, Refusal> {
+        Ok(draft::load(&self.inner.store, visit, form)?)
+    }
+
+    /// Saves the draft of a form; call it at every change.
+    ///
+    /// # Errors
+    /// `draft.too_large`, `device.disk_full`; the draft before it stays.
+    pub fn save_draft(&self, visit: VisitId, form: &str, body: &str) -> Result<(), Refusal> {
+        Ok(draft::save(&self.inner.store, visit, form, body, self.stamp())?)
+    }
+
+    /// Forgets the draft of a form: it has become an act, or was given up.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn discard_draft(&self, visit: VisitId, form: &str) -> Result<(), Refusal> {
+        Ok(draft::discard(&self.inner.store, visit, form)?)
+    }
+
+    /// What the resident reads before he signs.
+    ///
+    /// # Errors
+    /// `signature.nothing_to_sign`, `signature.not_ready`.
+    pub fn prepare_record(&self, visit: VisitId, purpose: &Purpose) -> Result<RecordPreview, Refusal> {
+        let stamp = self.stamp();
+        self.inner.store.read(|connection| {
+            let file = CaseFile::open(connection, visit, stamp)?;
+            Ok(signing::preview(connection, &file, purpose)?)
+        })
+    }
+
+    /// Signs what was shown: one signed record, its event and its outbox row, or nothing.
+    ///
+    /// # Errors
+    /// `signature.…`; everything filled in stays.
+    pub fn sign(&self, visit: VisitId, request: &SignRequest) -> Result<FieldVisit, Refusal> {
+        let stamp = self.stamp();
+        let kept = signature::keep(&self.inner.store, visit, &request.strokes, &request.image_png)?;
+        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+            let mut file = CaseFile::open(transaction, visit, stamp)?;
+            self.desk().sign(transaction, &mut file, request, &kept)?;
+            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+        });
+        if done.is_err() {
+            self.drop_signature(&kept)?;
+        }
+        self.runner.nudge();
+        done
+    }
+
+    /// Puts a refusal to sign on record.
+    ///
+    /// # Errors
+    /// `refusal.…`, `signature.…`; everything filled in stays.
+    pub fn refuse(&self, visit: VisitId, request: &RefuseRequest) -> Result<FieldVisit, Refusal> {
+        let stamp = self.stamp();
+        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+            let mut file = CaseFile::open(transaction, visit, stamp)?;
+            self.desk().refuse(transaction, &mut file, request)?;
+            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+        })?;
+        self.runner.nudge();
+        Ok(done)
+    }
+
+    /// Reads a masked field of a dwelling, for a reason that stays on record.
+    ///
+    /// # Errors
+    /// `input.empty` without a reason, `unmask.not_here` when this phone does not hold it (nothing is recorded then).
+    pub fn unmask(&self, household: HouseholdId, field: &str, reason: &str) -> Result<String, Refusal> {
+        let reason = words::clean(reason, "查看原因")?;
+        let stamp = self.stamp();
+        let value = self
+            .inner
+            .store
+            .write::<_, Refusal>(|transaction| register::unmask(transaction, household, field, reason, stamp))?;
+        self.runner.nudge();
+        Ok(value)
+    }
+
+    /// The company.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn company(&self) -> Result<Option<CompanyEntity>, Refusal> {
+        self.inner.store.read(register::company)
+    }
+
+    /// The worker's own badge and training.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn worker(&self) -> Result<Option<WorkerEntity>, Refusal> {
+        self.inner.store.read(register::worker)
+    }
+
+    /// A dwelling, while a visit to it is open.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn household(&self, household: HouseholdId) -> Result<Option<HouseholdEntity>, Refusal> {
+        self.inner.store.read(|connection| register::household(connection, household))
+    }
+
+    /// The register of instruments.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn instruments(&self) -> Result<Vec<InstrumentEntity>, Refusal> {
+        self.inner.store.read(register::instruments)
+    }
+
+    /// The price lists, newest in force first.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn price_lists(&self) -> Result<Vec<PriceListEntity>, Refusal> {
+        self.inner.store.read(register::price_lists)
+    }
+
+    /// One whole run of the exchange, here and now. Needs the network.
+    ///
+    /// # Errors
+    /// `sync.…`: why it stopped and what happens next. Nothing is lost by any of them.
+    pub fn sync_once(&self) -> Result<SyncStatus, Refusal> {
+        let inner = Arc::clone(&self.inner);
+        self.runner.once(&move || inner.run()).map_err(|stop| refusal_of(&stop))?;
+        self.status()
+    }
+
+    /// Starts the background thread of the exchange.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start_sync(&self) -> Result<(), Refusal> {
+        let inner = Arc::clone(&self.inner);
+        let run: Arc<OneRun> = Arc::new(move || inner.run());
+        Ok(self.runner.start(run).map_err(Trouble::from)?)
+    }
+
+    /// Lets the background thread end; does not wait for it.
+    pub fn stop_sync(&self) {
+        self.runner.stop();
+    }
+
+    /// A tap on "sync", or a change of the network: tried at once, in the background.
+    pub fn sync_now(&self) {
+        self.runner.poke();
+    }
+
+    /// How the exchange stands.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn status(&self) -> Result<SyncStatus, Refusal> {
+        let runner = self.runner.state();
+        self.inner.store.read(|connection| desk_view::sync_status(connection, &runner))
+    }
+
+    /// The newest records from before `before` (a record's `n`), newest first.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn records(&self, before: Option<u64>, limit: u32) -> Result<Vec<RecordStatus>, Refusal> {
+        let obstacle = self.runner.state().obstacle;
+        Ok(self.inner.store.read(|connection| status::newest(connection, before, limit, obstacle.as_ref()))?)
+    }
+
+    /// The records of a visit, oldest first.
+    ///
+    /// # Errors
+    /// As every reading call.
+    pub fn visit_records(&self, visit: VisitId) -> Result<Vec<RecordStatus>, Refusal> {
+        let obstacle = self.runner.state().obstacle;
+        Ok(self.inner.store.read(|connection| status::of_visit(connection, visit, obstacle.as_ref()))?)
+    }
+
+    /// Before the system suspends the app: lets go of the database file's locks.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn suspend(&self) -> Result<(), Refusal> {
+        Ok(self.inner.store.settle()?)
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk { key: &*self.inner.key, app: &self.inner.config.app_version }
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.inner.clock.stamp()
+    }
+
+    /// A signature that became no record is not kept.
+    fn drop_signature(&self, kept: &signature::KeptSignature) -> Result<(), Refusal> {
+        self.inner.store.write::<_, Trouble>(|transaction| {
+            blob_row::delete_unlogged(transaction, kept.strokes.sha)?;
+            blob_row::delete_unlogged(transaction, kept.image.sha)?;
+            Ok(())
+        })?;
+        Ok(blob::sweep(&self.inner.store)?)
+    }
+}
+
+impl Drop for FieldApp {
+    fn drop(&mut self) {
+        self.runner.stop();
+    }
+}
+
+impl Inner {
+    fn run(&self) -> Result<Run, Stop> {
+        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.store.read(enrolment::get)?;
+        if known.forked {
+            return Err(Stop::NotAReceipt(super::sync::NotAReceipt::Forked));
+        }
+        let transport = self.transport(&known)?;
+        Courier {
+            store: &self.store,
+            key: &*self.key,
+            clock: &*self.clock,
+            speaker: &self.speaker,
+            transport: &*transport,
+            token: &self.token,
+        }
+        .run()
+    }
+
+    fn transport(&self, known: &enrolment::Enrolment) -> Result<Arc<dyn Transport>, Stop> {
+        let mut way = self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((url, transport)) = way.as_ref().filter(|(url, _)| *url == known.url) {
+            let _ = url;
+            return Ok(Arc::clone(transport));
+        }
+        let trust = Trust { pin: known.pin, root_pem: self.config.root_pem.clone() };
+        let transport = (self.connect)(&known.url, &trust).map_err(Trouble::from)?;
+        *way = Some((known.url.clone(), Arc::clone(&transport)));
+        Ok(transport)
+    }
+}
+
+fn refusal_of(stop: &Stop) -> Refusal {
+    match stop {
+        Stop::Trouble(Trouble::Refused(refusal)) => refusal.clone(),
+        stop => Refusal::from(&super::obstacle::of(stop)),
+    }
+}
+
+fn read_invitation(text: &str) -> Result<Invitation, Refusal> {
+    let by_hand = || {
+        let (url, code) = text.trim().split_once(char::is_whitespace)?;
+        let plausible = url.starts_with("http") && !code.trim().is_empty();
+        plausible.then(|| Invitation { url: url.to_owned(), code: code.trim().to_owned(), pin: None, supplier: None })
+    };
+    Invitation::parse(text).or_else(by_hand).ok_or_else(|| {
+        Refusal::new(
+            "device.bad_invitation",
+            "",
+            "这不是登记二维码。请扫描公司发放的登记二维码，或输入“网址 登记码”。",
+            "This is no enrolment code. Scan your company's code, or type: address code.",
+        )
+    })
+}
+
+impl From<SyncState> for Words {
+    fn from(state: SyncState) -> Self {
+        match state {
+            SyncState::NotEnrolled => Self::new("本机尚未登记", "not enrolled"),
+            SyncState::Idle => Self::new("全部已发送", "everything is sent"),
+            SyncState::Waiting => Self::new("等待发送", "waiting to be sent"),
+            SyncState::Syncing => Self::new("正在同步", "synchronising"),
+            SyncState::Retrying => Self::new("稍后自动重试", "it is tried again by itself"),
+            SyncState::Stuck => Self::new("需要处理", "needs somebody"),
+        }
+    }
+}
+
+/// What a folder still owes the server, without opening it as an app: for an app's icon and its warnings before
+/// uninstalling.
+///
+/// # Errors
+/// As [`FieldApp::open`].
+pub fn owes(config: &Config) -> Result<crate::wire::Owes, Refusal> {
+    let store = Store::open(&config.dir, config.key.as_ref())?;
+    store.read(|connection| {
+        let mut owes = blob_row::owes(connection)?;
+        if let Some(known) = enrolment::find(connection)? {
+            owes.ops = outbox_row::count_after(connection, known.device, known.acked)?;
+        }
+        Ok(owes)
+    })
+}
+
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<FieldApp>();
+};

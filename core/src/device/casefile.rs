@@ -1,0 +1,239 @@
+//! A visit as this phone knows it: the office's plan from the mirror, the worker's own facts from the log, folded by
+//! the rules; and the world around it that checking asks for.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::clock::Anchor;
+use super::mirror;
+use super::outbox;
+use super::store::blob_row;
+use super::store::enrolment::{self, Enrolment};
+use super::store::mirror_row::{self, DepartedVisit};
+use super::store::outbox_row::{self, OutboxRow};
+use super::trouble::Trouble;
+use crate::canon::envelope::BlobRef;
+use crate::canon::hash::Sha;
+use crate::domain::event::{Event, Fact};
+use crate::domain::instrument::Instrument;
+use crate::domain::office_event::VisitPlan;
+use crate::domain::visit::{Visit, fold};
+use crate::domain::worker::Qualification;
+use crate::domain::{Context, DeciCelsius, Now, RuleBook, Rules, VisitKind, VisitView, view};
+use crate::id::{BootId, HouseholdId, VisitId};
+use crate::time::{Estimate, Stamp, TimeQuality};
+use crate::wire::feed_entity::{
+    HOUSEHOLD, HouseholdEntity, INSTRUMENT, InstrumentEntity, RULES, RulesEntity, VISIT, VisitEntity, WORKER,
+    WorkerEntity,
+};
+
+/// A visit with everything this phone knows around it.
+pub struct CaseFile {
+    /// Who acts here.
+    pub enrolment: Enrolment,
+    /// The visit, folded.
+    pub visit: Visit,
+    /// The worker's lane.
+    pub lane: u64,
+    /// The plan version the worker sees: the `basis` of what he does now.
+    pub basis: u64,
+    /// The dwelling, while the visit is open.
+    pub household: Option<HouseholdEntity>,
+    /// The worker himself.
+    pub worker: Option<WorkerEntity>,
+    /// The visit has left this phone's scope, and why.
+    pub departed: Option<DepartedVisit>,
+    /// What checking asks for.
+    pub context: Context,
+    /// The rows of the log behind it.
+    pub rows: Vec<OutboxRow>,
+}
+
+impl CaseFile {
+    /// Opens the file of a visit at `stamp`. A visit nobody knows of is an empty one.
+    pub fn open(connection: &Connection, id: VisitId, stamp: Stamp) -> Result<Self, Trouble> {
+        let enrolment = enrolment::get(connection)?;
+        let (book, rules) = rules(connection)?;
+        let mut visit = Visit::new(id, book);
+        let told: Option<VisitEntity> = mirror::entity(connection, VISIT, &id.to_string())?;
+        let departed = mirror_row::departed(connection)?.into_iter().find(|departed| departed.visit == id);
+        match (&told, &departed) {
+            (Some(told), _) => fold_plan(&mut visit, told),
+            (None, Some(departed)) => stand_in(&mut visit, departed, &enrolment),
+            (None, None) => {}
+        }
+        let rows = outbox_row::of_visit(connection, id)?;
+        for row in &rows {
+            // All this folder has been is one worker's one log to its own eyes, in the order it was written.
+            fold(&mut visit, &Fact { device: enrolment.device, seq: row.n, ..outbox::fact(row.clone()) });
+        }
+        if let Some((n, at)) = handed_in(connection, &enrolment, &rows)? {
+            visit.hand_in(enrolment.device, n, at);
+        }
+        let lane =
+            told.as_ref().map_or_else(|| departed.as_ref().map_or(0, |departed| departed.lane), |told| told.lane);
+        let basis = told.as_ref().map_or_else(|| visit.plan().version(), |told| told.version);
+        let basis = departed.as_ref().filter(|_| told.is_none()).map_or(basis, |departed| departed.basis);
+        let worker: Option<WorkerEntity> = mirror::entity(connection, WORKER, &enrolment.worker.to_string())?;
+        let household_id = visit.plan().current().map(|version| version.plan.household);
+        let household: Option<HouseholdEntity> = match household_id {
+            Some(household) => mirror::entity(connection, HOUSEHOLD, &household.to_string())?,
+            None => None,
+        };
+        let context = Context {
+            now: now(connection, stamp)?,
+            worker: Some(enrolment.worker),
+            device: Some(enrolment.device),
+            rules,
+            qualification: worker.as_ref().map(qualification),
+            instruments: instruments(connection)?,
+            agreed: household.as_ref().and_then(|household| household.agreed_deci_celsius).map(DeciCelsius),
+            blobs: Vec::new(),
+        };
+        Ok(Self { enrolment, visit, lane, basis, household, worker, departed, context, rows })
+    }
+
+    /// What a screen reads of it.
+    pub fn view(&self) -> VisitView {
+        view(&self.visit, self.lane, &self.context)
+    }
+
+    /// The household the plan names.
+    pub fn household_id(&self) -> Option<HouseholdId> {
+        self.visit.plan().current().map(|version| version.plan.household)
+    }
+
+    /// The bundle the worker's lane is judged by: pinned at departure, before it the one in force.
+    pub fn rules(&self) -> &Rules {
+        let lane = self.visit.lane_of(self.lane, self.enrolment.device);
+        self.visit.rules(lane).unwrap_or(&self.context.rules)
+    }
+
+    /// The files of an act, for checking.
+    pub fn with_files(&mut self, connection: &Connection, shas: &[Sha]) -> Result<(), Trouble> {
+        self.context.blobs.clear();
+        for sha in shas {
+            if let Some(row) = blob_row::find(connection, *sha)? {
+                self.context.blobs.push(BlobRef { sha: row.sha, len: row.len, role: row.role });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Now, with the server's time where this boot has an anchor.
+pub fn now(connection: &Connection, stamp: Stamp) -> Result<Now, Trouble> {
+    let anchor = enrolment::anchor(connection, &stamp)?;
+    let estimate: Estimate = Anchor::estimate(anchor.as_ref(), &stamp);
+    Ok(Now { stamp, estimate: Some(estimate).filter(|estimate| estimate.quality == TimeQuality::Anchored) })
+}
+
+/// The instruments of the register.
+pub fn instruments(connection: &Connection) -> Result<Vec<Instrument>, Trouble> {
+    let entities: Vec<(String, InstrumentEntity)> = mirror::entities(connection, INSTRUMENT)?;
+    Ok(entities
+        .into_iter()
+        .map(|(_, entity)| Instrument {
+            id: entity.id,
+            number: entity.number,
+            certificate: entity.certificate,
+            verified_on: entity.verified_on,
+            valid_until: entity.valid_until,
+            correction: DeciCelsius(entity.correction_deci_celsius),
+        })
+        .collect())
+}
+
+/// All bundles at hand, and the one in force: the last the company's feed brought that this build understands, else
+/// its own.
+fn rules(connection: &Connection) -> Result<(RuleBook, Arc<Rules>), Trouble> {
+    let (mut book, mut in_force) = (RuleBook::default(), Rules::builtin());
+    for row in mirror_row::by_change(connection, RULES)? {
+        let Ok(entity) = serde_json::from_str::<RulesEntity>(&row.body) else { continue };
+        let bundle = match &entity.bundle {
+            None if entity.sha == Rules::builtin().sha() => Some(Rules::builtin()),
+            None => None,
+            Some(bundle) => Rules::parse(bundle.get().as_bytes()).ok().map(Arc::new),
+        };
+        if let Some(bundle) = bundle.filter(|bundle| bundle.sha() == entity.sha) {
+            book.add(bundle.clone());
+            in_force = bundle;
+        }
+    }
+    Ok((book, in_force))
+}
+
+fn qualification(worker: &WorkerEntity) -> Qualification {
+    Qualification {
+        badge_number: worker.badge_number.clone(),
+        badge_valid_until: worker.badge_valid_until.clone(),
+        pre_season_deci_hours: worker.preseason_deci_hours,
+        theory_passed: worker.theory_passed,
+        practical_passed: worker.practical_passed,
+    }
+}
+
+fn fold_plan(visit: &mut Visit, told: &VisitEntity) {
+    for event in &told.plan {
+        let fact = Fact {
+            op: event.op,
+            device: event.device,
+            seq: event.seq,
+            worker: event.worker,
+            basis: 0,
+            rules: Sha::ZERO,
+            stamp: Stamp { wall_ms: event.at.0, mono_ms: 0, boot: BootId(Uuid::nil()) },
+            estimate: Some(Estimate::exact(event.at)),
+            event: Event::parse(&event.kind, event.body.get()),
+            blobs: Vec::new(),
+        };
+        fold(visit, &fact);
+    }
+}
+
+/// What may still be known of a plan that has left: its kind, and that it is another's now.
+fn stand_in(visit: &mut Visit, departed: &DepartedVisit, enrolment: &Enrolment) {
+    let Ok(kind) = serde_json::from_value::<VisitKind>(serde_json::Value::String(departed.kind.clone())) else {
+        return;
+    };
+    let mut plan = VisitPlan {
+        kind,
+        household: HouseholdId(Uuid::nil()),
+        window: None,
+        scope: String::new(),
+        assignee: Some(enrolment.worker),
+        price_list: None,
+        protocol: None,
+        agreed: None,
+        emergency: false,
+        appointment: None,
+        note: None,
+        follows: None,
+    };
+    visit.mirror(plan.clone(), departed.basis, departed.lane, None);
+    plan.assignee = None;
+    visit.mirror(plan, departed.basis + 1, 0, None);
+}
+
+/// Up to which row of the visit the server has everything, files too, and when it said so (F.13).
+fn handed_in(
+    connection: &Connection,
+    enrolment: &Enrolment,
+    rows: &[OutboxRow],
+) -> Result<Option<(u64, crate::time::Millis)>, Trouble> {
+    let mut through = None;
+    for row in rows {
+        if row.device == enrolment.device && row.seq > enrolment.acked {
+            break;
+        }
+        for blob in &row.blobs {
+            if !blob_row::find(connection, blob.sha)?.is_none_or(|row| row.whole) {
+                return Ok(through.zip(enrolment.synced));
+            }
+        }
+        through = Some(row.n);
+    }
+    Ok(through.zip(enrolment.synced))
+}

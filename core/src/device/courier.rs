@@ -1,0 +1,298 @@
+//! Carries an exchange over a transport: keeps a token, syncs until both sides have nothing more, sends files
+//! from where the server's copy ends. What an answer means is decided in [`super::sync`].
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::blob;
+use super::clock::Clock;
+use super::store::{Store, blob_row, enrolment};
+use super::sync::{self, Applied, NotAReceipt, Speaker};
+use super::trouble::Trouble;
+use crate::canon::hash::Sha;
+use crate::record::{DeviceKey, sign_low_s};
+use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
+
+/// A call to the server.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// `GET`, `POST`, `HEAD`, `PATCH`.
+    pub method: &'static str,
+    /// From the server's root: `/v1/sync`.
+    pub path: String,
+    /// The device's token.
+    pub token: Option<String>,
+    /// Headers beyond the ordinary ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; empty for none.
+    pub body: Vec<u8>,
+    /// The body is JSON and may be compressed on its way.
+    pub json: bool,
+}
+
+/// What came back. Anybody may have sent it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Retry-After`, seconds.
+    pub retry_after_s: Option<u32>,
+    /// `Upload-Offset`.
+    pub upload_offset: Option<u64>,
+    /// `Upload-Complete: ?1`.
+    pub upload_complete: bool,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// No network, no server, or not in time.
+    #[error("unreachable: {0}")]
+    NoAnswer(String),
+    /// Somebody answered who can't show the server's key.
+    #[error("not our server: {0}")]
+    Untrusted(String),
+}
+
+/// A way to the server.
+pub trait Transport: Send + Sync {
+    /// Makes one call. Never follows a redirect.
+    ///
+    /// # Errors
+    /// When nothing came back, or from a stranger.
+    fn call(&self, call: &Call) -> Result<Answer, Unreachable>;
+}
+
+/// Why an exchange stopped. Nothing is lost by any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// No answer.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// The server is busy.
+    #[error("busy")]
+    Busy {
+        /// Seconds it asked to be left alone.
+        retry_after_s: Option<u32>,
+    },
+    /// An answer that is no receipt.
+    #[error("not a receipt: {0:?}")]
+    NotAReceipt(NotAReceipt),
+    /// The server does not let this device in: revoked, unknown.
+    #[error("refused by the server: {code}")]
+    Refused {
+        /// The problem's code.
+        code: String,
+    },
+    /// The device's key does not sign.
+    #[error("key: {0}")]
+    Key(String),
+    /// The phone itself.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The last exchange's result.
+    pub applied: Applied,
+    /// Exchanges made.
+    pub exchanges: u32,
+    /// Files that became whole on the server.
+    pub files_sent: u32,
+    /// Bytes of files sent.
+    pub file_bytes: u64,
+}
+
+/// The courier of one enrolment.
+pub struct Courier<'a> {
+    /// The phone's store.
+    pub store: &'a Store,
+    /// The device's key.
+    pub key: &'a dyn DeviceKey,
+    /// The clocks.
+    pub clock: &'a dyn Clock,
+    /// What the phone says of itself.
+    pub speaker: &'a Speaker,
+    /// The way.
+    pub transport: &'a dyn Transport,
+    /// The token, kept between runs.
+    pub token: &'a Mutex<Option<String>>,
+}
+
+/// Bytes of a file sent with one PATCH.
+const PIECE: usize = 1024 * 1024;
+/// Exchanges one run makes at most, against a server that always has more.
+const EXCHANGES: u32 = 200;
+const DOUBTFUL_FILES: u32 = 64;
+
+impl Courier<'_> {
+    /// Exchanges until nothing waits on either side, then sends the files the server asks for and exchanges once more,
+    /// so that what the worker sees is the server's word.
+    ///
+    /// # Errors
+    /// What stopped it; everything taken in before stays.
+    pub fn run(&self) -> Result<Run, Stop> {
+        let mut run = Run::default();
+        loop {
+            run.applied = self.exchange()?;
+            run.exchanges += 1;
+            if run.applied.more && run.exchanges < EXCHANGES {
+                continue;
+            }
+            let sent = self.send_files(&run.applied)?;
+            run.files_sent += sent.files_sent;
+            run.file_bytes += sent.file_bytes;
+            if sent.files_sent == 0 || run.exchanges >= EXCHANGES {
+                return Ok(run);
+            }
+        }
+    }
+
+    /// One exchange.
+    fn exchange(&self) -> Result<Applied, Stop> {
+        let request = sync::next_request(self.store, self.speaker, self.clock.stamp())?;
+        let body = serde_json::to_vec(&request).map_err(|error| Trouble::Damaged(error.to_string()))?;
+        let call = Call { method: "POST", path: "/v1/sync".into(), body, json: true, ..Call::default() };
+        let answer = self.authorised(call)?;
+        let received = self.clock.stamp();
+        let reply = sync::read_reply(&answer.body).map_err(Stop::NotAReceipt)?;
+        sync::apply_reply(self.store, self.speaker, &request, &reply, received)?.map_err(Stop::NotAReceipt)
+    }
+
+    fn send_files(&self, applied: &Applied) -> Result<Run, Stop> {
+        let mut run = Run::default();
+        for need in &applied.need {
+            let bytes = self.send_file(need.sha, need.off)?;
+            run.files_sent += u32::from(bytes.is_some());
+            run.file_bytes += bytes.unwrap_or(0);
+        }
+        if applied.acked < applied.head {
+            return Ok(run);
+        }
+        for sha in sync::files_in_doubt(self.store, &applied.need, DOUBTFUL_FILES)? {
+            let head = Call { method: "HEAD", path: format!("/v1/blobs/{sha}"), ..Call::default() };
+            match self.authorised(head) {
+                Ok(answer) if answer.upload_complete => sync::file_is_whole(self.store, sha)?,
+                Ok(answer) => {
+                    let bytes = self.send_file(sha, answer.upload_offset.unwrap_or(0))?;
+                    run.files_sent += u32::from(bytes.is_some());
+                    run.file_bytes += bytes.unwrap_or(0);
+                }
+                // The server does not know that it wants this file; its next work list will name it.
+                Err(Stop::Refused { .. }) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(run)
+    }
+
+    /// Sends a file from the server's offset on. `None` when it did not become whole; the next run goes on.
+    fn send_file(&self, sha: Sha, from: u64) -> Result<Option<u64>, Stop> {
+        let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else { return Ok(None) };
+        let (mut offset, mut sent, mut corrections) = (from.min(row.len), 0, 0);
+        loop {
+            let rest = blob::load_from(self.store, &row, offset)?;
+            let piece = &rest[..rest.len().min(PIECE)];
+            let call = Call {
+                method: "PATCH",
+                path: format!("/v1/blobs/{sha}"),
+                headers: vec![
+                    ("Upload-Offset", offset.to_string()),
+                    ("Upload-Length", row.len.to_string()),
+                    ("Content-Type", "application/partial-upload".to_owned()),
+                ],
+                body: piece.to_vec(),
+                ..Call::default()
+            };
+            let answer = match self.authorised(call) {
+                Ok(answer) => answer,
+                Err(Stop::Refused { .. }) => return Ok(None),
+                Err(stop) => return Err(stop),
+            };
+            if answer.upload_complete {
+                sync::file_is_whole(self.store, sha)?;
+                return Ok(Some(sent + piece.len() as u64));
+            }
+            let Some(told) = answer.upload_offset else {
+                return Err(Stop::NotAReceipt(NotAReceipt::Unreadable));
+            };
+            let told = told.min(row.len);
+            if answer.status == 204 && told > offset {
+                sent += told - offset;
+            } else {
+                corrections += 1;
+                if corrections > 3 {
+                    return Ok(None);
+                }
+            }
+            offset = told;
+        }
+    }
+
+    /// A call with the device's token; a token that is no longer taken is renewed once.
+    fn authorised(&self, call: Call) -> Result<Answer, Stop> {
+        let blob = call.path.starts_with("/v1/blobs/");
+        for renewed in [false, true] {
+            let token = self.token(renewed)?;
+            let answer = self.transport.call(&Call { token: Some(token), ..call.clone() })?;
+            match answer.status {
+                200 => return Ok(answer),
+                204 | 409 if blob => return Ok(answer),
+                401 if !renewed => continue,
+                _ => return Err(stop_of(&answer)),
+            }
+        }
+        Err(Stop::Refused { code: "unauthorized".to_owned() })
+    }
+
+    fn token(&self, renew: bool) -> Result<String, Stop> {
+        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(token), false) = (kept.as_ref(), renew) {
+            return Ok(token.clone());
+        }
+        let device = self.store.read(enrolment::get)?.device;
+        let challenge: ChallengeReply = post(self.transport, "/v1/challenge", &ChallengeRequest { device })?;
+        let signature = sign_low_s(self.key, &challenge_bytes(device, &challenge.nonce))
+            .map_err(|error| Stop::Key(error.to_string()))?;
+        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature) };
+        let reply: TokenReply = post(self.transport, "/v1/token", &request)?;
+        *kept = Some(reply.token.clone());
+        Ok(reply.token)
+    }
+}
+
+pub(super) fn post<Q: serde::Serialize, A: serde::de::DeserializeOwned>(
+    transport: &dyn Transport,
+    path: &str,
+    request: &Q,
+) -> Result<A, Stop> {
+    let body = serde_json::to_vec(request).map_err(|error| Trouble::Damaged(error.to_string()))?;
+    let answer =
+        transport.call(&Call { method: "POST", path: path.to_owned(), body, json: true, ..Call::default() })?;
+    if answer.status != 200 && answer.status != 201 {
+        return Err(stop_of(&answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(|_| Stop::NotAReceipt(NotAReceipt::Unreadable))
+}
+
+/// What a status other than success means. Only problem JSON of ours refuses; a portal's 403 is no word of the server.
+pub(super) fn stop_of(answer: &Answer) -> Stop {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        code: String,
+    }
+    match answer.status {
+        429 | 500..=599 => Stop::Busy { retry_after_s: answer.retry_after_s },
+        400..=499 => match serde_json::from_slice::<Problem>(&answer.body) {
+            Ok(problem) => Stop::Refused { code: problem.code },
+            // A HEAD's answer has no body to tell a reason in.
+            Err(_) if answer.body.is_empty() => Stop::Refused { code: format!("http_{}", answer.status) },
+            Err(_) => Stop::NotAReceipt(NotAReceipt::Unreadable),
+        },
+        _ => Stop::NotAReceipt(NotAReceipt::Unreadable),
+    }
+}

@@ -1,0 +1,238 @@
+//! What the screens read of the phone: the enrolment, the list of visits, a visit with what hangs on it, the state of
+//! the exchange.
+
+use rusqlite::Connection;
+
+use super::casefile::CaseFile;
+use super::photo::PhotoFacts;
+use super::register;
+use super::runner::RunnerState;
+use super::status::{self, SyncState, SyncStatus, Words};
+use super::store::blob_row::BlobRow;
+use super::store::{blob_row, draft_row, enrolment, mirror_row, outbox_row};
+use crate::canon::hash::Sha;
+use crate::domain::{VisitKind, VisitState, VisitView, Window};
+use crate::error::Refusal;
+use crate::id::{DeviceId, HouseholdId, VisitId, WorkerId};
+use crate::time::Stamp;
+use crate::wire::feed_entity::{HouseholdEntity, VISIT};
+
+/// Who is enrolled here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentView {
+    /// The device.
+    pub device: DeviceId,
+    /// The worker.
+    pub worker: WorkerId,
+    /// His name; empty until the first exchange.
+    pub worker_name: String,
+    /// 工作标识牌编号; empty until the first exchange.
+    pub badge_number: String,
+    /// The supplier's id.
+    pub supplier: String,
+    /// Its name; empty until the first exchange.
+    pub supplier_name: String,
+    /// The server.
+    pub url: String,
+    /// The log forked: a new code is needed before anything more is sent.
+    pub needs_enrolment: bool,
+}
+
+/// One visit in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitSummary {
+    /// Which.
+    pub visit: VisitId,
+    /// What for.
+    pub kind: Option<VisitKind>,
+    /// Whose; none once the visit has left this phone.
+    pub household: Option<HouseholdId>,
+    /// Where; empty once the visit has left this phone.
+    pub address: String,
+    /// When.
+    pub window: Option<Window>,
+    /// How far.
+    pub state: VisitState,
+    /// 漏水等紧急诉求.
+    pub emergency: bool,
+    /// What is to be done.
+    pub scope: String,
+    /// It has left this phone's scope, and the word for it.
+    pub departed: Option<Words>,
+    /// Records of it that the server has not acknowledged.
+    pub records_waiting: u32,
+    /// 已交回 (F.13).
+    pub handed_in: bool,
+}
+
+/// A photo on this phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhotoRef {
+    /// Its content address.
+    pub sha: Sha,
+    /// Bytes.
+    pub len: u64,
+    /// What it is for.
+    pub role: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+impl PhotoRef {
+    /// Of a kept file.
+    pub fn of(row: &BlobRow) -> Self {
+        let facts: Option<PhotoFacts> = serde_json::from_str(&row.facts).ok();
+        let (width, height) = facts.map_or((0, 0), |facts| (facts.width, facts.height));
+        Self { sha: row.sha, len: row.len, role: row.role.clone(), width, height }
+    }
+}
+
+/// A visit in full.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldVisit {
+    /// What the rules say of it.
+    pub view: VisitView,
+    /// The dwelling, while the visit is open here.
+    pub household: Option<HouseholdEntity>,
+    /// It has left this phone's scope, and the word for it.
+    pub departed: Option<Words>,
+    /// Photos taken and not yet part of an act.
+    pub loose_photos: Vec<PhotoRef>,
+    /// Forms with a draft.
+    pub drafts: Vec<String>,
+    /// 已交回 (F.13): the server has every record and every file of it.
+    pub handed_in: bool,
+}
+
+/// Who is enrolled here.
+pub fn enrolment(connection: &Connection) -> Result<Option<EnrolmentView>, Refusal> {
+    let Some(known) = enrolment::find(connection)? else { return Ok(None) };
+    let worker = register::worker(connection)?;
+    let company = register::company(connection)?;
+    Ok(Some(EnrolmentView {
+        device: known.device,
+        worker: known.worker,
+        worker_name: worker.as_ref().map(|worker| worker.name.clone()).unwrap_or_default(),
+        badge_number: worker.map(|worker| worker.badge_number).unwrap_or_default(),
+        supplier: known.supplier,
+        supplier_name: company.map(|company| company.name).unwrap_or_default(),
+        url: known.url,
+        needs_enrolment: known.forked,
+    }))
+}
+
+/// A visit's file as a screen reads it.
+pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Refusal> {
+    if file.rows.is_empty() && file.household_id().is_none() {
+        return Err(Refusal::new(
+            "device.no_such_visit",
+            "",
+            "本机没有这项服务，可能已改派或已取消。请返回列表。",
+            "This visit is not on this phone; it may have been reassigned. Go back to the list.",
+        ));
+    }
+    let view = file.view();
+    let loose = blob_row::of_visit(connection, file.visit.id())?;
+    Ok(FieldVisit {
+        handed_in: view.handed_in.is_some(),
+        view,
+        household: file.household.clone(),
+        departed: departed(file),
+        loose_photos: loose
+            .iter()
+            .filter(|row| !row.logged && row.role.starts_with("photo."))
+            .map(PhotoRef::of)
+            .collect(),
+        drafts: draft_row::forms(connection, file.visit.id())?,
+    })
+}
+
+fn departed(file: &CaseFile) -> Option<Words> {
+    file.departed.as_ref().map(|departed| status::departed_words(&departed.why))
+}
+
+/// The list of visits: the next one first, those without a time last.
+pub fn visits(connection: &Connection, stamp: Stamp) -> Result<Vec<VisitSummary>, Refusal> {
+    let known = enrolment::get(connection)?;
+    let mut ids: Vec<VisitId> =
+        mirror_row::all(connection, VISIT)?.iter().filter_map(|row| row.id.parse().ok()).collect();
+    for id in outbox_row::visits(connection)? {
+        if !ids.contains(&id) && outbox_row::has_unsafe(connection, id)? {
+            ids.push(id);
+        }
+    }
+    ids.extend(mirror_row::departed(connection)?.into_iter().map(|departed| departed.visit));
+    ids.sort();
+    ids.dedup();
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let file = CaseFile::open(connection, id, stamp)?;
+        let view = file.view();
+        let waiting = file.rows.iter().filter(|row| row.device == known.device && row.seq > known.acked).count();
+        found.push(VisitSummary {
+            visit: id,
+            kind: view.kind,
+            household: view.household.filter(|household| !household.0.is_nil()),
+            address: file.household.as_ref().map(|household| household.address.clone()).unwrap_or_default(),
+            window: view.window,
+            state: view.state,
+            emergency: view.emergency,
+            scope: view.scope,
+            departed: departed(&file),
+            records_waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+            handed_in: view.handed_in.is_some(),
+        });
+    }
+    found.sort_by_key(|summary| (summary.window.is_none(), summary.window, summary.visit));
+    Ok(found)
+}
+
+/// How the exchange stands.
+pub fn sync_status(connection: &Connection, runner: &RunnerState) -> Result<SyncStatus, Refusal> {
+    let Some(known) = enrolment::find(connection)? else {
+        return Ok(SyncStatus {
+            state: SyncState::NotEnrolled,
+            words: SyncState::NotEnrolled.into(),
+            last_synced: None,
+            next_try_in_ms: None,
+            ops_waiting: 0,
+            files_waiting: 0,
+            bytes_waiting: 0,
+            acked: 0,
+            safe: 0,
+            head: 0,
+        });
+    };
+    let owes = blob_row::owes(connection)?;
+    let (head, _) = enrolment::head(connection, &known)?;
+    let ops_waiting = head.saturating_sub(known.acked);
+    let state = match &runner.obstacle {
+        _ if runner.running => SyncState::Syncing,
+        _ if known.forked => SyncState::Stuck,
+        Some(obstacle) if obstacle.needs_person => SyncState::Stuck,
+        Some(_) => SyncState::Retrying,
+        None if ops_waiting > 0 || owes.blobs > 0 => SyncState::Waiting,
+        None => SyncState::Idle,
+    };
+    let words = match &runner.obstacle {
+        Some(obstacle) if !runner.running => Words::new(
+            format!("{}，{}", obstacle.why.zh, obstacle.next.zh),
+            format!("{}; {}", obstacle.why.en, obstacle.next.en),
+        ),
+        _ => state.into(),
+    };
+    Ok(SyncStatus {
+        state,
+        words,
+        last_synced: known.synced,
+        next_try_in_ms: runner.next_try_in_ms,
+        ops_waiting,
+        files_waiting: owes.blobs,
+        bytes_waiting: owes.bytes,
+        acked: known.acked,
+        safe: known.safe,
+        head,
+    })
+}

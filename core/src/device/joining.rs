@@ -1,0 +1,86 @@
+//! How a phone becomes a device: a one-time code against a certificate, with the supplier checked before it is trusted.
+
+use super::courier::{Call, Stop, Transport, post, stop_of};
+use super::outbox;
+use super::store::{Store, enrolment};
+use crate::canon::hash::Sha;
+use crate::record::{Certificate, DeviceKey, Holder, KeyKind, Keys, PublicKey};
+use crate::wire::auth::{EnrolReply, EnrolRequest, Invitation, b64};
+
+/// Enrols this phone with a one-time code. After a fork the log's unsafe part is logged again under the new device.
+///
+/// # Errors
+/// What the server says of the code; `device.other_worker` when the code is another person's.
+pub fn enrol(
+    store: &Store,
+    key: &dyn DeviceKey,
+    transport: &dyn Transport,
+    invitation: &Invitation,
+    name: &str,
+    app: &str,
+) -> Result<enrolment::Enrolment, Stop> {
+    let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| Stop::Key(error.to_string()))?;
+    let request = EnrolRequest {
+        code: invitation.code.clone(),
+        public_key: b64(&public.to_spki_der()),
+        name: name.to_owned(),
+        app: app.to_owned(),
+    };
+    let reply: EnrolReply = post(transport, "/v1/enrol", &request)?;
+    let issuer = check_certificate(&reply, &public)?;
+    if let Some(fingerprint) = invitation.supplier {
+        check_supplier(transport, fingerprint, &issuer)?;
+    }
+    let new = enrolment::Enrolment {
+        device: reply.device,
+        worker: reply.worker,
+        supplier: reply.supplier,
+        url: invitation.url.clone(),
+        pin: invitation.pin,
+        certificate: reply.certificate,
+        epoch: reply.epoch,
+        acked: 0,
+        safe: 0,
+        floor: 0,
+        floor_sha: Sha::ZERO,
+        forked: false,
+        synced: None,
+    };
+    store.write::<_, Stop>(|transaction| {
+        match enrolment::find(transaction)? {
+            None => enrolment::put(transaction, &new)?,
+            Some(old) if old.worker != new.worker => {
+                return Err(Stop::Refused { code: "device.other_worker".to_owned() });
+            }
+            Some(old) => {
+                outbox::relog(transaction, &old, &new)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(new)
+}
+
+/// The certificate must be for our key, this device and this worker; returns the root key it names.
+fn check_certificate(reply: &EnrolReply, own: &PublicKey) -> Result<PublicKey, Stop> {
+    let bad = || Stop::Refused { code: "device.bad_certificate".to_owned() };
+    let jws = serde_json::from_str(&reply.certificate).map_err(|_| bad())?;
+    let certified = Certificate::open(&jws).map_err(|_| bad())?;
+    let holder = Holder::Device { device: reply.device, worker: reply.worker };
+    if certified.key.to_sec1() != own.to_sec1() || certified.certificate.holder != holder {
+        return Err(bad());
+    }
+    certified.certificate.issuer.key().map_err(|_| bad())
+}
+
+/// The supplier's published keys must have the fingerprint of the QR code and the root that certified this phone.
+fn check_supplier(transport: &dyn Transport, fingerprint: Sha, issuer: &PublicKey) -> Result<(), Stop> {
+    let bad = || Stop::Refused { code: "device.other_supplier".to_owned() };
+    let answer = transport.call(&Call { method: "GET", path: "/v1/keys.json".to_owned(), ..Call::default() })?;
+    if answer.status != 200 {
+        return Err(stop_of(&answer));
+    }
+    let keys = Keys::parse(&answer.body).map_err(|_| bad())?;
+    let root = keys.find(&issuer.thumbprint()).is_some_and(|entry| entry.kind == KeyKind::Root);
+    if keys.fingerprint() == Some(fingerprint) && root { Ok(()) } else { Err(bad()) }
+}

@@ -1,0 +1,163 @@
+//! The mirror of what the office plans: each scope's feed applied whole, its positions and its hash asserted. The
+//! phone only reads it; evidence and drafts are elsewhere and outlive any reset.
+
+use rusqlite::{Connection, Transaction};
+use serde::de::DeserializeOwned;
+
+use super::store::mirror_row::{self, DepartedVisit, ScopeRow};
+use super::store::{attempt, blob_row, draft_row, outbox_row};
+use super::trouble::Trouble;
+use crate::id::VisitId;
+use crate::wire::feed_entity::{VISIT, VisitEntity};
+use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
+
+const SCHEDULED: &str = "office.visit_scheduled";
+
+/// The part of a plan that may outlive the visit's stay on this phone.
+#[derive(serde::Deserialize)]
+struct Scheduled {
+    kind: String,
+}
+
+/// What became of one scope's part of a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopeResult {
+    /// Applied up to this position.
+    Applied {
+        /// The position.
+        pos: u64,
+        /// How many entries changed something.
+        changed: usize,
+        /// The server has more.
+        more: bool,
+    },
+    /// It did not fit: nothing of it was applied, and the scope is asked for anew from 0.
+    Violated {
+        /// Which assertion failed.
+        why: &'static str,
+    },
+}
+
+/// Applies one scope's part of a reply. What does not fit leaves the mirror as it was and asks for all of it anew.
+///
+/// # Errors
+/// Only what the database says.
+pub fn apply(transaction: &Transaction<'_>, reply: &ScopeReply) -> Result<ScopeResult, Trouble> {
+    let known = mirror_row::scopes(transaction)?.into_iter().find(|scope| scope.id == reply.id);
+    let before = known.unwrap_or_else(|| ScopeRow::new(&reply.id));
+    let taken = attempt(transaction, |writing| apply_entries(writing, before, reply))?;
+    match taken {
+        Ok(changed) => Ok(ScopeResult::Applied { pos: reply.pos, changed, more: reply.more }),
+        Err(why) => {
+            mirror_row::ask_anew(transaction, &reply.id)?;
+            Ok(ScopeResult::Violated { why })
+        }
+    }
+}
+
+type Assertion = Result<usize, &'static str>;
+
+fn apply_entries(connection: &Connection, before: ScopeRow, reply: &ScopeReply) -> Result<Assertion, Trouble> {
+    let mut scope = before;
+    let mut left: Vec<VisitId> = Vec::new();
+    if reply.reset {
+        // A visit that comes again takes its mark away; drafts are not touched by a reset.
+        for visit in mirror_row::ids(connection, &scope.id, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
+            remember(connection, visit, "reset")?;
+        }
+        mirror_row::clear(connection, &scope.id)?;
+        (scope.pos, scope.hash, scope.resetting) = (0, 0, true);
+    }
+    for entry in &reply.feed {
+        let fits = if scope.resetting { entry.pos > scope.pos } else { entry.pos == scope.pos + 1 };
+        if !fits {
+            return Ok(Err("gap"));
+        }
+        scope.pos = entry.pos;
+        match apply_entry(connection, &mut scope, entry)? {
+            Ok(()) => {}
+            Err(why) => return Ok(Err(why)),
+        }
+        if entry.e == VISIT && entry.k == FeedKind::Revoke {
+            left.extend(entry.id.parse::<VisitId>().ok());
+        }
+    }
+    if scope.pos > reply.pos || (!scope.resetting && scope.pos != reply.pos) {
+        return Ok(Err("position"));
+    }
+    scope.pos = reply.pos;
+    if !reply.more {
+        scope.resetting = false;
+    }
+    if !scope.resetting && format!("{:032x}", scope.hash) != reply.hash {
+        return Ok(Err("hash"));
+    }
+    mirror_row::put_scope(connection, &scope)?;
+    for visit in left {
+        // One that came back in the same reply has not left.
+        if mirror_row::find(connection, VISIT, &visit.to_string())?.is_none() {
+            forget(connection, visit)?;
+        }
+    }
+    Ok(Ok(reply.feed.len()))
+}
+
+fn apply_entry(
+    connection: &Connection,
+    scope: &mut ScopeRow,
+    entry: &FeedEntry,
+) -> Result<Result<(), &'static str>, Trouble> {
+    let (e, id) = (entry.e.as_str(), entry.id.as_str());
+    if let Some(old) = mirror_row::version(connection, &scope.id, e, id)? {
+        scope.hash = scope.hash.wrapping_sub(scope_mix(e, id, old));
+    }
+    match entry.k {
+        FeedKind::Put => {
+            let Some(body) = &entry.body else { return Ok(Err("no body")) };
+            scope.hash = scope.hash.wrapping_add(scope_mix(e, id, entry.ver));
+            mirror_row::put(connection, &scope.id, e, id, entry.ver, body.get())?;
+            if let (VISIT, Ok(visit)) = (e, id.parse()) {
+                mirror_row::delete_departed(connection, visit)?;
+            }
+        }
+        FeedKind::Revoke => {
+            if let (VISIT, Ok(visit)) = (e, id.parse()) {
+                remember(connection, visit, entry.why.as_deref().unwrap_or("reassigned"))?;
+            }
+            mirror_row::delete(connection, &scope.id, e, id)?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Marks a visit that leaves while own evidence about it is not safe; nothing of the household is kept.
+fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
+    if !outbox_row::has_unsafe(connection, visit)? {
+        return Ok(());
+    }
+    let told: Option<VisitEntity> = entity(connection, VISIT, &visit.to_string())?;
+    let (basis, lane) = told.as_ref().map_or((0, 0), |told| (told.version, told.lane));
+    let kind = told.as_ref().and_then(|told| {
+        let plans = told.plan.iter().rev().filter(|event| event.kind == SCHEDULED);
+        plans.filter_map(|event| serde_json::from_str::<Scheduled>(event.body.get()).ok()).map(|plan| plan.kind).next()
+    });
+    let kind = kind.unwrap_or_default();
+    mirror_row::put_departed(connection, &DepartedVisit { visit, why: why.to_owned(), kind, basis, lane })
+}
+
+/// Drafts and unlogged photos of a visit that left go with it; logged evidence stays until it is safe.
+fn forget(connection: &Connection, visit: VisitId) -> Result<(), Trouble> {
+    draft_row::delete_of(connection, visit)?;
+    blob_row::delete_unlogged_of(connection, visit)
+}
+
+/// One entity, read as `T`; `None` when it is not there or this build can't read it.
+pub fn entity<T: DeserializeOwned>(connection: &Connection, e: &str, id: &str) -> Result<Option<T>, Trouble> {
+    Ok(mirror_row::find(connection, e, id)?.and_then(|row| serde_json::from_str(&row.body).ok()))
+}
+
+/// All entities of a type that this build can read, by id.
+pub fn entities<T: DeserializeOwned>(connection: &Connection, e: &str) -> Result<Vec<(String, T)>, Trouble> {
+    let rows = mirror_row::all(connection, e)?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, serde_json::from_str(&row.body).ok()?))).collect())
+}

@@ -1,0 +1,146 @@
+//! What stands between a record and the server, in words for the worker: what it is, and what happens next.
+
+use super::courier::{Stop, Unreachable};
+use super::status::Words;
+use super::sync::NotAReceipt;
+use super::trouble::Trouble;
+use crate::error::Refusal;
+
+/// Why the last try stopped: kept to explain what is stuck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Stable, for programs: `sync.no_network`.
+    pub code: String,
+    /// What it is.
+    pub why: Words,
+    /// What happens next.
+    pub next: Words,
+    /// Only a person can clear it.
+    pub needs_person: bool,
+}
+
+impl From<&Obstacle> for Refusal {
+    fn from(obstacle: &Obstacle) -> Self {
+        let (why, next) = (&obstacle.why, &obstacle.next);
+        Self::new(
+            &*obstacle.code,
+            "",
+            format!("{}；{}。记录都在本机。", why.zh, next.zh),
+            format!("{}; {}. All records are on this phone.", why.en, next.en),
+        )
+    }
+}
+
+/// What a stop means to the worker.
+pub fn of(stop: &Stop) -> Obstacle {
+    let again = || Words::new("会自动重试", "it is tried again by itself");
+    let ask = || Words::new("请联系调度", "ask your dispatcher");
+    let (code, why, next, needs_person) = match stop {
+        Stop::Unreachable(Unreachable::NoAnswer(_)) => (
+            "no_network",
+            Words::new("没有网络，或服务器没有应答", "no network, or the server does not answer"),
+            Words::new("有网络时自动发送", "it is sent when there is a network"),
+            false,
+        ),
+        Stop::Unreachable(Unreachable::Untrusted(_)) => (
+            "untrusted",
+            Words::new(
+                "当前网络上的服务器无法证明身份，没有发送任何内容",
+                "the server on this network can't prove who it is; nothing was sent",
+            ),
+            Words::new("请换一个网络；一直如此请联系调度", "use another network; if it stays so, ask your dispatcher"),
+            false,
+        ),
+        Stop::Busy { .. } => ("busy", Words::new("服务器繁忙", "the server is busy"), again(), false),
+        Stop::NotAReceipt(NotAReceipt::Forked) => (
+            "forked",
+            Words::new(
+                "本机资料曾被复制或恢复，需要重新登记本机",
+                "this phone's data was copied or restored; it must be enrolled anew",
+            ),
+            Words::new(
+                "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
+                "ask for a new enrolment code; what is not safe is then sent again by itself",
+            ),
+            true,
+        ),
+        Stop::NotAReceipt(NotAReceipt::OlderEpoch) => (
+            "older_server",
+            Words::new("连到了一台旧的服务器，没有当作已发送", "an older server answered; nothing counts as sent"),
+            ask(),
+            true,
+        ),
+        Stop::NotAReceipt(_) => (
+            "not_our_answer",
+            Words::new(
+                "收到的不是公司服务器的回执（可能需要先登录该网络）",
+                "the answer is no receipt of the company's server (the network may want a login)",
+            ),
+            again(),
+            false,
+        ),
+        Stop::Refused { code } => return refused(code),
+        Stop::Key(why) => ("key", Words::new(why.clone(), format!("the key does not sign: {why}")), again(), false),
+        Stop::Trouble(trouble) => {
+            let words = words_of(trouble);
+            ("phone", words, again(), false)
+        }
+    };
+    Obstacle { code: format!("sync.{code}"), why, next, needs_person }
+}
+
+fn words_of(trouble: &Trouble) -> Words {
+    if trouble.is_disk_full() {
+        return Words::new("手机存储空间已满", "the phone's storage is full");
+    }
+    match trouble {
+        Trouble::NotEnrolled => Words::new("本机尚未登记", "this phone is not enrolled"),
+        other => Words::new(format!("本机读写异常（{other}）"), format!("the phone's store: {other}")),
+    }
+}
+
+fn refused(code: &str) -> Obstacle {
+    let (why, next) = match code {
+        "device_revoked" | "device_stolen" => (
+            Words::new("本机已被公司停用", "the company has revoked this phone"),
+            Words::new("请将手机交回公司，记录可由公司取出", "hand the phone in; the records can be taken from it"),
+        ),
+        "device.other_worker" => (
+            Words::new(
+                "这个登记码是另一位人员的，本机资料没有变动",
+                "this code is another person's; nothing here has changed",
+            ),
+            Words::new("请使用自己的登记码", "use your own code"),
+        ),
+        "device.bad_certificate" | "device.other_supplier" => (
+            Words::new("服务器不是二维码所写的供热企业", "the server is not the supplier the code names"),
+            Words::new("请向调度核对二维码", "check the code with your dispatcher"),
+        ),
+        // Damaged on its way, or the server's own moment: the next try is as good as the first.
+        "sync.zstd" | "sync.head_mismatch" | "sync.unreadable" | "token.refused" | "token.required"
+        | "token_expired" => {
+            return Obstacle {
+                code: code.to_owned(),
+                why: Words::new("服务器要求重发", "the server asks for it again"),
+                next: Words::new(
+                    "会自动重试；一直如此请联系调度",
+                    "it is tried again; if it stays so, ask your dispatcher",
+                ),
+                needs_person: false,
+            };
+        }
+        "sync.version" | "sync.encoding" => (
+            Words::new("应用版本过旧，服务器不再接受", "this app is too old for the server"),
+            Words::new("请更新应用，更新后自动发送", "update the app; it is sent after that"),
+        ),
+        code if code.contains("code") => (
+            Words::new("登记码无效、已用过或已过期", "the code is not valid, used, or too old"),
+            Words::new("请向调度索取新的登记码", "ask your dispatcher for a new one"),
+        ),
+        code => (
+            Words::new(format!("服务器没有接受（{code}）"), format!("the server did not accept it ({code})")),
+            Words::new("请联系调度", "ask your dispatcher"),
+        ),
+    };
+    Obstacle { code: code.to_owned(), why, next, needs_person: true }
+}

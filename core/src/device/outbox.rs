@@ -1,0 +1,204 @@
+//! The log: what the worker did, chained, each operation whole before the screen hears that it is saved. Rows die only
+//! when they are safe and old enough (SYNC I3).
+
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+use super::store::enrolment::{self, Enrolment};
+use super::store::outbox_row::{self, OutboxRow};
+use super::store::{blob_row, draft_row, mirror_row};
+use super::trouble::Trouble;
+use crate::canon::envelope::{BODY_LIMIT, BlobRef, nonce};
+use crate::canon::hash::Sha;
+use crate::domain::event::{Event, Fact};
+use crate::error::Refusal;
+use crate::id::{DeviceId, OpId, VisitId};
+use crate::time::{Millis, Stamp};
+use crate::wire::Op;
+
+/// What is to be logged.
+#[derive(Debug, Clone)]
+pub struct NewOp {
+    /// What happened.
+    pub event: Event,
+    /// The visit it is about.
+    pub visit: Option<VisitId>,
+    /// The plan version the worker saw.
+    pub basis: u64,
+    /// The rules it was checked with.
+    pub rules: Sha,
+    /// The clocks when it was done.
+    pub t: Stamp,
+    /// Its files, all of them kept here already.
+    pub blobs: Vec<Sha>,
+}
+
+/// Where the next operation will stand: its position and the hash before it. Holds only within the transaction.
+pub fn next_position(connection: &Connection) -> Result<(u64, Sha), Trouble> {
+    let (seq, sha) = enrolment::head(connection, &enrolment::get(connection)?)?;
+    Ok((seq + 1, sha))
+}
+
+/// Appends an operation to the log, chained to the one before it.
+///
+/// # Errors
+/// `outbox.too_large` when the body exceeds 256 KiB, `outbox.no_such_file` when a file is not kept here: refused
+/// before it is evidence.
+pub fn append(transaction: &Transaction<'_>, new: NewOp) -> Result<OutboxRow, Trouble> {
+    let enrolment = enrolment::get(transaction)?;
+    let (seq, prev) = enrolment::head(transaction, &enrolment)?;
+    let body = new.event.to_body(&nonce());
+    if body.len() > BODY_LIMIT {
+        return Err(Refusal::new(
+            "outbox.too_large",
+            "",
+            "这条记录过长（超过 256 KB），没有保存。请删减文字，照片请用拍照添加。",
+            "This record is too long (over 256 KB) and was not kept. Shorten the text; add pictures as photos.",
+        )
+        .into());
+    }
+    let mut row = OutboxRow {
+        n: 0,
+        device: enrolment.device,
+        seq: seq + 1,
+        op: OpId(Uuid::now_v7()),
+        kind: new.event.kind().to_owned(),
+        visit: new.visit,
+        worker: enrolment.worker,
+        basis: new.basis,
+        rules: new.rules,
+        t: new.t,
+        body,
+        blobs: blob_refs(transaction, &new.blobs)?,
+        prev,
+        sha: Sha::ZERO,
+    };
+    row.sha = sha_after(&row)?;
+    outbox_row::insert(transaction, &row)?;
+    for blob in &row.blobs {
+        blob_row::mark_logged(transaction, blob.sha)?;
+    }
+    Ok(row)
+}
+
+fn blob_refs(connection: &Connection, shas: &[Sha]) -> Result<Vec<BlobRef>, Trouble> {
+    shas.iter()
+        .map(|sha| match blob_row::find(connection, *sha)? {
+            Some(row) => Ok(BlobRef { sha: row.sha, len: row.len, role: row.role }),
+            None => Err(Refusal::new(
+                "outbox.no_such_file",
+                "",
+                "照片不在本机，没有保存这一步。请重新拍摄。",
+                "The photo is not on this phone; the step was not kept. Take the photo again.",
+            )
+            .into()),
+        })
+        .collect()
+}
+
+fn sha_after(row: &OutboxRow) -> Result<Sha, Trouble> {
+    Ok(row.to_wire()?.envelope(row.device, row.prev).sha())
+}
+
+/// The facts of a visit that were made on this phone, in the order they were made.
+pub fn facts(connection: &Connection, visit: VisitId) -> Result<Vec<Fact>, Trouble> {
+    Ok(outbox_row::of_visit(connection, visit)?.into_iter().map(fact).collect())
+}
+
+/// A row of the log as folding sees it. The phone has no server's estimate.
+pub fn fact(row: OutboxRow) -> Fact {
+    Fact {
+        op: row.op,
+        device: row.device,
+        seq: row.seq,
+        worker: row.worker,
+        basis: row.basis,
+        rules: row.rules,
+        stamp: row.t,
+        estimate: None,
+        event: Event::parse(&row.kind, &row.body),
+        blobs: row.blobs,
+    }
+}
+
+/// The next operations to send after `base`: at most `count`, at most `bytes` of JSON, at least one if there is any.
+pub fn batch(
+    connection: &Connection,
+    enrolment: &Enrolment,
+    base: u64,
+    count: usize,
+    bytes: usize,
+) -> Result<(Vec<Op>, Sha), Trouble> {
+    let (mut taken, mut size) = (0usize, 0usize);
+    let rows = outbox_row::after(connection, enrolment.device, base, |row| {
+        // Head fields take some 500 bytes, each file 150.
+        size += row.body.len() + 600 + row.kind.len() + row.blobs.len() * 160;
+        taken += 1;
+        taken == 1 || (taken <= count && size <= bytes)
+    })?;
+    let mut expected = base;
+    for row in &rows {
+        expected += 1;
+        if row.seq != expected {
+            return Err(Trouble::Damaged(format!("记录编号在 {expected} 处中断")));
+        }
+    }
+    let head = rows.last().map(|row| row.sha);
+    let ops = rows.iter().map(OutboxRow::to_wire).collect::<Result<_, _>>()?;
+    let base_sha = enrolment::sha_of(connection, enrolment, base)?;
+    match head.or(base_sha) {
+        Some(head) => Ok((ops, head)),
+        None => Err(Trouble::Damaged(format!("缺少记录 {base}"))),
+    }
+}
+
+/// After a fork: every operation that is not safe is logged again under the new device, from position 1, with its own
+/// id and its own times; what it says is untouched. The enrolment is replaced by `new`.
+pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) -> Result<u64, Trouble> {
+    let unsafe_rows = outbox_row::after(transaction, old.device, old.safe, |_| true)?;
+    let (mut seq, mut prev) = (0, Sha::ZERO);
+    for mut row in unsafe_rows {
+        seq += 1;
+        row.device = new.device;
+        row.seq = seq;
+        row.prev = prev;
+        row.sha = sha_after(&row)?;
+        prev = row.sha;
+        outbox_row::relog(transaction, &row)?;
+    }
+    enrolment::put(transaction, new)?;
+    Ok(seq)
+}
+
+/// Deletes what has been safe for `days` by the server's time `now`, and is no longer part of a visit in this phone's
+/// scope; then the files only such rows named.
+pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<(), Trouble> {
+    let mut enrolment = enrolment::get(transaction)?;
+    let before = Millis(now.0.saturating_sub(i64::from(days) * 86_400_000));
+    if let Some((seq, sha)) = outbox_row::prune(transaction, enrolment.device, before)? {
+        (enrolment.floor, enrolment.floor_sha) = (seq, sha);
+        enrolment::put(transaction, &enrolment)?;
+        blob_row::prune(transaction)?;
+    }
+    draft_row::prune(transaction, before.0)?;
+    for departed in mirror_row::departed(transaction)? {
+        if !outbox_row::has_unsafe(transaction, departed.visit)? {
+            mirror_row::delete_departed(transaction, departed.visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether every link of a device's chain, as far back as it is kept, is what it says. For rescue and tests.
+pub fn chain_holds(connection: &Connection, device: DeviceId) -> Result<bool, Trouble> {
+    let rows = outbox_row::after(connection, device, 0, |_| true)?;
+    let mut before: Option<&OutboxRow> = None;
+    for row in &rows {
+        let linked = before.is_none_or(|before| before.sha == row.prev && before.seq + 1 == row.seq);
+        if !linked || sha_after(row)? != row.sha {
+            return Ok(false);
+        }
+        before = Some(row);
+    }
+    Ok(true)
+}

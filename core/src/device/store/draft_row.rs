@@ -1,0 +1,53 @@
+//! The rows of drafts: what was typed and not yet made an event.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::device::trouble::Trouble;
+use crate::id::VisitId;
+
+/// Keeps a draft, in place of the one before it.
+pub fn put(transaction: &Transaction<'_>, visit: VisitId, form: &str, body: &str, at_ms: i64) -> Result<(), Trouble> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO draft (visit, form, body, updated_ms) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![visit.0.as_bytes(), form, body, at_ms])?;
+    Ok(())
+}
+
+/// The draft of one form.
+pub fn find(connection: &Connection, visit: VisitId, form: &str) -> Result<Option<String>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT body FROM draft WHERE visit = ?1 AND form = ?2")?;
+    Ok(statement.query_row(params![visit.0.as_bytes(), form], |row| row.get(0)).optional()?)
+}
+
+/// The forms of a visit that have drafts.
+pub fn forms(connection: &Connection, visit: VisitId) -> Result<Vec<String>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT form FROM draft WHERE visit = ?1 ORDER BY form")?;
+    let found = statement.query_map([visit.0.as_bytes()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+/// Forgets one draft.
+pub fn delete(transaction: &Transaction<'_>, visit: VisitId, form: &str) -> Result<(), Trouble> {
+    transaction
+        .prepare_cached("DELETE FROM draft WHERE visit = ?1 AND form = ?2")?
+        .execute(params![visit.0.as_bytes(), form])?;
+    Ok(())
+}
+
+/// Forgets all drafts of a visit.
+pub fn delete_of(writing: &Connection, visit: VisitId) -> Result<(), Trouble> {
+    writing.prepare_cached("DELETE FROM draft WHERE visit = ?1")?.execute([visit.0.as_bytes()])?;
+    Ok(())
+}
+
+/// Forgets drafts older than `before` of visits that are neither planned nor logged here any more.
+pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<(), Trouble> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM draft WHERE updated_ms < ?1 AND NOT EXISTS (
+                 SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(draft.visit)))
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit)",
+        )?
+        .execute([before])?;
+    Ok(())
+}

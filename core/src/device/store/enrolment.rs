@@ -1,0 +1,153 @@
+//! Who this phone is, how far its log has come, and its anchor in the server's time.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use uuid::Uuid;
+
+use super::outbox_row;
+use crate::canon::hash::Sha;
+use crate::device::clock::Anchor;
+use crate::device::trouble::Trouble;
+use crate::id::{BootId, DeviceId, WorkerId};
+use crate::time::{Millis, Stamp};
+
+/// One enrolment of one worker on this phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The device whose log this is.
+    pub device: DeviceId,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The supplier's id.
+    pub supplier: String,
+    /// The server.
+    pub url: String,
+    /// The server's pinned TLS key.
+    pub pin: Option<Sha>,
+    /// The device's certificate, as the server gave it.
+    pub certificate: String,
+    /// The server's epoch.
+    pub epoch: u64,
+    /// All up to here is on the server's disk.
+    pub acked: u64,
+    /// All up to here survives the loss of the server.
+    pub safe: u64,
+    /// The last position pruned here; 0 for none.
+    pub floor: u64,
+    /// The hash of the envelope at `floor`.
+    pub floor_sha: Sha,
+    /// The log forked: a new enrolment is needed before anything more can be sent.
+    pub forked: bool,
+    /// The server's time of the last receipt.
+    pub synced: Option<Millis>,
+}
+
+/// Reads a 16-byte id.
+pub(super) fn id_at(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
+    row.get(column).map(Uuid::from_bytes)
+}
+
+/// Reads a hash.
+pub(super) fn sha_at(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<Sha> {
+    row.get(column).map(Sha)
+}
+
+/// Reads an unsigned integer; SQLite's are signed, ours stay below 2^63.
+pub(super) fn u64_at(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0))
+}
+
+/// An unsigned integer for SQLite; a clock beyond 2^63 ms stands at the end.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The enrolment, if there is one.
+pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT * FROM enrolment")?;
+    let found = statement.query_row([], |row| {
+        Ok(Enrolment {
+            device: DeviceId(id_at(row, "device")?),
+            worker: WorkerId(id_at(row, "worker")?),
+            supplier: row.get("supplier")?,
+            url: row.get("url")?,
+            pin: row.get::<_, Option<[u8; 32]>>("pin")?.map(Sha),
+            certificate: row.get("certificate")?,
+            epoch: u64_at(row, "epoch")?,
+            acked: u64_at(row, "acked")?,
+            safe: u64_at(row, "safe")?,
+            floor: u64_at(row, "floor")?,
+            floor_sha: sha_at(row, "floor_sha")?,
+            forked: row.get("forked")?,
+            synced: row.get::<_, Option<i64>>("synced_ms")?.map(Millis),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// The enrolment, which must be there.
+pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
+    find(connection)?.ok_or(Trouble::NotEnrolled)
+}
+
+/// Writes the enrolment whole.
+pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
+    transaction.prepare_cached(
+        "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
+             floor, floor_sha, forked, synced_ms)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        enrolment.device.0.as_bytes(),
+        enrolment.worker.0.as_bytes(),
+        enrolment.supplier,
+        enrolment.url,
+        enrolment.pin.map(|pin| pin.0),
+        enrolment.certificate,
+        signed(enrolment.epoch),
+        signed(enrolment.acked),
+        signed(enrolment.safe),
+        signed(enrolment.floor),
+        enrolment.floor_sha.0,
+        enrolment.forked,
+        enrolment.synced.map(|at| at.0),
+    ])?;
+    Ok(())
+}
+
+/// Position and hash of the log's last envelope; position 0 and [`Sha::ZERO`] when it is empty.
+pub fn head(connection: &Connection, enrolment: &Enrolment) -> Result<(u64, Sha), Trouble> {
+    Ok(outbox_row::last(connection, enrolment.device)?.unwrap_or((enrolment.floor, enrolment.floor_sha)))
+}
+
+/// The hash of our envelope at `seq`, as far back as the log still knows it.
+pub fn sha_of(connection: &Connection, enrolment: &Enrolment, seq: u64) -> Result<Option<Sha>, Trouble> {
+    match seq {
+        0 => Ok(Some(Sha::ZERO)),
+        seq if seq == enrolment.floor => Ok(Some(enrolment.floor_sha)),
+        seq => outbox_row::sha(connection, enrolment.device, seq),
+    }
+}
+
+/// The anchor of the run of the clock that `stamp` belongs to.
+pub fn anchor(connection: &Connection, stamp: &Stamp) -> Result<Option<Anchor>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT * FROM anchor WHERE boot = ?1")?;
+    let found = statement.query_row([stamp.boot.0.as_bytes()], |row| {
+        Ok(Anchor {
+            boot: BootId(id_at(row, "boot")?),
+            mono_ms: u64_at(row, "mono_ms")?,
+            server: Millis(row.get("server_ms")?),
+            rtt_ms: u64_at(row, "rtt_ms")?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Keeps the anchor of this boot; those of other boots say nothing any more.
+pub fn put_anchor(transaction: &Transaction<'_>, anchor: &Anchor) -> Result<(), Trouble> {
+    let boot = anchor.boot.0.as_bytes();
+    transaction.prepare_cached("DELETE FROM anchor WHERE boot <> ?1")?.execute([boot])?;
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO anchor (boot, mono_ms, server_ms, rtt_ms) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![boot, signed(anchor.mono_ms), anchor.server.0, signed(anchor.rtt_ms)])?;
+    Ok(())
+}

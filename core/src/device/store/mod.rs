@@ -1,0 +1,136 @@
+//! The only SQL on the phone. One database a folder, one writer, WAL with full synchronisation: what was answered
+//! with success is on the disk.
+
+pub mod blob_row;
+pub mod draft_row;
+pub mod enrolment;
+pub mod migrate;
+pub mod mirror_row;
+pub mod outbox_row;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::trouble::Trouble;
+
+/// The database's file name in its folder.
+pub const FILE: &str = "phone.db";
+
+/// The phone's database: one connection that writes, one that reads, so that a screen never waits for a feed.
+pub struct Store {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    files: Mutex<()>,
+    dir: PathBuf,
+}
+
+impl Store {
+    /// Opens the store in `dir`, makes it when there is none, and brings an older one up to date on a copy.
+    ///
+    /// `key` is SQLCipher's raw key; a build without SQLCipher refuses one.
+    ///
+    /// # Errors
+    /// [`Trouble::WrongKey`], [`Trouble::NewerDatabase`], or what the disk says. The file is then as it was.
+    pub fn open(dir: &Path, key: Option<&[u8; 32]>) -> Result<Self, Trouble> {
+        if key.is_some() && !cfg!(feature = "sqlcipher") {
+            return Err(Trouble::KeyUnsupported);
+        }
+        std::fs::create_dir_all(dir.join(super::blob::FOLDER))?;
+        let path = dir.join(FILE);
+        migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
+        let writer = connect(&path, key)?;
+        let reader = connect(&path, key)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), files: Mutex::new(()), dir: dir.to_owned() })
+    }
+
+    /// The folder it lies in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Held while files come and go, so that none is swept away between its rename and its row.
+    pub fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one consistent state.
+    pub fn read<T, E: From<Trouble>>(&self, reading: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        let mut reader = lock(&self.reader);
+        let transaction = reader.transaction().map_err(Trouble::from)?;
+        reading(&transaction)
+    }
+
+    /// Does `writing` whole, or not at all; what it did is on the disk when this returns.
+    pub fn write<T, E: From<Trouble>>(&self, writing: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Trouble::from)?;
+        let done = writing(&transaction)?;
+        transaction.commit().map_err(Trouble::from)?;
+        Ok(done)
+    }
+
+    /// Lets go of the database file's locks before the system suspends the app (iOS ends an app that keeps them).
+    pub fn settle(&self) -> Result<(), Trouble> {
+        lock(&self.writer).pragma_update(None, "wal_checkpoint", "TRUNCATE").or_else(|error| match error {
+            rusqlite::Error::ExecuteReturnedResults => Ok(()),
+            other => Err(other.into()),
+        })
+    }
+}
+
+/// Does part of a transaction; what `part` then says no to is as if it had not been done, the rest of the transaction
+/// goes on.
+pub fn attempt<T, N>(
+    transaction: &Transaction<'_>,
+    part: impl FnOnce(&Connection) -> Result<Result<T, N>, Trouble>,
+) -> Result<Result<T, N>, Trouble> {
+    transaction.execute_batch("SAVEPOINT part")?;
+    let taken = part(transaction)?;
+    transaction.execute_batch(if taken.is_ok() { "RELEASE part" } else { "ROLLBACK TO part; RELEASE part" })?;
+    Ok(taken)
+}
+
+/// A thread that panicked while it held the connection left a transaction that SQLite rolls back; the rest is whole.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection with the durability this store promises. Refuses a key that does not fit.
+fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
+    let connection = Connection::open(path)?;
+    if let Some(key) = key {
+        let mut statement = zeroize::Zeroizing::new(String::with_capacity(90));
+        statement.push_str("PRAGMA key = \"x'");
+        for byte in key {
+            statement.push_str(&format!("{byte:02x}"));
+        }
+        statement.push_str("'\"");
+        connection.execute_batch(&statement)?;
+    }
+    connection.execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;")?;
+    // The first look at the file's pages: an encrypted file under another key, or none, is no database.
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| match error {
+        rusqlite::Error::SqliteFailure(inner, _) if inner.code == rusqlite::ErrorCode::NotADatabase => {
+            Trouble::WrongKey
+        }
+        other => other.into(),
+    })?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Trouble::Damaged(format!("journal mode {mode}")));
+    }
+    // Apple's fsync alone does not reach the disk; elsewhere these two change nothing.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;",
+    )?;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    if synchronous != 2 {
+        return Err(Trouble::Damaged(format!("synchronous {synchronous}")));
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,245 @@
+//! One exchange, without any input or output: what to ask, and what an answer means. Pure decisions over the store, so
+//! that every path can be played without a network (SYNC §2.2).
+//!
+//! An answer counts as a receipt only if it echoes the request and proves the hash of our own log at the position it
+//! acknowledges; a captive portal's page, a truncated body and yesterday's answer do neither.
+
+use rand::Rng;
+use uuid::Uuid;
+
+use super::clock::Anchor;
+use super::mirror::{self, ScopeResult};
+use super::store::enrolment::{self, Enrolment};
+use super::store::{Store, blob_row, mirror_row, outbox_row};
+use super::trouble::Trouble;
+use super::{blob, outbox};
+use crate::canon::hash::Sha;
+use crate::time::Stamp;
+use crate::wire::feed::{COMPANY, worker_scope};
+use crate::wire::{BlobNeed, Caps, Clocks, ScopeCursor, SyncReply, SyncRequest, VERSION};
+
+/// Operations an exchange carries at most.
+pub const BATCH_OPS: usize = 500;
+/// Bytes of JSON the operations of an exchange take at most: the request stays well under its limit.
+pub const BATCH_BYTES: usize = 3 * 1024 * 1024;
+
+/// What the phone says of itself with each exchange.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    /// The app's version.
+    pub app: String,
+    /// The zone's name.
+    pub tz: String,
+    /// How many days safe evidence is kept.
+    pub keep_days: u32,
+}
+
+/// Why an answer is no receipt. Nothing in the store was changed by it, except that a fork is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAReceipt {
+    /// Not our server's JSON: a portal's page, a truncated body, somebody else.
+    Unreadable,
+    /// It answers another request.
+    OtherRequest,
+    /// It acknowledges what it can't prove to hold.
+    Unproven,
+    /// It comes from a server that is older than one we have spoken to.
+    OlderEpoch,
+    /// The log forked; the phone must be enrolled anew. Nothing is lost.
+    Forked,
+}
+
+/// What an answer changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// All up to here is on the server's disk.
+    pub acked: u64,
+    /// All up to here survives the server's loss.
+    pub safe: u64,
+    /// The log's last position here.
+    pub head: u64,
+    /// Something more waits on either side: ask again at once.
+    pub more: bool,
+    /// Files to send now, signatures first.
+    pub need: Vec<BlobNeed>,
+    /// Entities that changed.
+    pub changed: usize,
+    /// Scopes whose feed did not fit, with the reason; they are asked for anew.
+    pub violations: Vec<(String, &'static str)>,
+    /// When to ask again without any other reason, seconds.
+    pub poll_after_s: u32,
+}
+
+/// What to ask now.
+///
+/// # Errors
+/// [`Trouble::NotEnrolled`], or what the database says.
+pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<SyncRequest, Trouble> {
+    store.read(|connection| {
+        let enrolment = enrolment::get(connection)?;
+        let base = enrolment.acked;
+        let base_sha = enrolment::sha_of(connection, &enrolment, base)?
+            .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
+        let (ops, head_sha) = outbox::batch(connection, &enrolment, base, BATCH_OPS, BATCH_BYTES)?;
+        let mut owes = blob_row::owes(connection)?;
+        owes.ops = outbox_row::count_after(connection, enrolment.device, base)?;
+        let known = mirror_row::scopes(connection)?;
+        let scopes = [COMPANY.to_owned(), worker_scope(enrolment.worker.0)]
+            .into_iter()
+            .map(|id| match known.iter().find(|scope| scope.id == id) {
+                Some(scope) => ScopeCursor { id, pos: scope.pos, hash: format!("{:032x}", scope.hash) },
+                None => ScopeCursor { id, pos: 0, hash: format!("{:032x}", 0) },
+            })
+            .collect();
+        Ok(SyncRequest {
+            v: VERSION,
+            req: Uuid::now_v7(),
+            device: enrolment.device,
+            epoch: enrolment.epoch,
+            scopes,
+            caps: Caps {
+                app: speaker.app.clone(),
+                kinds: vec!["visit.*".to_owned(), "pii.*".to_owned()],
+                enc: vec!["zstd".to_owned()],
+            },
+            t: Clocks { stamp: now, tz: speaker.tz.clone() },
+            owes,
+            base,
+            base_sha,
+            head_sha,
+            ops,
+        })
+    })
+}
+
+/// What a body that came back with status 200 is: our server's reply, or nothing.
+pub fn read_reply(body: &[u8]) -> Result<SyncReply, NotAReceipt> {
+    serde_json::from_slice(body).map_err(|_| NotAReceipt::Unreadable)
+}
+
+/// Takes an answer in: acknowledgement, feed and cursors in one transaction, or nothing of it.
+///
+/// # Errors
+/// What the database says; then nothing was taken in and the same exchange can be done again.
+pub fn apply_reply(
+    store: &Store,
+    speaker: &Speaker,
+    request: &SyncRequest,
+    reply: &SyncReply,
+    received: Stamp,
+) -> Result<Result<Applied, NotAReceipt>, Trouble> {
+    let outcome = store.write::<_, Trouble>(|transaction| {
+        let mut enrolment = enrolment::get(transaction)?;
+        if reply.req != request.req || request.device != enrolment.device {
+            return Ok(Err(NotAReceipt::OtherRequest));
+        }
+        let (head, _) = enrolment::head(transaction, &enrolment)?;
+        // A server that knows more of this log than the phone does: the phone was put back to an older state.
+        if reply.fork || reply.acked_through > head {
+            enrolment.forked = true;
+            enrolment::put(transaction, &enrolment)?;
+            return Ok(Err(NotAReceipt::Forked));
+        }
+        if reply.epoch < enrolment.epoch {
+            return Ok(Err(NotAReceipt::OlderEpoch));
+        }
+        if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
+            return Ok(Err(NotAReceipt::Unproven));
+        }
+        let restored = reply.epoch != enrolment.epoch;
+        take_receipt(transaction, &mut enrolment, request, reply, restored, received)?;
+        let mut applied = Applied {
+            acked: enrolment.acked,
+            safe: enrolment.safe,
+            head,
+            more: enrolment.acked < head,
+            poll_after_s: reply.poll_after_s,
+            ..Applied::default()
+        };
+        let own = worker_scope(enrolment.worker.0);
+        for scope in reply.scopes.iter().filter(|scope| scope.id == COMPANY || scope.id == own) {
+            // After a restore the old positions mean nothing: only a whole scope counts.
+            if restored && !scope.reset {
+                mirror_row::ask_anew(transaction, &scope.id)?;
+                applied.more = true;
+                continue;
+            }
+            match mirror::apply(transaction, scope)? {
+                ScopeResult::Applied { changed, more, .. } => {
+                    applied.changed += changed;
+                    applied.more |= more;
+                }
+                ScopeResult::Violated { why } => {
+                    applied.violations.push((scope.id.clone(), why));
+                    applied.more = true;
+                }
+            }
+        }
+        applied.need = needs(transaction, reply)?;
+        outbox::prune(transaction, reply.now_ms, speaker.keep_days)?;
+        Ok(Ok(applied))
+    })?;
+    if outcome.as_ref().is_ok_and(|applied| applied.changed > 0) {
+        blob::sweep(store)?;
+    }
+    Ok(outcome)
+}
+
+fn take_receipt(
+    transaction: &rusqlite::Transaction<'_>,
+    enrolment: &mut Enrolment,
+    request: &SyncRequest,
+    reply: &SyncReply,
+    restored: bool,
+    received: Stamp,
+) -> Result<(), Trouble> {
+    let safe = reply.safe_through.min(reply.acked_through);
+    enrolment.acked = reply.acked_through;
+    enrolment.safe = if restored { safe } else { safe.max(enrolment.safe.min(enrolment.acked)) };
+    enrolment.epoch = reply.epoch;
+    enrolment.synced = Some(reply.now_ms);
+    enrolment::put(transaction, enrolment)?;
+    if restored {
+        blob_row::forget_whole(transaction)?;
+    }
+    outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;
+    outbox_row::put_outcomes(transaction, enrolment.device, &reply.outcomes)?;
+    let sent = request.t.stamp;
+    if sent.boot == received.boot && received.mono_ms >= sent.mono_ms {
+        let rtt_ms = received.mono_ms - sent.mono_ms;
+        let anchor = Anchor { boot: sent.boot, mono_ms: sent.mono_ms + rtt_ms / 2, server: reply.now_ms, rtt_ms };
+        enrolment::put_anchor(transaction, &anchor)?;
+    }
+    Ok(())
+}
+
+/// The server's work list, in its order; what it asks for is not whole there, whatever we believed.
+fn needs(transaction: &rusqlite::Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNeed>, Trouble> {
+    let mut found = Vec::new();
+    for need in &reply.need {
+        if blob_row::find(transaction, need.sha)?.is_some() {
+            blob_row::mark_whole(transaction, need.sha, false)?;
+            found.push(need.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The server says that it has all of a file.
+pub fn file_is_whole(store: &Store, sha: Sha) -> Result<(), Trouble> {
+    store.write(|transaction| blob_row::mark_whole(transaction, sha, true))
+}
+
+/// Files whose fate is to be asked for: named by an acknowledged operation, not known to be whole, and not on the
+/// server's work list.
+pub fn files_in_doubt(store: &Store, need: &[BlobNeed], limit: u32) -> Result<Vec<Sha>, Trouble> {
+    store.read(|connection| {
+        let owed = blob_row::owed(connection, limit)?;
+        Ok(owed.into_iter().map(|row| row.sha).filter(|sha| need.iter().all(|need| need.sha != *sha)).collect())
+    })
+}
+
+/// A number for [`super::backoff::Backoff`].
+pub fn jitter() -> u64 {
+    rand::thread_rng().r#gen()
+}

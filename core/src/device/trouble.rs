@@ -1,0 +1,108 @@
+//! What can go wrong on the phone, and the words for the worker: what happened, that nothing is lost, what to do.
+
+use crate::error::Refusal;
+
+/// Why the store could not do what it was asked. Whatever was saved before stays as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// SQLite's own.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A file's.
+    #[error("file: {0}")]
+    Io(#[from] std::io::Error),
+    /// The database does not open under this key.
+    #[error("the database does not open under this key")]
+    WrongKey,
+    /// A key was handed in, and this build has no SQLCipher: nothing is written in the clear behind its owner's back.
+    #[error("this build can't encrypt the database")]
+    KeyUnsupported,
+    /// The database was written by a newer release.
+    #[error("the database has version {found}, this app knows {known}")]
+    NewerDatabase {
+        /// `user_version` of the file.
+        found: u32,
+        /// The last one this build has.
+        known: u32,
+    },
+    /// What lies there is not what was written.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// Nobody is enrolled here yet.
+    #[error("not enrolled")]
+    NotEnrolled,
+    /// A rule of the phone itself: too large, no such photo.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+}
+
+impl Trouble {
+    /// Whether the disk is full: nothing of this step was saved, everything before it was.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => error.code == rusqlite::ErrorCode::DiskFull,
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+}
+
+impl From<Trouble> for Refusal {
+    fn from(trouble: Trouble) -> Self {
+        if trouble.is_disk_full() {
+            return Self::new(
+                "device.disk_full",
+                "",
+                "手机存储空间已满，这一步没有保存；之前的记录都在。请清理空间后再做一次。",
+                "The phone's storage is full. This step was not saved; everything before it was. Free some space and do it again.",
+            );
+        }
+        match trouble {
+            Trouble::Refused(refusal) => refusal,
+            Trouble::WrongKey => Self::new(
+                "device.wrong_key",
+                "",
+                "密码不对，资料没有打开；资料仍完整保存在本机。",
+                "Wrong key: the records were not opened. They are still complete on this phone.",
+            ),
+            Trouble::KeyUnsupported => Self::new(
+                "device.key_unsupported",
+                "",
+                "此版本不支持加密数据库，未写入任何资料。请安装正式版本。",
+                "This build can't encrypt its database; nothing was written. Install the release build.",
+            ),
+            Trouble::NewerDatabase { .. } => Self::new(
+                "device.newer_database",
+                "",
+                "本机资料由较新版本的应用写入，资料完好。请更新应用后再打开。",
+                "The records were written by a newer version of the app and are intact. Update the app, then open it again.",
+            ),
+            Trouble::NotEnrolled => Self::new(
+                "device.not_enrolled",
+                "",
+                "本机尚未登记。请扫描公司发放的二维码。",
+                "This phone is not enrolled. Scan the code your company gave you.",
+            ),
+            Trouble::Damaged(why) => Self::new(
+                "device.damaged",
+                "",
+                format!("本机资料读取异常（{why}）。请不要卸载应用，联系公司导出资料。"),
+                format!(
+                    "The phone's records can't be read as written ({why}). Don't uninstall; ask your company to rescue them."
+                ),
+            ),
+            Trouble::Sqlite(error) => Self::new(
+                "device.store",
+                "",
+                format!("本机保存失败，这一步没有记录，请再做一次。（{error}）"),
+                format!("The phone could not save this step; do it again. ({error})"),
+            ),
+            Trouble::Io(error) => Self::new(
+                "device.file",
+                "",
+                format!("本机文件读写失败，这一步没有记录，请再做一次。（{error}）"),
+                format!("The phone could not write a file; do this step again. ({error})"),
+            ),
+        }
+    }
+}

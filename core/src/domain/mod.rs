@@ -1,0 +1,54 @@
+//! The rules: pure nouns of the standard. A visit is folded from facts; `check` may refuse where the act is made,
+//! `fold` never fails anywhere (FORMATS §3). No clock, no SQL, no network: `now` and ids are arguments.
+
+mod actions;
+pub mod check;
+pub mod checklist;
+pub mod command;
+pub mod context;
+pub mod event;
+pub mod inspection;
+pub mod instrument;
+mod judge;
+mod judge_measurement;
+mod judge_repair;
+mod judge_signature;
+pub mod kind;
+pub mod labels;
+pub mod lane;
+pub mod measurement;
+pub mod measuring;
+pub mod office_event;
+pub mod place;
+pub mod plan;
+pub mod quote;
+pub mod repair;
+pub mod role;
+pub mod room;
+pub mod rules;
+mod scene;
+pub mod show;
+pub mod signature;
+pub mod tasks;
+pub mod units;
+pub mod view;
+pub mod visit;
+pub mod window;
+pub mod worker;
+pub mod worker_event;
+
+pub use check::check;
+pub use command::Command;
+pub use context::{Context, Now};
+pub use event::{Event, Fact};
+pub use judge_signature::clause as signature_clause;
+pub use kind::VisitKind;
+pub use labels::event_label;
+pub use office_event::VisitPlan;
+pub use place::{Datum, Place, PlaceFix};
+pub use rules::{RuleBook, Rules};
+pub use show::{overview, view};
+pub use units::{DeciCelsius, Fen};
+pub use view::{VisitOverview, VisitState, VisitView};
+pub use visit::{Visit, fold};
+pub use window::Window;

@@ -1,0 +1,275 @@
+//! What the office's events carry. The office is one more writer of the same log; no secrets stand in it (FORMATS §1).
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Channel, ItemAnswer, VisitKind};
+use super::units::DeciCelsius;
+use super::window::Window;
+use crate::canon::hash::Sha;
+use crate::id::{DeviceId, HouseholdId, VisitId, WorkerId};
+use crate::time::Millis;
+
+/// That the resident was reached and the window agreed (F1-1), when the office did it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Appointment {
+    /// How.
+    pub channel: Channel,
+    /// When.
+    pub agreed_at: Millis,
+}
+
+/// `office.visit_scheduled`: the office's plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct VisitPlan {
+    /// What for.
+    pub kind: VisitKind,
+    /// Whose.
+    pub household: HouseholdId,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// 范围: what is to be done, in words.
+    pub scope: String,
+    /// Who goes; none = not yet assigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<WorkerId>,
+    /// The price list in force, by content address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_list: Option<Sha>,
+    /// The measurement protocol asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Temperature agreed with the household; none = the company's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<DeciCelsius>,
+    /// 漏水等紧急诉求: goes without an appointment (N4).
+    pub emergency: bool,
+    /// The appointment, if the office made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<Appointment>,
+    /// For the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The visit at whose door this one was agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<VisitId>,
+}
+
+/// `office.assigned`: a new lane begins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Assigned {
+    /// Who goes.
+    pub assignee: WorkerId,
+    /// Why, when it is a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `office.rescheduled`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rescheduled {
+    /// When now.
+    pub window: Window,
+    /// The appointment, if it was made with the resident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<Appointment>,
+    /// Why.
+    pub reason: String,
+}
+
+/// `office.cancelled`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Why.
+    pub reason: String,
+}
+
+/// `office.lane_chosen`: which lane is the visit's result.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LaneChosen {
+    /// The plan version that assigned it.
+    pub lane: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What becomes of a late lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateDecision {
+    /// It is the visit's result.
+    Primary,
+    /// It stands beside the result.
+    Supplement,
+    /// It does not count; it stays on record.
+    Rejected,
+}
+
+/// `office.late_decided`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LateDecided {
+    /// The plan version that assigned the lane.
+    pub lane: u64,
+    /// The decision.
+    pub decision: LateDecision,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which ledger an import is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Register {
+    /// G.1 热用户信息台账 with 补充信息.
+    Households,
+    /// 收费标准.
+    Prices,
+    /// 服务人员.
+    Workers,
+    /// 测温设备.
+    Instruments,
+}
+
+/// `office.imported`: one event names the blob of normalised rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Imported {
+    /// Which ledger.
+    pub register: Register,
+    /// The normalised rows.
+    pub rows: Sha,
+    /// Rows that were new.
+    pub added: u64,
+    /// Rows that changed something.
+    pub changed: u64,
+    /// Rows as they were.
+    pub unchanged: u64,
+    /// Rows refused, named in the report.
+    pub refused: u64,
+}
+
+/// `office.user_added`. The password hash lives in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UserAdded {
+    /// The user, who stands in `worker` of the office's envelopes.
+    pub user: WorkerId,
+    /// Login name.
+    pub login: String,
+    /// Name.
+    pub name: String,
+    /// One of the server's roles.
+    pub role: String,
+}
+
+/// `office.user_disabled`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UserDisabled {
+    /// Who.
+    pub user: WorkerId,
+    /// Why.
+    pub reason: String,
+}
+
+/// `office.device_enrolled`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DeviceEnrolled {
+    /// The enrolment.
+    pub device: DeviceId,
+    /// Whose.
+    pub worker: WorkerId,
+    /// Public key, SPKI DER in base64url.
+    pub public_key: String,
+    /// What the phone calls itself.
+    pub name: String,
+}
+
+/// Why a device leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeReason {
+    /// May upload for some days, reads nothing.
+    Dismissed,
+    /// Refused at once; what it still sends is quarantined.
+    Stolen,
+}
+
+/// `office.device_revoked`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DeviceRevoked {
+    /// Which.
+    pub device: DeviceId,
+    /// How.
+    pub reason: RevokeReason,
+}
+
+/// One setting with its new value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its name.
+    pub key: String,
+    /// Its value, as text.
+    pub value: String,
+}
+
+/// `office.settings_changed`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SettingsChanged {
+    /// What changed.
+    pub changes: Vec<Setting>,
+}
+
+/// Who speaks in an office record about a visit: other evidence than the worker's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherSource {
+    /// 回访: the resident, asked.
+    CallBack,
+    /// 抽查: the team leader.
+    SpotCheck,
+}
+
+/// `office.callback_made`: 回访, or a leader's spot check. F3-1, F5-1 and F7-2…5 count from here only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallbackMade {
+    /// Who speaks.
+    pub source: OtherSource,
+    /// What he says of the items.
+    #[serde(default)]
+    pub answers: Vec<ItemAnswer>,
+    /// 是否满意; none = 未评价.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub satisfied: Option<bool>,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One field of a form that the office fills in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FormField {
+    /// As printed: 主管领导.
+    pub label: String,
+    /// What is filled in.
+    pub text: String,
+}
+
+/// `office.form_completed`: the office's own part of a form; the resident's part never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FormCompleted {
+    /// The signed record the form shows.
+    pub record_sha: Sha,
+    /// The fields.
+    pub fields: Vec<FormField>,
+}
+
+/// `office.invoice_recorded`: the tax platform has issued the invoice for an accepted quote (5.5.2, 5.3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InvoiceRecorded {
+    /// The lane whose quote it is for.
+    pub lane: u64,
+    /// The revision.
+    pub revision: u32,
+    /// 发票号码.
+    pub number: String,
+    /// Local date, `2026-11-23`.
+    pub issued_on: String,
+}

@@ -1,0 +1,182 @@
+//! What travels between a phone and the server in one sync exchange (`POST /v1/sync`), shared by both ends.
+//!
+//! Facts go up as a per-device log, office state comes down as a dense feed a scope. A reply counts only if it echoes
+//! `req` and proves the log's head (`ack_sha`): a captive portal's page is not a receipt.
+
+pub mod auth;
+pub mod chain;
+pub mod feed;
+pub mod feed_entity;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+pub use self::feed::{FeedEntry, FeedKind, ScopeCursor, ScopeReply, scope_mix};
+use crate::canon::envelope::BlobRef;
+use crate::canon::hash::Sha;
+use crate::id::{DeviceId, OpId, VisitId, WorkerId};
+use crate::time::{Millis, Stamp};
+
+/// The exchange's version.
+pub const VERSION: u32 = 1;
+
+/// The largest request body after decompression, in bytes.
+pub const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
+
+/// One operation as it travels. Its `prev`, `sha` and `body_sha` are derived, not sent (FORMATS §2).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Op {
+    /// Position in the device's log.
+    pub seq: u64,
+    /// Its own id.
+    pub op: OpId,
+    /// The event's name.
+    pub kind: String,
+    /// The visit it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<VisitId>,
+    /// Who acted.
+    pub worker: WorkerId,
+    /// The plan version the actor saw; 0 for none.
+    #[serde(default)]
+    pub basis: u64,
+    /// The rules bundle it was checked with.
+    pub rules: Sha,
+    /// The device's clocks.
+    pub t: Stamp,
+    /// The body, byte for byte as it was appended.
+    pub body: Box<RawValue>,
+    /// The files that belong to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<BlobRef>,
+}
+
+/// What the phone is able to read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Caps {
+    /// The app's version.
+    pub app: String,
+    /// Event kinds by prefix: `visit.*`.
+    #[serde(default)]
+    pub kinds: Vec<String>,
+    /// Content codings and dictionaries: `zstd`, `zstd-dict:<id>`.
+    #[serde(default)]
+    pub enc: Vec<String>,
+}
+
+/// The device's clocks at sending.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Clocks {
+    /// Its clocks.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+    /// Its zone's name, shown to the office when it is not Shanghai.
+    pub tz: String,
+}
+
+/// What the device still holds beyond the server's knowledge, so that the office sees what a silent phone owes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owes {
+    /// Operations not yet acknowledged, this exchange's included.
+    pub ops: u64,
+    /// Files not yet whole on the server.
+    pub blobs: u64,
+    /// Bytes of those files.
+    pub bytes: u64,
+}
+
+/// A phone's half of the exchange.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SyncRequest {
+    /// [`VERSION`].
+    pub v: u32,
+    /// Echoed by the reply.
+    pub req: Uuid,
+    /// Whose log; must be the device of the token.
+    pub device: DeviceId,
+    /// The server's epoch as the phone last saw it; 0 at first.
+    pub epoch: u64,
+    /// Where the phone stands in each scope.
+    pub scopes: Vec<ScopeCursor>,
+    /// What it can read.
+    pub caps: Caps,
+    /// Its clocks now.
+    pub t: Clocks,
+    /// What it still owes.
+    #[serde(default)]
+    pub owes: Owes,
+    /// The last position the phone believes acknowledged.
+    pub base: u64,
+    /// The hash of the envelope at `base`; [`Sha::ZERO`] for 0.
+    pub base_sha: Sha,
+    /// The hash of the last envelope in `ops`; `base_sha` when there is none.
+    pub head_sha: Sha,
+    /// Operations from `base + 1` on, without gaps.
+    pub ops: Vec<Op>,
+}
+
+/// What became of an operation. Every one of them is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeKind {
+    /// It is part of the visit's lane as it came.
+    Applied,
+    /// It came from a worker who held the visit before; the dispatcher decides.
+    Late,
+    /// Not understood yet (unknown kind, rules or visit); judged anew when it can be.
+    Held,
+    /// Kept apart for a person to look at.
+    Quarantined,
+}
+
+/// An outcome other than applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Which operation.
+    pub seq: u64,
+    /// What became of it.
+    pub o: OutcomeKind,
+    /// A stable code: `kind_unknown`, `reassigned`, `visit_unknown`, `rules_unknown`, `body_unreadable` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// A file the server lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobNeed {
+    /// Which.
+    pub sha: Sha,
+    /// How many of its bytes are durable there: the upload goes on from here.
+    pub off: u64,
+}
+
+/// The server's half of the exchange.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SyncReply {
+    /// The request's `req`.
+    pub req: Uuid,
+    /// The server's epoch; a higher one than the phone's means it was restored.
+    pub epoch: u64,
+    /// The log forked: the same position held other bytes. The phone enrols anew.
+    #[serde(default)]
+    pub fork: bool,
+    /// All operations up to here are on the server's disk.
+    pub acked_through: u64,
+    /// The hash of the envelope at `acked_through`; [`Sha::ZERO`] for 0.
+    pub ack_sha: Sha,
+    /// All operations up to here, their files included, survive the loss of the server.
+    pub safe_through: u64,
+    /// Outcomes of this exchange's operations and changes of earlier ones, other than applied.
+    #[serde(default)]
+    pub outcomes: Vec<Outcome>,
+    /// What changed in each scope the phone may read.
+    pub scopes: Vec<ScopeReply>,
+    /// Files to send, signatures and small ones first.
+    #[serde(default)]
+    pub need: Vec<BlobNeed>,
+    /// The server's time when it answered: the phone's anchor.
+    pub now_ms: Millis,
+    /// When to ask again without any other reason.
+    pub poll_after_s: u32,
+}

@@ -1,0 +1,445 @@
+//! The exchange: what counts as a receipt, what a phone does after a loss, a fork, a restore, a reset, a reassignment.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::device::courier::Stop;
+use nuanfang_core::device::store::{draft_row, mirror_row, outbox_row};
+use nuanfang_core::device::sync::{self, NotAReceipt};
+use nuanfang_core::device::trouble::Trouble;
+use nuanfang_core::device::{blob, draft, outbox};
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::{Outcome, OutcomeKind};
+
+use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
+use crate::phone::{Phone, VISIT};
+
+fn one_op() -> (tempfile::TempDir, FakeServer, Phone) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    phone.say("漏水");
+    (dir, server, phone)
+}
+
+fn not_a_receipt(phone: &Phone, server: &FakeServer) -> Option<NotAReceipt> {
+    match phone.sync(server) {
+        Err(Stop::NotAReceipt(why)) => Some(why),
+        _ => None,
+    }
+}
+
+#[test]
+fn only_a_proven_echo_is_a_receipt() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    let old = server.with(|state| state.last_reply.clone());
+    phone.say("二");
+    let forged = || Sha::of(b"forged");
+    let table: [(&str, Lie, NotAReceipt); 6] = [
+        ("captive portal", Lie::Portal, NotAReceipt::Unreadable),
+        ("truncated", Lie::Truncated, NotAReceipt::Unreadable),
+        ("yesterday's answer", Lie::Replay(old), NotAReceipt::OtherRequest),
+        ("other request", Lie::Twist(|reply| reply.req = uuid::Uuid::nil()), NotAReceipt::OtherRequest),
+        ("hash not ours", Lie::Twist(|reply| reply.ack_sha = Sha::of(b"forged")), NotAReceipt::Unproven),
+        ("older epoch", Lie::Twist(|reply| reply.epoch = 0), NotAReceipt::OlderEpoch),
+    ];
+    assert_ne!(forged(), Sha::ZERO);
+    for (name, lie, expected) in table {
+        server.lie(lie);
+        assert_eq!(not_a_receipt(&phone, &server), Some(expected), "{name}");
+        assert_eq!(phone.enrolment().acked, 1, "{name}");
+        assert_eq!(phone.texts(), ["漏水", "二"], "{name}");
+    }
+    phone.sync(&server).unwrap();
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe), (2, 2));
+}
+
+#[test]
+fn refusals_and_busy_servers_lose_nothing() {
+    let (_dir, server, phone) = one_op();
+    for (status, body) in
+        [(503, ""), (429, "<html>"), (403, "<html>portal</html>"), (403, r#"{"code":"device_revoked"}"#), (302, "")]
+    {
+        server.lie(Lie::Status(status, body));
+        let stop = phone.sync(&server).unwrap_err();
+        match status {
+            503 | 429 => assert!(matches!(stop, Stop::Busy { .. }), "{stop:?}"),
+            _ if body.starts_with('{') => assert!(matches!(stop, Stop::Refused { .. }), "{stop:?}"),
+            403 | 302 => assert!(!matches!(stop, Stop::Busy { .. }), "{stop:?}"),
+            _ => unreachable!(),
+        }
+        assert_eq!(phone.texts(), ["漏水"]);
+    }
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.enrolment().acked, 1);
+}
+
+#[test]
+fn a_lost_answer_is_asked_again_and_nothing_doubles() {
+    let (_dir, server, phone) = one_op();
+    server.lie(Lie::LoseReply);
+    assert!(matches!(phone.sync(&server), Err(Stop::Unreachable(_))));
+    assert_eq!(phone.enrolment().acked, 0);
+    phone.say("二");
+    phone.sync(&server).unwrap();
+    assert_eq!(server.kinds(phone.enrolment().device).len(), 2);
+    server.with(|state| assert!(state.seen_ops.values().all(|times| *times == 1)));
+}
+
+#[test]
+fn the_same_reply_twice_changes_nothing_the_second_time() {
+    let (_dir, server, phone) = one_op();
+    server.put(COMPANY_SCOPE, "community", "示例小区", 1, r#"{"name":"示例小区"}"#);
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let reply = server.answer(&request);
+    let first = sync::apply_reply(&phone.store, &phone.speaker, &request, &reply, phone.now()).unwrap().unwrap();
+    assert_eq!((first.acked, first.changed), (1, 1));
+    let again = sync::apply_reply(&phone.store, &phone.speaker, &request, &reply, phone.now()).unwrap().unwrap();
+    assert!(again.violations.is_empty(), "a whole scope may come twice");
+    assert_eq!(phone.mirrored("community"), ["示例小区"]);
+}
+
+#[test]
+fn a_gap_or_a_wrong_hash_asks_for_the_whole_scope_anew_and_keeps_the_mirror_meanwhile() {
+    for twist in [
+        (|reply| reply.scopes.iter_mut().for_each(|scope| scope.feed.iter_mut().for_each(|entry| entry.pos += 1)))
+            as fn(&mut nuanfang_core::wire::SyncReply),
+        |reply| reply.scopes.iter_mut().for_each(|scope| scope.hash = format!("{:032x}", 5)),
+        |reply| reply.scopes.iter_mut().for_each(|scope| scope.pos += 1),
+    ] {
+        let (_dir, server, phone) = one_op();
+        server.put(COMPANY_SCOPE, "community", "甲", 1, r#"{"name":"甲"}"#);
+        phone.sync(&server).unwrap();
+        server.put(COMPANY_SCOPE, "community", "乙", 1, r#"{"name":"乙"}"#);
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let mut reply = server.answer(&request);
+        twist(&mut reply);
+        let applied = sync::apply_reply(&phone.store, &phone.speaker, &request, &reply, phone.now()).unwrap().unwrap();
+        assert!(!applied.violations.is_empty() && applied.more);
+        assert_eq!(applied.acked, 1, "the receipt holds whatever the feed does");
+        assert_eq!(phone.mirrored("community"), ["甲"]);
+        let anew = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        assert_eq!(anew.scopes.iter().find(|scope| scope.id == COMPANY_SCOPE).unwrap().pos, 0);
+        phone.sync(&server).unwrap();
+        assert_eq!(phone.mirrored("community"), ["甲", "乙"]);
+    }
+}
+
+#[test]
+fn a_long_feed_comes_in_pages() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    server.put(COMPANY_SCOPE, "community", "0000", 1, "{}");
+    phone.sync(&server).unwrap();
+    for index in 1..=250 {
+        server.put(COMPANY_SCOPE, "community", &format!("{index:04}"), 1, "{}");
+    }
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.mirrored("community").len(), 251);
+}
+
+#[test]
+fn a_reset_replaces_the_mirror_and_nothing_else() {
+    let (_dir, server, phone) = one_op();
+    let scope = server.worker_scope();
+    server.put(COMPANY_SCOPE, "community", "甲", 1, "{}");
+    server.put(&scope, "visit", &VISIT.to_string(), 1, r#"{"kind":"repair"}"#);
+    phone.sync(&server).unwrap();
+    draft::save(&phone.store, VISIT, "problem", "暖气不热", phone.now()).unwrap();
+    phone.say("尚未发送");
+    server.with(|state| {
+        state.feeds.clear();
+        state.epoch = 2;
+    });
+    server.put(COMPANY_SCOPE, "community", "乙", 1, "{}");
+    server.put(&scope, "visit", &VISIT.to_string(), 4, r#"{"kind":"repair"}"#);
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.mirrored("community"), ["乙"]);
+    assert_eq!(phone.texts(), ["漏水", "尚未发送"]);
+    assert_eq!(draft::load(&phone.store, VISIT, "problem").unwrap().as_deref(), Some("暖气不热"));
+    assert_eq!(phone.departed(), []);
+}
+
+#[test]
+fn a_restored_server_gets_again_what_it_lost() {
+    let (_dir, server, phone) = one_op();
+    let photo = blob::keep(&phone.store, &[1; 5000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    for index in 2..=9 {
+        phone.say(&index.to_string());
+    }
+    phone.say_with("10", vec![photo.sha]);
+    server.with(|state| state.safe_lag = 6);
+    phone.sync(&server).unwrap();
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe), (10, 4));
+    let device = phone.enrolment().device;
+    server.with(|state| {
+        state.epoch = 2;
+        state.logs.get_mut(&device).unwrap().ops.truncate(4);
+        state.blobs.clear();
+        state.safe_lag = 0;
+    });
+    phone.say("11");
+    phone.sync(&server).unwrap();
+    assert_eq!(server.kinds(device).len(), 11);
+    server.with(|state| assert_eq!(state.blobs[&photo.sha].bytes, [1; 5000]));
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe), (11, 11));
+}
+
+#[test]
+fn what_was_safe_is_kept_for_thirty_days_by_the_servers_clock_and_only_while_no_visit_needs_it() {
+    let (dir, server, phone) = one_op();
+    let day = 86_400_000;
+    let photo = blob::keep(&phone.store, &[2; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("二", vec![photo.sha]);
+    let scope = server.worker_scope();
+    server.put(&scope, "visit", &VISIT.to_string(), 1, "{}");
+    phone.sync(&server).unwrap();
+    // The phone's own clock running away prunes nothing.
+    phone.clock.set_wall(Millis(phone.clock_now().0 + 3_000 * day));
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.texts().len(), 2);
+    server.with(|state| state.now.0 += 31 * day);
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.texts().len(), 2, "the visit is still in the phone's scope");
+    server.revoke(&scope, "visit", &VISIT.to_string(), 2, "closed");
+    phone.sync(&server).unwrap();
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.texts(), [""; 0]);
+    assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
+    // The chain goes on from where it was cut.
+    phone.say("三");
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.enrolment().acked, 3);
+    assert_eq!(server.kinds(phone.enrolment().device).len(), 3);
+}
+
+#[test]
+fn a_reassigned_visit_leaves_with_its_drafts_and_keeps_unsent_evidence() {
+    let (dir, server, phone) = one_op();
+    let scope = server.worker_scope();
+    let id = VISIT.to_string();
+    server.put(&scope, "visit", &id, 1, r#"{"kind":"repair"}"#);
+    server.put(&scope, "household", "h1", 1, r#"{"address":"示例小区1号楼"}"#);
+    phone.sync(&server).unwrap();
+    server.with(|state| state.safe_lag = 100);
+    let loose = blob::keep(&phone.store, &[3; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    let used = blob::keep(&phone.store, &[4; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("离线完成", vec![used.sha]);
+    draft::save(&phone.store, VISIT, "problem", "打了一半", phone.now()).unwrap();
+    server.revoke(&scope, "visit", &id, 2, "reassigned");
+    server.revoke(&scope, "household", "h1", 2, "reassigned");
+    server
+        .with(|state| state.outcomes = vec![Outcome { seq: 2, o: OutcomeKind::Late, why: Some("reassigned".into()) }]);
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.mirrored("visit"), [""; 0]);
+    assert_eq!(phone.mirrored("household"), [""; 0]);
+    assert_eq!(phone.departed(), [("reassigned".to_owned(), VISIT)]);
+    assert_eq!(phone.texts(), ["漏水", "离线完成"]);
+    let drafts = phone.store.read::<_, Trouble>(|connection| draft_row::forms(connection, VISIT)).unwrap();
+    assert!(drafts.is_empty());
+    assert!(blob::load(&phone.store, &used).is_ok());
+    assert!(blob::load(&phone.store, &loose).is_err(), "its key is gone, its file too");
+    assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 1);
+    let late = phone.store.read::<_, Trouble>(|connection| {
+        let row = outbox_row::of_visit(connection, VISIT)?.pop().unwrap();
+        outbox_row::outcome(connection, row.op)
+    });
+    assert_eq!(late.unwrap(), Some((OutcomeKind::Late, Some("reassigned".to_owned()))));
+    server.with(|state| state.safe_lag = 0);
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.departed(), [], "once all of it is safe, the mark goes");
+}
+
+#[test]
+fn a_fork_enrols_anew_and_logs_again_what_was_not_safe() {
+    let (dir, server, phone) = one_op();
+    server.with(|state| state.safe_lag = 1);
+    phone.say("二");
+    phone.sync(&server).unwrap();
+    // The folder is copied (a backup of the phone), and both go on.
+    let copy = tempfile::tempdir().unwrap();
+    phone.store.settle().unwrap();
+    std::fs::copy(dir.path().join("phone.db"), copy.path().join("phone.db")).unwrap();
+    phone.say("原机第三条");
+    phone.sync(&server).unwrap();
+    let clone = Phone::open(copy.path());
+    clone.say("副本第三条");
+    clone.say("副本第四条");
+    assert_eq!(not_a_receipt(&clone, &server), Some(NotAReceipt::Forked));
+    assert!(clone.enrolment().forked);
+    clone.say("分叉之后仍可记录");
+    let before = clone.store.read::<_, Trouble>(|connection| outbox_row::of_visit(connection, VISIT)).unwrap();
+    clone.enrol(&server).unwrap();
+    clone.sync(&server).unwrap();
+    let after = clone.store.read::<_, Trouble>(|connection| outbox_row::of_visit(connection, VISIT)).unwrap();
+    let said = |rows: &[outbox_row::OutboxRow]| -> Vec<_> {
+        rows.iter().map(|row| (row.op, row.body.clone(), row.t, row.n)).collect()
+    };
+    assert_eq!(said(&before), said(&after), "ids, words and times are untouched");
+    let device = clone.enrolment().device;
+    assert_ne!(device, phone.enrolment().device);
+    assert_eq!(server.kinds(device).len(), 4, "the second, which was not safe, and the clone's own three");
+    server.with(|state| {
+        assert_eq!(state.logs[&phone.enrolment().device].ops.len(), 3);
+        assert_eq!(state.seen_ops.len(), 6, "six different operations in all");
+    });
+    assert!(clone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
+}
+
+#[test]
+fn a_phone_put_back_to_an_older_state_notices_that_the_server_knows_more() {
+    let (dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    phone.store.settle().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join("phone.db"), copy.path().join("phone.db")).unwrap();
+    phone.say("二");
+    phone.sync(&server).unwrap();
+    let older = Phone::open(copy.path());
+    assert_eq!(not_a_receipt(&older, &server), Some(NotAReceipt::Forked));
+}
+
+#[test]
+fn another_persons_code_does_not_take_over_the_folder() {
+    let (_dir, server, phone) = one_op();
+    server.with(|state| state.worker = nuanfang_core::id::WorkerId(uuid::Uuid::from_u128(0xB2)));
+    let refused = phone.enrol(&server);
+    assert!(matches!(refused, Err(Stop::Refused { code }) if code == "device.other_worker"));
+    assert_eq!(phone.texts(), ["漏水"]);
+}
+
+#[test]
+fn clocks_that_jump_do_not_touch_the_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    phone.sync(&server).unwrap();
+    let year = 365 * 86_400_000;
+    let mut estimates = Vec::new();
+    for (index, jump) in [0, -3 * year, 3 * year, -i64::MAX, 0].into_iter().enumerate() {
+        phone.clock.advance_ms(60_000);
+        let true_wall = phone.clock_now();
+        phone.clock.set_wall(Millis(true_wall.0.saturating_add(jump)));
+        phone.say(&index.to_string());
+        estimates.push(phone.estimate().est.0);
+        phone.clock.set_wall(true_wall);
+    }
+    assert_eq!(phone.texts(), ["0", "1", "2", "3", "4"]);
+    assert!(estimates.windows(2).all(|pair| pair[1] - pair[0] == 60_000), "{estimates:?}");
+    phone.clock.reboot();
+    phone.say("5");
+    phone.sync(&server).unwrap();
+    server.with(|state| {
+        let log = &state.logs[&phone.enrolment().device];
+        let seqs: Vec<u64> = log.ops.iter().map(|(op, _)| op.seq).collect();
+        assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(log.ops[3].0.t.wall_ms.signum(), -1, "what the clock claimed is sent as it was");
+    });
+}
+
+#[test]
+fn ten_thousand_operations_wait_and_then_go_in_bounded_requests() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    phone
+        .store
+        .write::<_, Trouble>(|transaction| {
+            for index in 0..10_000 {
+                outbox::append(transaction, phone.op(&format!("{index} {}", "热".repeat(300)), Vec::new()))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    drop(phone);
+    let phone = Phone::open(dir.path());
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    assert_eq!((request.owes.ops, request.base), (10_000, 0));
+    assert!(serde_json::to_vec(&request).unwrap().len() < nuanfang_core::wire::REQUEST_LIMIT);
+    assert_eq!(request.t.tz, "Europe/Madrid");
+    let run = phone.sync(&server).unwrap();
+    assert_eq!(run.applied.acked, 10_000);
+    assert!(run.exchanges <= 25, "{}", run.exchanges);
+}
+
+#[test]
+fn a_body_beyond_the_limit_and_a_file_that_is_not_here_are_refused_before_they_are_evidence() {
+    let (_dir, _server, phone) = one_op();
+    let long = phone.store.write(|transaction| outbox::append(transaction, phone.op(&"长".repeat(90_000), vec![])));
+    assert!(matches!(long, Err(Trouble::Refused(refusal)) if refusal.code == "outbox.too_large"));
+    let strange = phone.op("照片", vec![Sha::of(b"not here")]);
+    let strange = phone.store.write(|transaction| outbox::append(transaction, strange));
+    assert!(matches!(strange, Err(Trouble::Refused(refusal)) if refusal.code == "outbox.no_such_file"));
+    assert_eq!(phone.texts(), ["漏水"]);
+}
+
+#[test]
+fn operations_near_the_limit_go_a_few_at_a_time() {
+    let (_dir, server, phone) = one_op();
+    for _ in 0..30 {
+        phone.say(&"长".repeat(80_000));
+    }
+    let run = phone.sync(&server).unwrap();
+    assert_eq!(run.applied.acked, 31);
+    assert!(run.exchanges > 2);
+}
+
+#[test]
+fn files_go_out_signatures_first_and_a_file_the_server_already_has_is_not_sent_again() {
+    let (_dir, server, phone) = one_op();
+    let photo = blob::keep(&phone.store, &[5; 70_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    let sign = blob::keep(&phone.store, &[6; 900], "signature.image", Some(VISIT), "{}".to_owned()).unwrap();
+    let again = blob::keep(&phone.store, &[5; 70_000], "photo.other", Some(VISIT), "{}".to_owned()).unwrap();
+    assert_eq!(photo, again, "the same picture twice is one file");
+    let owed =
+        phone.store.read::<_, Trouble>(|connection| nuanfang_core::device::store::blob_row::owed(connection, 10));
+    assert!(owed.unwrap().is_empty(), "no act names them yet");
+    phone.say_with("两个文件", vec![photo.sha, sign.sha]);
+    let owed =
+        phone.store.read::<_, Trouble>(|connection| nuanfang_core::device::store::blob_row::owed(connection, 10));
+    assert_eq!(owed.unwrap()[0].sha, sign.sha);
+    server.with(|state| {
+        state.blobs.entry(photo.sha).or_default().bytes = vec![5; 70_000];
+    });
+    phone.sync(&server).unwrap();
+    server.with(|state| assert_eq!(state.uploaded, 900));
+    let whole = phone.store.read::<_, Trouble>(nuanfang_core::device::store::blob_row::owes).unwrap();
+    assert_eq!((whole.blobs, whole.bytes), (0, 0));
+}
+
+impl Phone {
+    pub fn now(&self) -> nuanfang_core::time::Stamp {
+        use nuanfang_core::device::clock::Clock;
+        self.clock.stamp()
+    }
+
+    fn clock_now(&self) -> Millis {
+        Millis(self.now().wall_ms)
+    }
+
+    fn estimate(&self) -> nuanfang_core::time::Estimate {
+        use nuanfang_core::device::clock::Anchor;
+        let now = self.now();
+        let anchor =
+            self.store.read(|connection| nuanfang_core::device::store::enrolment::anchor(connection, &now)).unwrap();
+        Anchor::estimate(anchor.as_ref(), &now)
+    }
+
+    fn mirrored(&self, e: &str) -> Vec<String> {
+        let rows = self.store.read::<_, Trouble>(|connection| mirror_row::all(connection, e)).unwrap();
+        let mut ids: Vec<(u64, String)> = rows.into_iter().map(|row| (row.ver, row.id)).collect();
+        ids.sort_by(|left, right| right.1.cmp(&left.1));
+        ids.sort_by_key(|(ver, _)| *ver);
+        ids.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn departed(&self) -> Vec<(String, nuanfang_core::id::VisitId)> {
+        let rows = self.store.read::<_, Trouble>(mirror_row::departed).unwrap();
+        rows.into_iter().map(|row| (row.why, row.visit)).collect()
+    }
+}
+
+impl FakeServer {
+    fn answer(&self, request: &nuanfang_core::wire::SyncRequest) -> nuanfang_core::wire::SyncReply {
+        self.with(|state| state.exchange(request))
+    }
+}

@@ -1,0 +1,279 @@
+//! A field app for the tests: a worker with badge and instruments, one planned visit, a clock in his hand.
+
+use std::sync::Arc;
+
+use image::{ImageBuffer, ImageFormat, Luma, Rgb, RgbImage};
+use nuanfang_core::canon::envelope::Envelope;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::device::app::{Config, Connect, FieldApp};
+use nuanfang_core::device::clock::SoftwareClock;
+use nuanfang_core::device::courier::Transport;
+use nuanfang_core::device::desk_view::FieldVisit;
+use nuanfang_core::device::signing::SignRequest;
+use nuanfang_core::domain::command::{DraftLine, QuoteDraft};
+use nuanfang_core::domain::event::Event;
+use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Mask, Outcome};
+use nuanfang_core::domain::office_event::{Appointment, VisitPlan};
+use nuanfang_core::domain::signature::{Purpose, Signer, SignerRole};
+use nuanfang_core::domain::worker_event::{
+    Arrived, ChargeTold, ChargedLine, Completed, Departed, Entered, ItemsAnswered, PriceListShown,
+};
+use nuanfang_core::domain::{Command, Fen, Place, VisitKind, Window};
+use nuanfang_core::error::Refusal;
+use nuanfang_core::id::{HouseholdId, InstrumentId, VisitId};
+use nuanfang_core::record::{Jws, SignedRecordBody, SoftwareKey, Strokes};
+use nuanfang_core::time::Millis;
+use uuid::Uuid;
+
+use crate::fake_server::{CODE, COMPANY_SCOPE, FakeServer};
+
+/// 2026-11-23 09:00 in Beijing.
+pub const MORNING: Millis = Millis(1_795_395_600_000);
+pub const MINUTE: u64 = 60_000;
+pub const HOUSEHOLD: HouseholdId = HouseholdId(Uuid::from_u128(5));
+pub const INSTRUMENT: InstrumentId = InstrumentId(Uuid::from_u128(71));
+
+pub struct Field {
+    pub app: FieldApp,
+    pub clock: Arc<SoftwareClock>,
+    pub server: FakeServer,
+    pub visit: VisitId,
+    dir: tempfile::TempDir,
+}
+
+pub fn invitation() -> String {
+    format!("http://127.0.0.1:1 {CODE}")
+}
+
+pub fn nowhere() -> Place {
+    Place::None { reason: "no_signal".into() }
+}
+
+pub fn strokes() -> Strokes {
+    Strokes { schema: 1, width: 800, height: 300, strokes: vec![vec![[10, 20, 0], [90, 110, 40], [300, 80, 120]]] }
+}
+
+fn signature_png() -> Vec<u8> {
+    let image = ImageBuffer::from_fn(200, 80, |x, y| Luma([if (x / 3) == y { 0u8 } else { 255 }]));
+    let mut out = Vec::new();
+    image.write_to(&mut std::io::Cursor::new(&mut out), ImageFormat::Png).unwrap();
+    out
+}
+
+/// A camera's picture; another seed, another picture.
+pub fn jpeg(seed: &str) -> Vec<u8> {
+    let tint = Sha::of(seed.as_bytes()).0[0];
+    let image: RgbImage =
+        ImageBuffer::from_fn(400, 300, |x, y| Rgb([(x % 256) as u8, (y % 256) as u8, tint ^ ((x * y % 256) as u8)]));
+    let mut out = Vec::new();
+    image.write_to(&mut std::io::Cursor::new(&mut out), ImageFormat::Jpeg).unwrap();
+    out
+}
+
+fn open(dir: &std::path::Path, server: &FakeServer, clock: &Arc<SoftwareClock>) -> FieldApp {
+    let way: Arc<dyn Transport> = Arc::new(server.clone());
+    let connect: Connect = Arc::new(move |_, _| Ok(Arc::clone(&way)));
+    let key = Arc::new(SoftwareKey::from_secret(&[9; 32]).unwrap());
+    FieldApp::open_over(Config::new(dir), key, clock.clone(), connect).unwrap()
+}
+
+impl Field {
+    /// Enrolled, nothing known yet.
+    pub fn new(server: &FakeServer) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SoftwareClock::at(MORNING));
+        let app = open(dir.path(), server, &clock);
+        app.enrol(&invitation(), "测试机").unwrap();
+        server.with(|state| state.now = MORNING);
+        Self { app, clock, server: server.clone(), visit: VisitId(Uuid::from_u128(0x77)), dir }
+    }
+
+    /// Enrolled, synced, with one visit of `kind` at nine.
+    pub fn with_visit(kind: VisitKind) -> Self {
+        let field = Self::new(&FakeServer::new());
+        field.tell_registers();
+        let scope = field.server.worker_scope();
+        let plan = VisitPlan {
+            kind,
+            household: HOUSEHOLD,
+            window: Some(Window { from: MORNING, until: MORNING.plus_minutes(60) }),
+            scope: "客厅散热器不热".into(),
+            assignee: Some(field.server.with(|state| state.worker)),
+            price_list: Some(Sha::of(b"prices")),
+            protocol: Some("745-M2".into()),
+            agreed: None,
+            emergency: false,
+            appointment: Some(Appointment { channel: Channel::Phone, agreed_at: MORNING.plus_minutes(-600) }),
+            note: None,
+            follows: None,
+        };
+        let event = serde_json::json!({
+            "kind": "office.visit_scheduled",
+            "op": Uuid::from_u128(1), "device": Uuid::from_u128(2), "seq": 1, "worker": Uuid::from_u128(3),
+            "at": MORNING.plus_minutes(-600),
+            "body": serde_json::from_str::<serde_json::Value>(&Event::VisitScheduled(plan).to_body("00")).unwrap(),
+        });
+        let entity = serde_json::json!({
+            "id": field.visit, "version": 1, "lane": 1, "household": HOUSEHOLD, "open": true, "plan": [event],
+        });
+        field.server.put(&scope, "visit", &field.visit.to_string(), 1, &entity.to_string());
+        field.app.sync_once().unwrap();
+        field
+    }
+
+    pub fn tell_registers(&self) {
+        let scope = self.server.worker_scope();
+        let worker = self.server.with(|state| state.worker);
+        let company = serde_json::json!({
+            "supplier": Uuid::from_u128(0x50), "name": "示例供热有限公司", "phone": "010-0000000",
+            "fingerprint": Sha::of(b"root"),
+        });
+        self.server.put(COMPANY_SCOPE, "company", "company", 1, &company.to_string());
+        let instrument = serde_json::json!({
+            "id": INSTRUMENT, "number": "T-01", "model": "示例", "certificate": "示例-T-01",
+            "verified_on": "2025-12-01", "valid_until": "2026-11-30", "correction_deci_celsius": -1,
+        });
+        self.server.put(COMPANY_SCOPE, "instrument", &INSTRUMENT.to_string(), 1, &instrument.to_string());
+        let own = serde_json::json!({
+            "id": worker, "name": "张师傅", "badge_number": "示例-007", "badge_valid_until": "2027-03-31",
+            "skills": ["维修员"], "preseason_deci_hours": 240, "theory_passed": true, "practical_passed": true,
+        });
+        self.server.put(&scope, "worker", &worker.to_string(), 1, &own.to_string());
+        let household = serde_json::json!({
+            "id": HOUSEHOLD, "address": "示例小区1号楼2单元301", "community": "示例小区", "building": "1号楼",
+            "unit": "2单元", "floor": "3", "room": "301", "owner_name": "王示例",
+            "owner_phone_masked": "138****0001",
+            "fields": {"热源站": "示例热力站", "相对热源距离": "近", "房屋位置": "边户"},
+        });
+        self.server.put(&scope, "household", &HOUSEHOLD.to_string(), 1, &household.to_string());
+    }
+
+    /// The process dies and starts again in the same folder.
+    pub fn killed(self) -> Self {
+        let Self { app, clock, server, visit, dir } = self;
+        std::mem::forget(app);
+        let app = open(dir.path(), &server, &clock);
+        Self { app, clock, server, visit, dir }
+    }
+
+    pub fn visit(&self) -> FieldVisit {
+        self.app.visit(self.visit).unwrap()
+    }
+
+    pub fn act(&self, command: &Command) -> FieldVisit {
+        self.app.act(self.visit, command, &[]).unwrap_or_else(|refusal| panic!("{command:?}: {refusal:?}"))
+    }
+
+    pub fn act_with(&self, command: &Command, role: &str) -> FieldVisit {
+        let photo = self.app.capture_photo(self.visit, role, &jpeg(role)).unwrap();
+        self.app.act(self.visit, command, &[photo.sha]).unwrap()
+    }
+
+    pub fn go_in(&self) {
+        self.act(&Command::Acknowledge);
+        let tick = |item: &str| {
+            let answer = ItemAnswer { item: item.into(), state: AnswerState::Satisfied, ground: None, note: None };
+            self.act(&Command::AnswerItems(ItemsAnswered { answers: vec![answer] }));
+        };
+        tick("F7-1");
+        self.act(&Command::Depart(Departed { tools_checked: true, parts: vec![] }));
+        self.clock.advance_ms(5 * MINUTE);
+        self.act(&Command::Arrive(Arrived { place: nowhere() }));
+        self.act(&Command::Enter(Entered { knocked: true, permitted: true, shoe_covers: true, mask: Mask::NotNeeded }));
+    }
+
+    pub fn quote(&self, material: i64, change: Option<&str>) {
+        let line = DraftLine {
+            line: "L1".into(),
+            code: "V1".into(),
+            name: "更换温控阀".into(),
+            unit: "个".into(),
+            quantity_milli: 1000,
+            material: Fen(material),
+            labour: Fen(5000),
+            tax_rate_bp: 900,
+            free: false,
+            own_material: false,
+            warranty_days: 365,
+        };
+        self.act(&Command::ShowQuote(QuoteDraft {
+            lines: vec![line],
+            price_list: Sha::of(b"prices"),
+            price_list_version: "示例 2026-1".into(),
+            change: change.map(str::to_owned),
+        }));
+    }
+
+    pub fn tell_and_show(&self) {
+        let line = ChargedLine { line: "L1".into(), name: "换阀".into(), amount: Fen(15_000) };
+        self.act(&Command::TellCharge(ChargeTold { lines: vec![line] }));
+        let list = PriceListShown { price_list: Sha::of(b"prices"), version: "示例 2026-1".into() };
+        self.act(&Command::ShowPriceList(list));
+    }
+
+    pub fn sign(&self, purpose: Purpose) -> Result<FieldVisit, Refusal> {
+        let preview = self.app.prepare_record(self.visit, &purpose)?;
+        self.sign_shown(purpose, preview.shown_sha)
+    }
+
+    pub fn sign_shown(&self, purpose: Purpose, shown_sha: Sha) -> Result<FieldVisit, Refusal> {
+        self.app.sign(
+            self.visit,
+            &SignRequest {
+                purpose,
+                signer: Signer { name: "王示例".into(), role: SignerRole::Owner },
+                strokes: strokes(),
+                image_png: signature_png(),
+                keep_strokes: true,
+                shown_sha,
+                photos: Vec::new(),
+                witness: None,
+                place: nowhere(),
+            },
+        )
+    }
+
+    pub fn complete(&self, outcome: Outcome) {
+        let view = self.visit().view;
+        let open = view.checklist.iter().filter(|item| item.tickable);
+        let answers = open
+            .map(|item| ItemAnswer { item: item.id.clone(), state: AnswerState::Satisfied, ground: None, note: None })
+            .collect();
+        self.act(&Command::AnswerItems(ItemsAnswered { answers }));
+        self.act(&Command::Complete(Completed { outcome, reason: None, next_window: None }));
+    }
+
+    pub fn certificate(&self) -> Jws {
+        let connection = rusqlite::Connection::open(self.dir.path().join("phone.db")).unwrap();
+        let text: String = connection.query_row("SELECT certificate FROM enrolment", [], |row| row.get(0)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub fn blob_count(&self) -> usize {
+        std::fs::read_dir(self.dir.path().join("blobs")).unwrap().count()
+    }
+
+    /// The first operation of a kind the server has, with its body.
+    pub fn sent(&self, kind: &str) -> (Envelope, serde_json::Value) {
+        let device = self.app.enrolment().unwrap().unwrap().device;
+        self.server.with(|state| {
+            let ops = &state.logs[&device].ops;
+            let at = ops.iter().position(|(op, _)| op.kind == kind).unwrap();
+            let prev = if at == 0 { Sha::ZERO } else { ops[at - 1].1 };
+            let op = &ops[at].0;
+            (op.envelope(device, prev), serde_json::from_str(op.body.get()).unwrap())
+        })
+    }
+
+    /// All signed records the server has.
+    pub fn records(&self) -> Vec<SignedRecordBody> {
+        let device = self.app.enrolment().unwrap().unwrap().device;
+        let bodies: Vec<String> =
+            self.server.with(|state| state.logs[&device].ops.iter().map(|(op, _)| op.body.get().to_owned()).collect());
+        let jws = bodies.iter().filter_map(|body| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            serde_json::from_str::<Jws>(body.get("jws")?.as_str()?).ok()
+        });
+        jws.map(|jws| jws.open::<SignedRecordBody>().unwrap().statement).collect()
+    }
+}

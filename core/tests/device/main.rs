@@ -1,0 +1,11 @@
+//! The phone, tried from outside: against a small server that speaks the real wire types, with every way it can lie,
+//! break off or forget; and against kills, full disks' leftovers, wrong clocks and bad pictures.
+
+mod bad_photos;
+mod exchange;
+mod fake_server;
+mod field;
+mod over_http;
+mod phone;
+mod store_file;
+mod worker_day;

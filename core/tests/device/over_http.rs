@@ -1,0 +1,124 @@
+//! The same exchange over a real socket: compression, tokens, resumed uploads, strangers.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::device::courier::{Call, Stop, Transport, Unreachable};
+use nuanfang_core::device::http::{Http, Trust};
+use nuanfang_core::device::{blob, pinned};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::fake_server::{FakeServer, Lie, listen};
+use crate::phone::Phone;
+
+#[test]
+fn a_day_goes_out_over_http_and_an_upload_goes_on_where_it_broke_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let address = listen(&server);
+    let http = Http::new(&format!("http://{address}/"), &Trust::default()).unwrap();
+    let phone = Phone::open(dir.path());
+    phone.enrol(&http).unwrap();
+    let bytes: Vec<u8> = (0..300_000u32).flat_map(|value| value.to_le_bytes()).collect();
+    let kept = blob::keep(&phone.store, &bytes, "photo.before", None, "{}".to_owned()).unwrap();
+    for index in 0..40 {
+        phone.say(&format!("第 {index} 条：{}", "暖".repeat(200)));
+    }
+    phone.say_with("带照片", vec![kept.sha]);
+    server.with(|state| state.cut_uploads_at = Some(700_000));
+    let cut = phone.sync(&http);
+    assert!(matches!(cut, Err(Stop::Unreachable(Unreachable::NoAnswer(_)))), "{cut:?}");
+    assert_eq!(phone.enrolment().acked, 41, "what was acknowledged before the cut stays so");
+    phone.sync(&http).unwrap();
+    server.with(|state| {
+        assert_eq!(state.blobs[&kept.sha].bytes, bytes);
+        assert_eq!(state.uploaded, bytes.len() as u64, "no byte twice");
+    });
+    assert_eq!(phone.enrolment().safe, 41);
+}
+
+#[test]
+fn a_token_that_ran_out_is_renewed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let http = Http::new(&format!("http://{}", listen(&server)), &Trust::default()).unwrap();
+    let phone = Phone::open(dir.path());
+    phone.enrol(&http).unwrap();
+    phone.sync(&http).unwrap();
+    server.with(|state| state.tokens += 1);
+    phone.say("一");
+    phone.sync(&http).unwrap();
+    assert_eq!(phone.enrolment().acked, 1);
+}
+
+#[test]
+fn nobody_there_is_told_from_an_answer_that_breaks_off() {
+    let server = FakeServer::new();
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = Http::new("http://127.0.0.1:9", &Trust::default()).unwrap();
+    let call = Call { method: "GET", path: "/v1/time".to_owned(), ..Call::default() };
+    assert!(matches!(nobody.call(&call), Err(Unreachable::NoAnswer(_))));
+    let http = Http::new(&format!("http://{}", listen(&server)), &Trust::default()).unwrap();
+    let phone = Phone::open(dir.path());
+    phone.enrol(&http).unwrap();
+    server.lie(Lie::Silence);
+    assert!(matches!(phone.sync(&http), Err(Stop::Unreachable(Unreachable::NoAnswer(_)))));
+}
+
+#[test]
+fn plain_http_never_leaves_the_machine() {
+    for url in ["http://example.cn", "http://10.0.2.2:8080", "ftp://127.0.0.1", "", "nonsense", "file:///etc/passwd"] {
+        assert_eq!(
+            Http::new(url, &Trust::default()).err().map(|refusal| refusal.code),
+            Some("device.bad_address".into())
+        );
+    }
+    for url in ["https://example.cn", "http://localhost:1", "http://[::1]:1", "http://127.0.0.1:1/"] {
+        assert!(Http::new(url, &Trust::default()).is_ok(), "{url}");
+    }
+}
+
+/// A TLS server with a key of its own, a certificate for one day of November 2026 and for another name.
+fn tls_server() -> (String, Sha) {
+    let certificate = CertificateDer::from(include_bytes!("tls/cert.der").to_vec());
+    let key = PrivateKeyDer::Pkcs8(include_bytes!("tls/key.der").to_vec().into());
+    let pin = pinned::pin_of(&certificate).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::Stream::new(&mut tls, &mut stream);
+            // Who does not trust this server hangs up in the handshake.
+            let mut heard = [0; 4096];
+            if stream.read(&mut heard).is_ok_and(|read| read > 0) {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    (url, pin)
+}
+
+#[test]
+fn a_pinned_key_is_trusted_whatever_its_certificate_says_and_no_other_is() {
+    let (url, pin) = tls_server();
+    let call = Call { method: "GET", path: "/v1/time".to_owned(), ..Call::default() };
+    let trusting = Http::new(&url, &Trust { pin: Some(pin), root_pem: None }).unwrap();
+    assert_eq!(trusting.call(&call).unwrap().body, b"{}");
+    for trust in [Trust { pin: Some(Sha::of(b"another key")), root_pem: None }, Trust::default()] {
+        let stranger = Http::new(&url, &trust).unwrap().call(&call);
+        assert!(matches!(stranger, Err(Unreachable::Untrusted(_))), "{stranger:?}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The database's file and the files beside it: kills between two steps, keys, versions.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use nuanfang_core::device::store::{FILE, Store};
+use nuanfang_core::device::trouble::Trouble;
+use nuanfang_core::device::{blob, draft, outbox};
+use nuanfang_core::error::Refusal;
+
+use crate::fake_server::FakeServer;
+use crate::phone::{Phone, VISIT};
+
+const CHILD_DIR: &str = "NUANFANG_TEST_CHILD_DIR";
+
+/// Not a test of its own: the process that [`a_killed_process_finds_everything_again`] kills.
+#[test]
+fn child_that_works_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+    let phone = Phone::open(std::path::Path::new(&dir));
+    for index in 0u64.. {
+        let photo = vec![index as u8 + 1; 40_000 + index as usize];
+        let kept = blob::keep(&phone.store, &photo, "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+        phone.say_with(&index.to_string(), vec![kept.sha]);
+        draft::save(&phone.store, VISIT, "form", &format!("改动 {index}"), phone.now()).unwrap();
+        println!("saved {index}");
+    }
+}
+
+#[test]
+fn a_killed_process_finds_everything_again() {
+    let server = FakeServer::new();
+    for round in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Phone::enrolled(dir.path(), &server));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["store_file::child_that_works_until_it_is_killed", "--exact", "--nocapture"])
+            .env(CHILD_DIR, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = None;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            said = line.unwrap().strip_prefix("saved ").map(|index| index.parse::<usize>().unwrap()).or(said);
+            if said == Some(5 + round * 4) {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let said = said.unwrap();
+        let phone = Phone::open(dir.path());
+        blob::sweep(&phone.store).unwrap();
+        let texts = phone.texts();
+        assert!(texts.len() > said, "what was told saved is there: {said}, {texts:?}");
+        assert_eq!(texts, (0..texts.len()).map(|index| index.to_string()).collect::<Vec<_>>());
+        let form = draft::load(&phone.store, VISIT, "form").unwrap().unwrap();
+        assert!(form == format!("改动 {}", texts.len() - 1) || form == format!("改动 {}", texts.len() - 2), "{form}");
+        let device = phone.enrolment().device;
+        assert!(phone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
+        phone.sync(&server).unwrap();
+        assert_eq!(server.kinds(device).len(), texts.len());
+        server.with(|state| assert!(state.blobs.values().all(|blob| blob.bytes.len() as u64 == blob.len)));
+    }
+}
+
+#[test]
+fn a_store_that_is_dropped_without_a_word_opens_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    phone.say("一");
+    let undone: Result<(), Trouble> = phone.store.write(|transaction| {
+        outbox::append(transaction, phone.op("不算", Vec::new()))?;
+        Err(Refusal::new("test.no", "", "不", "no").into())
+    });
+    assert!(undone.is_err());
+    std::mem::forget(phone);
+    let again = Phone::open(dir.path());
+    assert_eq!(again.texts(), ["一"]);
+    again.say("二");
+    assert_eq!(again.texts(), ["一", "二"]);
+}
+
+#[test]
+fn files_left_by_a_kill_are_swept_and_known_ones_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let phone = Phone::open(dir.path());
+    let kept = blob::keep(&phone.store, b"a signature", "signature.image", Some(VISIT), "{}".to_owned()).unwrap();
+    let folder = dir.path().join("blobs");
+    std::fs::write(folder.join("0123.tmp"), b"half").unwrap();
+    std::fs::write(folder.join("4567"), b"renamed, no row").unwrap();
+    blob::sweep(&phone.store).unwrap();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!(blob::load(&phone.store, &kept).unwrap(), b"a signature");
+}
+
+#[test]
+fn a_file_is_noise_on_the_disk_and_a_changed_byte_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let phone = Phone::open(dir.path());
+    for length in [1usize, 65_535, 65_536, 65_537, 200_000] {
+        let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let kept = blob::keep(&phone.store, &bytes, "photo.after", None, "{}".to_owned()).unwrap();
+        for offset in [0, 1, length / 2, length.saturating_sub(1), length, length + 10] {
+            let rest = blob::load_from(&phone.store, &kept, offset as u64).unwrap();
+            assert_eq!(rest, bytes[offset.min(length)..], "{length} from {offset}");
+        }
+        let path = dir.path().join("blobs").join(&kept.file);
+        let mut sealed = std::fs::read(&path).unwrap();
+        assert!(length < 300 || !sealed.windows(200).any(|part| part == &bytes[100..300]));
+        let at = sealed.len() / 2;
+        sealed[at] ^= 1;
+        std::fs::write(&path, &sealed).unwrap();
+        assert!(matches!(blob::load(&phone.store, &kept), Err(Trouble::Damaged(_))));
+        std::fs::write(&path, &sealed[..sealed.len() - 1]).unwrap();
+        assert!(blob::load(&phone.store, &kept).is_err());
+    }
+}
+
+#[test]
+fn a_newer_database_is_told_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Phone::open(dir.path()));
+    let path = dir.path().join(FILE);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    let refused = Store::open(dir.path(), None).err().map(Refusal::from).unwrap();
+    assert_eq!(refused.code, "device.newer_database");
+    assert!(refused.zh.contains("更新应用"));
+}
+
+#[test]
+fn what_is_no_database_is_told_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(FILE), [7; 20_000]).unwrap();
+    let refused = Store::open(dir.path(), None).err().map(Refusal::from).unwrap();
+    assert_eq!(refused.code, "device.wrong_key");
+    assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), [7; 20_000]);
+}
+
+#[cfg(not(feature = "sqlcipher"))]
+#[test]
+fn a_key_is_never_silently_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = Store::open(dir.path(), Some(&[1; 32])).err().map(Refusal::from).unwrap();
+    assert_eq!(refused.code, "device.key_unsupported");
+    assert!(!dir.path().join(FILE).exists());
+}
+
+#[cfg(feature = "sqlcipher")]
+#[test]
+fn an_encrypted_store_opens_under_its_key_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Some(&[1; 32])).unwrap();
+    draft::save(
+        &store,
+        VISIT,
+        "form",
+        "业主电话 13800000001",
+        nuanfang_core::time::Stamp { wall_ms: 0, mono_ms: 0, boot: nuanfang_core::id::BootId(uuid::Uuid::nil()) },
+    )
+    .unwrap();
+    store.settle().unwrap();
+    drop(store);
+    for wrong in [Some([2; 32]), None] {
+        let refused = Store::open(dir.path(), wrong.as_ref()).err().map(Refusal::from).unwrap();
+        assert_eq!(refused.code, "device.wrong_key");
+    }
+    let bytes = std::fs::read(dir.path().join(FILE)).unwrap();
+    assert!(!bytes.starts_with(b"SQLite format 3"));
+    assert!(!bytes.windows(11).any(|part| part == b"13800000001"));
+    let again = Store::open(dir.path(), Some(&[1; 32])).unwrap();
+    assert_eq!(draft::load(&again, VISIT, "form").unwrap().as_deref(), Some("业主电话 13800000001"));
+}

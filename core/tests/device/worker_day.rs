@@ -1,0 +1,374 @@
+//! A worker's day through the app's own surface: measuring, repairing, being refused, being moved away, being killed.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::device::photo;
+use nuanfang_core::device::signing::RefuseRequest;
+use nuanfang_core::device::status::{RecordState, SyncState};
+use nuanfang_core::domain::command::Freeze;
+use nuanfang_core::domain::kind::{AnswerState, ItemAnswer, Outcome};
+use nuanfang_core::domain::measurement::MeasurementPurpose;
+use nuanfang_core::domain::room::{Room, RoomKind};
+use nuanfang_core::domain::signature::{Purpose, Signer, SignerRole};
+use nuanfang_core::domain::view::FrozenState;
+use nuanfang_core::domain::worker_event::{
+    Demonstrated, Departed, Explained, ItemsAnswered, MeasurementStarted, Opened, Photographed, ProblemDescribed,
+    ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
+};
+use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, role};
+use nuanfang_core::record::{self, Jws, Witness, check_arrival};
+use nuanfang_core::wire::OutcomeKind;
+
+use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
+use crate::field::{self, Field, HOUSEHOLD, INSTRUMENT, MINUTE, jpeg, nowhere};
+
+fn problem(text: &str) -> Command {
+    Command::DescribeProblem(ProblemDescribed { text: text.to_owned() })
+}
+
+fn measure(field: &Field) {
+    for (key, kind, permitted) in [
+        ("bedroom1", RoomKind::Bedroom, true),
+        ("living", RoomKind::Living, true),
+        ("bedroom2", RoomKind::Bedroom, false),
+    ] {
+        let label = match kind {
+            RoomKind::Bedroom => "卧室",
+            _ => "起居室",
+        };
+        let room = Room { key: key.to_owned(), kind, label: label.to_owned(), orientation: None };
+        field.act(&Command::EnterRoom(RoomEntered { room, permitted }));
+    }
+    field.act(&Command::StartMeasurement(MeasurementStarted {
+        protocol: "745-M2".into(),
+        instrument: INSTRUMENT,
+        purpose: MeasurementPurpose::Routine,
+        weather: "晴".into(),
+        outdoor: Some(DeciCelsius(-50)),
+        window_open: false,
+        extra_heater: false,
+        radiators_covered: false,
+        reason: None,
+        note: None,
+    }));
+    for (room, values) in [("bedroom1", [186, 186, 187, 187]), ("living", [171, 172, 172, 172])] {
+        for (index, value) in values.into_iter().enumerate() {
+            field.act(&Command::TakeReading(ReadingTaken { room: room.to_owned(), value: DeciCelsius(value) }));
+            field.clock.advance_ms(if index == 0 { 10 * MINUTE } else { MINUTE });
+        }
+    }
+    field.act(&Command::FreezeMeasurement(Freeze::default()));
+}
+
+#[test]
+fn a_measurement_is_signed_offline_and_the_record_holds() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    measure(&field);
+    let preview = field.app.prepare_record(field.visit, &Purpose::Measurement).unwrap();
+    let texts: Vec<&str> = preview.form.texts().collect();
+    for shown in ["入户测温记录表", "示例小区", "T-01", "热用户未同意进入", "示例供热", "张师傅"]
+    {
+        assert!(texts.iter().any(|text| text.contains(shown)), "{shown} in {texts:?}");
+    }
+    assert!(preview.statement.text.contains("入户测温记录") && preview.statement.version == 202_601);
+    let done = field.sign(Purpose::Measurement).unwrap();
+    assert_eq!(done.view.measurements[0].state, FrozenState::Signed);
+    field.complete(Outcome::Done);
+
+    let records = field.app.visit_records(field.visit).unwrap();
+    assert!(records.iter().all(|record| record.state == RecordState::Saved && !record.next.zh.is_empty()));
+    let signed = records.iter().find(|record| record.signed).unwrap();
+    assert_eq!((signed.files, signed.files_whole), (2, 0));
+
+    field.server.with(|state| state.safe_lag = 2);
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.state, status.ops_waiting, status.files_waiting), (SyncState::Idle, 0, 0));
+    let states: Vec<RecordState> =
+        field.app.visit_records(field.visit).unwrap().iter().map(|record| record.state).collect();
+    assert!(states.ends_with(&[RecordState::Safe, RecordState::Sent, RecordState::Sent]), "{states:?}");
+    assert!(field.visit().handed_in);
+
+    let (envelope, body) = field.sent("visit.signed");
+    let jws: Jws = serde_json::from_str(body["jws"].as_str().unwrap()).unwrap();
+    let opened = check_arrival(&jws, &field.certificate()).unwrap();
+    let record = opened.statement;
+    assert_eq!(record.log.seq, envelope.seq);
+    assert_eq!((record.log.device, record.log.prev), (envelope.device, envelope.prev));
+    assert_eq!(opened.payload_sha.to_string(), body["record_sha"].as_str().unwrap());
+    assert_eq!(record.form, preview.form, "what was signed is what was read");
+    assert_eq!(record.statement, preview.statement);
+    assert_eq!((record.template.id.as_str(), record.protocol.as_deref()), ("c1@1", Some("745-M2")));
+    assert_eq!((record.household, record.worker.badge.as_str()), (HOUSEHOLD, "示例-007"));
+    assert_eq!(record.instruments[0].number, "T-01");
+    assert_eq!(record.values["rooms"][1]["verdict"], "below");
+    assert_eq!(record.time.claimed, envelope.t);
+    assert!(record.time.estimate.is_some(), "the exchange of the morning anchors this boot");
+    let hand = record.signature.unwrap();
+    let blobs: Vec<Sha> = envelope.blobs.iter().map(|blob| blob.sha).collect();
+    assert_eq!(blobs, [hand.strokes, hand.image]);
+    field.server.with(|state| {
+        let strokes = &state.blobs[&hand.strokes].bytes;
+        assert_eq!(strokes, &field::strokes().to_bytes().unwrap());
+        assert!(state.blobs[&hand.image].bytes.starts_with(b"\x89PNG"));
+    });
+}
+
+#[test]
+fn a_repair_whose_quote_changes_is_signed_twice_and_accepted() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.act(&problem("客厅散热器漏水，邻居\u{E863}先生反映"));
+    assert_eq!(field.visit().view.problem.as_deref(), Some("客厅散热器漏水，邻居䶮先生反映"));
+    field.act_with(&Command::ProtectFloor, role::PHOTO_FLOOR);
+    field.quote(10_000, None);
+    assert_eq!(field.sign(Purpose::Quote { revision: 1 }).unwrap_err().code, "item.f10-1");
+    assert_eq!(field.blob_count(), 1, "a signature that was not taken leaves nothing behind");
+    field.tell_and_show();
+    field.sign(Purpose::Quote { revision: 1 }).unwrap();
+    let risk = RiskTold { object: "旧接头".into(), text: "可能断裂".into(), lines: vec!["L1".into()] };
+    field.act_with(&Command::TellRisk(risk), role::PHOTO_BEFORE);
+    field.sign(Purpose::Consent { object: "旧接头".into() }).unwrap();
+    let start = Command::StartWork(WorkStarted { lines: vec!["L1".into()], emergency: None });
+    field.act(&start);
+    field.quote(20_000, Some("阀门改为 DN25"));
+    field.tell_and_show();
+    let stale = field.app.prepare_record(field.visit, &Purpose::Quote { revision: 1 }).unwrap();
+    assert!(
+        field.sign_shown(Purpose::Quote { revision: 2 }, stale.shown_sha).is_err_and(|it| it.code == "signature.stale")
+    );
+    field.sign(Purpose::Quote { revision: 2 }).unwrap();
+    field.act(&start);
+    let done = WorkDone { lines: vec!["L1".into()], emergency: false, result: "已更换".into() };
+    field.act(&Command::FinishWork(done));
+    field.act(&Command::Demonstrate(Demonstrated { works: true, note: None }));
+    field.act(&Command::Explain(Explained { text: "顺时针关闭".into() }));
+    let after = Photographed { role: role::PHOTO_AFTER.into(), subject: None, place: None };
+    field.act_with(&Command::Photograph(after), role::PHOTO_AFTER);
+    let preview = field.app.prepare_record(field.visit, &Purpose::Acceptance).unwrap();
+    assert!(preview.form.texts().any(|text| text.contains("䶮")));
+    field.sign(Purpose::Acceptance).unwrap();
+    field.complete(Outcome::Done);
+    let view = field.visit().view;
+    assert_eq!((view.state, view.violations.len()), (VisitState::Done, 0));
+
+    field.app.sync_once().unwrap();
+    let templates: Vec<String> = field.records().iter().map(|record| record.template.id.clone()).collect();
+    assert_eq!(templates, ["quote@1", "consent@1", "quote_change@1", "acceptance@1"]);
+    let acceptance = field.records().pop().unwrap();
+    let roles: Vec<&str> = acceptance.photos.iter().map(|photo| photo.role.as_str()).collect();
+    assert_eq!(roles, [role::PHOTO_FLOOR, role::PHOTO_BEFORE, role::PHOTO_AFTER]);
+    assert_eq!(acceptance.quote.as_ref().map(|quote| quote.revision), Some(2));
+    let ready = photo::prepare(&jpeg(role::PHOTO_AFTER)).unwrap().jpeg;
+    assert_eq!(acceptance.photos[2].sha, Sha::of(&ready), "the final stripped JPEG is what is signed");
+    field.server.with(|state| assert_eq!(state.blobs[&Sha::of(&ready)].bytes, ready));
+}
+
+#[test]
+fn a_refusal_to_sign_is_a_record_of_its_own() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    measure(&field);
+    let preview = field.app.prepare_record(field.visit, &Purpose::Measurement).unwrap();
+    let mut request = RefuseRequest {
+        purpose: Purpose::Measurement,
+        signer: Signer { name: String::new(), role: SignerRole::Owner },
+        reason: String::new(),
+        witness: None,
+        shown_sha: preview.shown_sha,
+        photos: Vec::new(),
+        place: nowhere(),
+    };
+    assert_eq!(field.app.refuse(field.visit, &request).unwrap_err().code, "input.empty");
+    request.reason = "认为温度偏低".into();
+    assert_eq!(field.app.refuse(field.visit, &request).unwrap_err().code, "refusal.no_evidence");
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_RESULT, &jpeg(role::PHOTO_RESULT)).unwrap();
+    request.photos = vec![photo.sha];
+    request.witness = Some(Witness { name: "李女士".into(), role: "邻居".into() });
+    let refused = field.app.refuse(field.visit, &request).unwrap();
+    assert_eq!(refused.view.measurements[0].state, FrozenState::Refused);
+    assert!(refused.loose_photos.is_empty());
+    field.complete(Outcome::Done);
+    field.app.sync_once().unwrap();
+    let record = field.records().pop().unwrap();
+    assert_eq!(record.template.id, "refusal_note@1");
+    assert_eq!(record.outcome, record::Outcome::Refused { reason: "认为温度偏低".into() });
+    assert_eq!((record.statement.id.as_str(), record.signature), ("refusal", None));
+    assert_eq!(record.photos[0].sha, photo.sha);
+    assert!(record.form.texts().any(|text| text.contains("李女士")));
+    assert!(record.form.texts().any(|text| text.contains("T-01")), "the paper that was refused is part of it");
+}
+
+#[test]
+fn a_visit_moved_away_while_offline_is_finished_and_goes_out_as_late() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.act(&problem("不热"));
+    field.app.save_draft(field.visit, "repair", "{}").unwrap();
+    field.server.with(|state| state.safe_lag = 1000);
+    field.server.revoke(&field.server.worker_scope(), "visit", &field.visit.to_string(), 9, "reassigned");
+    field.server.revoke(&field.server.worker_scope(), "household", &HOUSEHOLD.to_string(), 9, "reassigned");
+    field.app.sync_once().unwrap();
+    let gone = field.visit();
+    let words = gone.departed.clone().unwrap();
+    assert_eq!(words.zh, "已改派，您的记录会作为迟到资料送出");
+    assert_eq!((gone.household.clone(), gone.drafts.len()), (None, 0), "nothing of the resident stays");
+    assert!(gone.view.reassigned && gone.view.late, "{:?}", gone.view.state);
+    let listed = field.app.visits().unwrap();
+    assert_eq!((listed.len(), listed[0].address.as_str()), (1, ""));
+    assert_eq!(listed[0].departed.as_ref(), Some(&words));
+    // What he still has to say is taken: never refused, never lost.
+    field.act(&problem("补充：已关阀"));
+    field.server.with(|state| {
+        let seq = state.logs.values().next().unwrap().ops.len() as u64;
+        state.outcomes =
+            vec![nuanfang_core::wire::Outcome { seq, o: OutcomeKind::Late, why: Some("reassigned".into()) }];
+    });
+    field.app.sync_once().unwrap();
+    let late = field.app.records(None, 10).unwrap();
+    assert!(late.iter().any(|record| record.outcome == Some(OutcomeKind::Late) && record.why.is_some()), "{late:?}");
+    field.server.with(|state| state.safe_lag = 0);
+    field.app.sync_once().unwrap();
+    assert!(field.app.visits().unwrap().is_empty(), "safe: the phone has done its part");
+}
+
+#[test]
+fn a_phone_killed_in_the_middle_of_a_form_has_everything_and_sends_it() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.act_with(&Command::ProtectFloor, role::PHOTO_FLOOR);
+    let loose = field.app.capture_photo(field.visit, role::PHOTO_BEFORE, &jpeg("loose")).unwrap();
+    field.app.save_draft(field.visit, "problem", "客厅散热器漏").unwrap();
+    let field = field.killed();
+    let visit = field.visit();
+    assert_eq!(visit.loose_photos.as_slice(), std::slice::from_ref(&loose));
+    assert_eq!(visit.drafts, ["problem"]);
+    assert_eq!(field.app.draft(field.visit, "problem").unwrap().as_deref(), Some("客厅散热器漏"));
+    assert_eq!(visit.view.state, VisitState::Indoors);
+    assert!(field.app.photo(loose.sha).unwrap().starts_with(&[0xFF, 0xD8]));
+    field.act(&problem("客厅散热器漏水"));
+    field.app.discard_draft(field.visit, "problem").unwrap();
+    let before = RiskTold { object: "接头".into(), text: "可能断裂".into(), lines: vec![] };
+    field.app.act(field.visit, &Command::TellRisk(before), &[loose.sha]).unwrap();
+    assert_eq!(field.app.discard_photo(loose.sha).unwrap_err().code, "photo.in_evidence");
+    let again = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("loose")).unwrap_err();
+    assert_eq!(again.code, "photo.again", "one picture is not evidence of two things");
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.ops_waiting, status.files_waiting), (0, 0));
+    field.server.with(|state| assert!(state.blobs.values().all(|blob| blob.bytes.len() as u64 == blob.len)));
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_with_what_happens_next() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.act(&Command::Acknowledge);
+    for (lie, code, state) in [
+        (Lie::Silence, "sync.no_network", SyncState::Retrying),
+        (Lie::Portal, "sync.not_our_answer", SyncState::Retrying),
+        (Lie::Status(503, ""), "sync.busy", SyncState::Retrying),
+        (Lie::Status(400, r#"{"code":"sync.zstd"}"#), "sync.zstd", SyncState::Retrying),
+        (Lie::Status(400, r#"{"code":"sync.version"}"#), "sync.version", SyncState::Stuck),
+        (Lie::Status(403, r#"{"code":"device_revoked"}"#), "device_revoked", SyncState::Stuck),
+        (Lie::Twist(|reply| reply.fork = true), "sync.forked", SyncState::Stuck),
+    ] {
+        field.server.lie(lie);
+        let refusal = field.app.sync_once().unwrap_err();
+        assert_eq!(refusal.code, code);
+        let status = field.app.status().unwrap();
+        assert_eq!(status.state, state, "{code}");
+        let record = field.app.records(None, 1).unwrap().remove(0);
+        assert_eq!(record.state, RecordState::Saved);
+        assert!(record.why.is_some_and(|why| !why.zh.is_empty()) && !record.next.zh.is_empty(), "{code}");
+    }
+    // Enrolled anew, what was not safe goes out under the new device.
+    assert!(field.app.enrolment().unwrap().unwrap().needs_enrolment);
+    field.app.enrol(&field::invitation(), "测试机").unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.app.status().unwrap().state, SyncState::Idle);
+    assert_eq!(field.visit().view.state, VisitState::Acknowledged);
+}
+
+#[test]
+fn one_phone_two_workers_two_folders() {
+    let first = Field::with_visit(VisitKind::Repair);
+    first.act(&Command::Acknowledge);
+    let other = FakeServer::new();
+    other.with(|state| state.worker = nuanfang_core::id::WorkerId(uuid::Uuid::from_u128(0xB2)));
+    let second = Field::new(&other);
+    assert_ne!(first.app.enrolment().unwrap().unwrap().worker, second.app.enrolment().unwrap().unwrap().worker);
+    assert!(second.app.visits().unwrap().is_empty() && second.app.records(None, 10).unwrap().is_empty());
+    assert_eq!(first.app.enrol(&field::invitation(), "again").unwrap_err().code, "device.already_enrolled");
+    assert_eq!(second.app.enrol("https://example.cn", "x").unwrap_err().code, "device.bad_invitation");
+}
+
+#[test]
+fn a_visit_may_be_born_at_the_door_and_text_that_no_font_has_is_named_there() {
+    let field = Field::new(&FakeServer::new());
+    field.tell_registers();
+    field.app.sync_once().unwrap();
+    let opened =
+        Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason: "邻居家漏水".into(), emergency: true };
+    let born = field.app.open_visit(&opened).unwrap();
+    assert_eq!((born.view.plan_version, born.view.emergency), (0, true));
+    let reason = "邻居家漏水\u{1F600}".to_owned();
+    let refusal = field.app.open_visit(&Opened { reason, ..opened }).unwrap_err();
+    assert_eq!(refusal.code, "input.glyph");
+    assert!(refusal.zh.contains("U+1F600"), "{}", refusal.zh);
+    assert_eq!(field.app.visits().unwrap().len(), 1);
+}
+
+#[test]
+fn unmasking_leaves_its_reason_in_the_log_offline_too() {
+    let field = Field::with_visit(VisitKind::Repair);
+    assert_eq!(field.app.unmask(HOUSEHOLD, "业主姓名", " ").unwrap_err().code, "input.empty");
+    assert_eq!(field.app.unmask(HOUSEHOLD, "业主电话", "联系入户").unwrap_err().code, "unmask.not_here");
+    assert!(field.app.records(None, 10).unwrap().is_empty(), "nothing read, nothing recorded");
+    assert_eq!(field.app.unmask(HOUSEHOLD, "业主姓名", "核对签字人").unwrap(), "王示例");
+    field.app.sync_once().unwrap();
+    let (_, body) = field.sent("pii.unmasked");
+    assert_eq!((body["reason"].as_str(), body["field"].as_str()), (Some("核对签字人"), Some("业主姓名")));
+}
+
+#[test]
+fn before_the_first_exchange_nothing_is_signed_and_nothing_is_lost() {
+    let server = FakeServer::new();
+    let field = Field::new(&server);
+    assert!(field.app.visits().unwrap().is_empty());
+    let missing = field.app.visit(field.visit).unwrap_err();
+    assert_eq!(missing.code, "device.no_such_visit");
+    let opened = Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason: "漏水".into(), emergency: true };
+    let born = field.app.open_visit(&opened).unwrap().view.visit;
+    let refusal = field.app.prepare_record(born, &Purpose::Acceptance).unwrap_err();
+    assert_eq!(refusal.code, "signature.not_ready");
+    let ticked = ItemAnswer { item: "F7-1".into(), state: AnswerState::Satisfied, ground: None, note: None };
+    field.app.act(born, &Command::AnswerItems(ItemsAnswered { answers: vec![ticked] }), &[]).unwrap();
+    let depart = Command::Depart(Departed { tools_checked: true, parts: vec![] });
+    assert_eq!(field.app.act(born, &depart, &[]).unwrap_err().code, "worker.unknown");
+    assert_eq!(field.app.records(None, 10).unwrap().len(), 2);
+}
+
+#[test]
+fn the_background_thread_sends_what_is_saved_and_comes_back_after_failures() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.server.lie(Lie::Silence);
+    field.app.start_sync().unwrap();
+    field.act(&Command::Acknowledge);
+    // Taps until it is through; each one is tried at once, whatever the backoff says.
+    while field.app.status().unwrap().acked < 1 {
+        field.app.sync_now();
+        std::thread::yield_now();
+    }
+    field.app.stop_sync();
+    assert_eq!(field.server.kinds(field.app.enrolment().unwrap().unwrap().device), ["visit.acknowledged"]);
+}
+
+#[test]
+fn the_companys_own_sentence_goes_before_the_built_in_one() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    measure(&field);
+    let own = r#"{"id":"measurement","version":"2027-2","language":"zh-CN","text":"本人确认上述示例温度。"}"#;
+    field.server.put(COMPANY_SCOPE, "statement", "measurement@2027-2/zh-CN", 1, own);
+    field.app.sync_once().unwrap();
+    let preview = field.app.prepare_record(field.visit, &Purpose::Measurement).unwrap();
+    assert_eq!((preview.statement.version, preview.statement.text.as_str()), (202_702, "本人确认上述示例温度。"));
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# The whole suite. Each step says what it shows; the first failure ends it.
+set -eu
+cd "$(dirname "$0")/.."
+step() { echo; echo "==> $*"; }
+
+step 'Rust: rooms, store suite, routes × roles, documents, journeys'
+# The same set of packages everywhere: with another set cargo would choose other features and build typst again.
+cargo build --locked --quiet --bins
+cargo test --locked --quiet
+step 'the phone on an encrypted store'
+cargo test --locked --quiet -p nuanfang-core --features sqlcipher device
+step 'the day, played and checked'
+rm -rf build/day && mkdir -p build/day
+target/debug/nuanfang-demo --data build/day/data --listen 127.0.0.1:0 --exit --documents build/day/documents
+step 'console in Chromium'
+(cd server/console && npm run --silent test)
+step 'Kotlin journeys through the generated bindings'
+./android/test.sh
+echo
+echo 'all green'

@@ -1,0 +1,76 @@
+/** Two shapes that every page needs: something loaded, and something done. Both end in a `Problem` or well. */
+import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { problemOf, type Problem } from '@/api/client'
+
+/** What a page shows, with what went wrong on the way. A later call overtakes an earlier one. */
+export interface Loaded<T> {
+  data: ShallowRef<T | undefined>
+  problem: ShallowRef<Problem | undefined>
+  loading: Ref<boolean>
+  load: () => Promise<void>
+}
+
+export function useLoaded<T>(fetch: () => Promise<T>): Loaded<T> {
+  const data = shallowRef<T>()
+  const problem = shallowRef<Problem>()
+  const loading = ref(false)
+  let turn = 0
+  onScopeDispose(() => turn++)
+  async function load(): Promise<void> {
+    const mine = ++turn
+    loading.value = true
+    try {
+      const fetched = await fetch()
+      if (mine !== turn) return
+      data.value = fetched
+      problem.value = undefined
+    } catch (error) {
+      if (mine === turn) problem.value = problemOf(error)
+    } finally {
+      if (mine === turn) loading.value = false
+    }
+  }
+  return { data, problem, loading, load }
+}
+
+/** An act of the user: never twice at the same time. `run` tells whether it went well. */
+export interface Act<A extends unknown[]> {
+  busy: Ref<boolean>
+  problem: ShallowRef<Problem | undefined>
+  run: (...args: A) => Promise<boolean>
+}
+
+export function useAct<A extends unknown[]>(act: (...args: A) => Promise<unknown>): Act<A> {
+  const busy = ref(false)
+  const problem = shallowRef<Problem>()
+  async function run(...args: A): Promise<boolean> {
+    if (busy.value) return false
+    busy.value = true
+    problem.value = undefined
+    try {
+      await act(...args)
+      return true
+    } catch (error) {
+      problem.value = problemOf(error)
+      return false
+    } finally {
+      busy.value = false
+    }
+  }
+  return { busy, problem, run }
+}
+
+/** Calls `then` once things are quiet for `quiet_ms`, at the latest `at_most_ms` after the first call. */
+export function settled(then: () => void, quiet_ms: number, at_most_ms: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let first = 0
+  return () => {
+    const now = Date.now()
+    if (timer === undefined) first = now
+    else clearTimeout(timer)
+    timer = setTimeout(() => {
+      timer = undefined
+      then()
+    }, Math.max(0, Math.min(quiet_ms, first + at_most_ms - now)))
+  }
+}

@@ -1,0 +1,66 @@
+//! The command line: one binary, each act a subcommand, an exit status that means something, one line for what is
+//! wrong.
+
+mod enrol;
+mod rebuild;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::office::cli::{Import, User};
+
+/// It could not be tried.
+const UNTRIED: u8 = 2;
+
+/// 暖访 Nuanfang: the field-work server of a heat-supply company
+#[derive(Debug, Parser)]
+#[command(name = "nuanfang", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Import(Import),
+    User(User),
+    Enrol(enrol::Enrol),
+    Verify(verify::Verify),
+    Rebuild(rebuild::Rebuild),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
+    /// Print the version
+    Version,
+}
+
+/// Runs the command that was given.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Import(import) => import.run(),
+        Command::User(user) => user.run(),
+        Command::Enrol(enrol) => enrol.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Openapi => match crate::http::api::openapi().to_pretty_json() {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => untried(&error),
+        },
+        Command::Version => {
+            println!("nuanfang {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn untried(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("nuanfang: {why}");
+    ExitCode::from(UNTRIED)
+}

@@ -1,0 +1,59 @@
+//! `nuanfang rebuild`: every table but the log, made anew from the log.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::untried;
+use crate::config::Config;
+use crate::office::{log, rebuild};
+use crate::serve::open;
+use crate::store::StoreError;
+
+/// Make everything but the log anew from the log and the files, and check the log's chains.
+///
+/// The server must not be running on the folder.
+///
+/// Exit status: 0 done; 1 done, and something came out otherwise than it was; 2 it could not be tried.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// The data folder
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+}
+
+impl Rebuild {
+    /// Rebuilds.
+    pub fn run(self) -> ExitCode {
+        if !self.data.join("nuanfang.db").is_file() {
+            return untried(&format!("{} 不是数据目录", self.data.display()));
+        }
+        let state = match open(Config::local(&self.data), SocketAddr::from(([127, 0, 0, 1], 0))) {
+            Ok(state) => state,
+            Err(error) => return untried(&error),
+        };
+        let done = (|| {
+            let stand = state.store.read_now(log::verify_chains)?;
+            println!("日志完整：{stand} 条记录，链条无误");
+            let before = state.store.read_now(rebuild::dump)?;
+            let folded = state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild)?;
+            let after = state.store.read_now(rebuild::dump)?;
+            println!("已由 {folded} 条记录重建全部数据表");
+            Ok::<_, StoreError>(before == after)
+        })();
+        state.store.close();
+        match done {
+            Ok(true) => {
+                println!("与重建前逐字节一致");
+                ExitCode::SUCCESS
+            }
+            Ok(false) => {
+                println!("与重建前不同：已采用重建的结果");
+                ExitCode::from(1)
+            }
+            Err(error) => untried(&error),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! One-time codes: an enrolment begins with one, bound to a worker, good for a day, kept only as its hash.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::id::WorkerId;
+use rand::Rng;
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::clock::real_now;
+use crate::store::StoreError;
+use crate::store::vault::Vault;
+
+/// How long a code is good for, by the machine's own clock.
+const LIFE_MS: i64 = 24 * 3600 * 1000;
+
+/// Letters and digits that no eye confuses: 26 of them carry 128 bits.
+const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+const LETTERS: usize = 26;
+
+/// A new code for `worker`. Codes that have expired go.
+pub fn issue(vault: &Vault, worker: WorkerId) -> Result<String, StoreError> {
+    let mut rng = rand::rngs::OsRng;
+    let code: String = (0..LETTERS).map(|_| char::from(ALPHABET[rng.gen_range(0..ALPHABET.len())])).collect();
+    let now = real_now().0;
+    vault.with(|db| {
+        db.execute("DELETE FROM enrolment WHERE expires_ms < ?1", [now])?;
+        db.execute(
+            "INSERT INTO enrolment (code_hash, worker, expires_ms) VALUES (?1, ?2, ?3)",
+            params![Sha::of(code.as_bytes()).0.as_slice(), worker.0.as_bytes(), now + LIFE_MS],
+        )?;
+        Ok(())
+    })?;
+    Ok(code)
+}
+
+/// Takes a code back: whose it is, if it is good. Once only. Typed codes may hold spaces, hyphens and small letters.
+pub fn redeem(vault: &Vault, code: &str) -> Result<Option<WorkerId>, StoreError> {
+    let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    let hash = Sha::of(code.as_bytes());
+    vault.with(|db| {
+        let mut take = db.prepare("DELETE FROM enrolment WHERE code_hash = ?1 RETURNING worker, expires_ms")?;
+        let found: Option<([u8; 16], i64)> =
+            take.query_row([hash.0.as_slice()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        Ok(found.filter(|(_, expires)| *expires >= real_now().0).map(|(worker, _)| WorkerId(Uuid::from_bytes(worker))))
+    })
+}

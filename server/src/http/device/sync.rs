@@ -1,0 +1,172 @@
+//! `POST /v1/sync`: facts go up, office state comes down, in one exchange. Whatever the caller's body is, the answer
+//! is a reply or a clear refusal of the caller; never a lost operation, never a 500.
+
+use std::io::Read;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use nuanfang_core::wire::feed::{COMPANY, worker_scope};
+use nuanfang_core::wire::{Outcome, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
+use rand::Rng;
+use rusqlite::{Connection, params};
+
+use crate::http::Problem;
+use crate::http::permission::Device;
+use crate::office::accept::{self, Exchange, Receipt};
+use crate::office::judge::outcome_from;
+use crate::office::{feed, log, uploads};
+use crate::state::AppState;
+use crate::store::StoreError;
+
+/// The largest body on the wire: zstd may make small things larger, never by much.
+pub const WIRE_LIMIT: usize = REQUEST_LIMIT + 64 * 1024;
+/// A body that unpacks to more than this many times its size is a bomb, once it is longer than [`RATIO_FROM`].
+const RATIO: usize = 200;
+const RATIO_FROM: usize = 256 * 1024;
+/// The largest window zstd may ask for, as a power of two: the limit of a request.
+const WINDOW_LOG: u32 = 23;
+/// Replies longer than this are packed.
+const PACK_FROM: usize = 1024;
+
+/// One exchange.
+pub async fn sync(
+    State(state): State<AppState>,
+    device: Device,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = unpack(&headers, body?)?;
+    let request: SyncRequest = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request("sync.unreadable", "同步请求无法识别").detail(error.to_string()))?;
+    drop(body);
+    if request.v != VERSION {
+        return Err(Problem::bad_request("sync.version", "同步协议版本不受支持，请升级应用"));
+    }
+    if request.device != device.id {
+        return Err(Problem::forbidden("sync.wrong_device", "凭证属于另一台设备"));
+    }
+    let recv = state.now();
+    let anchors = state.seen.note(&request, recv);
+    let asked =
+        Asked { req: request.req, epoch: request.epoch, base: request.base, scopes: request.scopes.clone(), device };
+    let (base, base_sha) = (request.base, request.base_sha);
+    let exchange = Exchange::read(request, anchors, recv)
+        .map_err(|_| Problem::bad_request("sync.head_mismatch", "上传内容在途中被改动，请重试"))?;
+    let receipt = if exchange.is_empty() {
+        state.store.read_now(|db| accept::compare(db, device.id, base, base_sha))?
+    } else {
+        let bytes = exchange.bytes();
+        state.store.write::<_, StoreError, _>(bytes, move |writing| accept::accept(writing, exchange)).await?
+    };
+    let reply = state.store.read_now(|db| reply(&state, db, &asked, receipt))?;
+    pack(&headers, &reply)
+}
+
+struct Asked {
+    req: uuid::Uuid,
+    epoch: u64,
+    base: u64,
+    scopes: Vec<ScopeCursor>,
+    device: Device,
+}
+
+fn reply(state: &AppState, db: &Connection, asked: &Asked, receipt: Receipt) -> Result<SyncReply, StoreError> {
+    let epoch = crate::store::sqlite::epoch(db)?;
+    let device = asked.device;
+    let head = log::find_writer(db, device.id)?;
+    let scopes = if device.active { scopes(db, asked, epoch)? } else { Vec::new() };
+    Ok(SyncReply {
+        req: asked.req,
+        epoch,
+        fork: receipt.fork,
+        acked_through: receipt.acked,
+        ack_sha: receipt.ack_sha,
+        safe_through: head.map_or(0, |head| head.safe),
+        outcomes: match head {
+            Some(head) => outcomes(db, head.dev, asked.base, receipt.acked)?,
+            None => Vec::new(),
+        },
+        scopes,
+        need: uploads::needed(db, &state.blobs, device.id)?,
+        now_ms: state.now(),
+        poll_after_s: rand::thread_rng().gen_range(240..=360),
+    })
+}
+
+/// What may be read: the company's scope and the worker's own, whatever else was asked for.
+fn scopes(db: &Connection, asked: &Asked, epoch: u64) -> Result<Vec<ScopeReply>, StoreError> {
+    let own = worker_scope(asked.device.worker.0);
+    [COMPANY, &own]
+        .into_iter()
+        .map(|name| {
+            let same_epoch = asked.epoch == epoch;
+            let known = asked.scopes.iter().find(|cursor| cursor.id == name).filter(|_| same_epoch);
+            let anew = ScopeCursor { id: name.to_owned(), pos: 0, hash: String::new() };
+            feed::pull(db, known.unwrap_or(&anew))
+        })
+        .collect()
+}
+
+/// Outcomes of this exchange's operations, and of earlier ones that were judged anew.
+fn outcomes(db: &Connection, dev: i64, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT seq, o, why FROM outcome WHERE dev = ?1 AND ((seq > ?2 AND seq <= ?3) OR why = 'released')
+         ORDER BY seq LIMIT 1000",
+    )?;
+    let rows = query.query_map(params![dev, base as i64, acked as i64], |row| {
+        Ok(Outcome { seq: row.get::<_, i64>(0)? as u64, o: outcome_from(row.get_ref(1)?.as_str()?), why: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "sync.too_large", "同步请求超过 4 MiB，请分批上传");
+    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    match coding {
+        None | Some(b"identity" | b"") => {
+            if body.len() > REQUEST_LIMIT {
+                return Err(too_large());
+            }
+            Ok(body)
+        }
+        Some(b"zstd") => {
+            let broken = || Problem::bad_request("sync.zstd", "压缩数据损坏或不完整，请重试");
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(|_| broken())?;
+            decoder.window_log_max(WINDOW_LOG).map_err(|_| broken())?;
+            let ratio = body.len().saturating_mul(RATIO).max(RATIO_FROM);
+            let limit = REQUEST_LIMIT.min(ratio);
+            let mut out = Vec::with_capacity((body.len() * 6).min(limit));
+            decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|_| broken())?;
+            if out.len() > limit {
+                return Err(too_large());
+            }
+            Ok(out.into())
+        }
+        Some(_) => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "sync.encoding",
+            "不支持的压缩方式，请使用 zstd 或不压缩",
+        )),
+    }
+}
+
+fn pack(headers: &HeaderMap, reply: &SyncReply) -> Result<Response, Problem> {
+    let json = serde_json::to_vec(reply).map_err(|error| Problem::internal(&error))?;
+    let zstd =
+        json.len() > PACK_FROM
+            && headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+                value.split(',').any(|coding| coding.split(';').next().is_some_and(|c| c.trim() == "zstd"))
+            });
+    let body = if zstd { zstd::bulk::compress(&json, 1).map_err(|error| Problem::internal(&error))? } else { json };
+    let mut response = (StatusCode::OK, body).into_response();
+    let out = response.headers_mut();
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if zstd {
+        out.insert(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+    }
+    Ok(response)
+}

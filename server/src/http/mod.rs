@@ -1,0 +1,56 @@
+//! The route table: what the server answers, and who may ask. `/v1` devices · `/api` office · the rest is the
+//! console.
+
+pub mod api;
+pub mod console;
+pub mod device;
+pub mod permission;
+mod problem;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::routing::{get, head, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+pub use problem::Problem;
+
+use crate::state::AppState;
+
+/// The largest body of a request that has no limit of its own, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Everything the server answers.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        // A phone.
+        .route("/v1/enrol", post(device::enrol::enrol))
+        .route("/v1/challenge", post(device::token::challenge))
+        .route("/v1/token", post(device::token::token))
+        .route("/v1/sync", post(device::sync::sync).layer(DefaultBodyLimit::max(device::sync::WIRE_LIMIT)))
+        .route("/v1/blobs/{sha}", head(device::blobs::head).patch(device::blobs::patch))
+        .route("/v1/time", get(device::time))
+        .route("/v1/keys.json", get(device::keys))
+        // The office.
+        .merge(api::router())
+        // Everything else is a page of the console, or nothing.
+        .fallback_service(console::router())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TraceLayer::new_for_http())
+        .with_state(state)
+}
+
+async fn not_found() -> Problem {
+    Problem::not_found("route.not_found", "没有这个地址")
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    axum::response::IntoResponse::into_response(Problem::internal(&"a handler panicked"))
+}

@@ -1,0 +1,204 @@
+//! What devices send is accepted: any prefix of a log that follows on what is here is stored, acknowledged and
+//! judged. Nothing that an enrolled device logged is refused (SYNC §2.2, I1, I6, I7).
+
+use nuanfang_core::canon::envelope::Envelope;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Event;
+use nuanfang_core::id::DeviceId;
+use nuanfang_core::time::{Millis, Stamp};
+use nuanfang_core::wire::{Op, SyncRequest};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::estimate::estimate;
+use super::log::{self, Arriving, LogHead};
+use super::project::{self, device};
+use super::seen::Anchor;
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writing;
+
+/// A device's half of an exchange, its chain computed and its bodies read.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Whose log.
+    pub device: DeviceId,
+    /// What the device believes acknowledged.
+    pub base: u64,
+    /// The hash there.
+    pub base_sha: Sha,
+    /// What it sends, in order, without gaps.
+    pub arriving: Vec<(Envelope, Sha, Event, String)>,
+    /// Its clock's anchors.
+    pub anchors: Vec<Anchor>,
+    /// When it came.
+    pub recv: Millis,
+}
+
+/// What became of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Everything up to here is on disk.
+    pub acked: u64,
+    /// The hash there.
+    pub ack_sha: Sha,
+    /// The same position held other bytes: the device's log was copied or set back.
+    pub fork: bool,
+}
+
+/// Why a request is refused: the caller's fault, stored nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unchained {
+    /// The last hash is not what the operations give: they were altered on the way.
+    Head,
+}
+
+impl Exchange {
+    /// Computes the chain of a request. Operations after a gap are left for the next exchange.
+    ///
+    /// # Errors
+    /// If what arrived is not what was sent.
+    pub fn read(request: SyncRequest, anchors: Vec<Anchor>, recv: Millis) -> Result<Self, Unchained> {
+        let SyncRequest { device, base, base_sha, head_sha, ops, .. } = request;
+        let sent = ops.len();
+        let mut arriving = Vec::with_capacity(sent);
+        let (mut seq, mut prev) = (base, base_sha);
+        for op in ops {
+            if Some(op.seq) != seq.checked_add(1) {
+                break;
+            }
+            let envelope = op.envelope(device, prev);
+            let Op { body, .. } = op;
+            let sha = envelope.sha();
+            let event = log::read_event(&envelope.kind, body.get());
+            (seq, prev) = (envelope.seq, sha);
+            arriving.push((envelope, sha, event, String::from(Box::<str>::from(body))));
+        }
+        if arriving.len() == sent && prev != head_sha {
+            return Err(Unchained::Head);
+        }
+        Ok(Self { device, base, base_sha, arriving, anchors, recv })
+    }
+
+    /// About how many bytes it writes.
+    pub fn bytes(&self) -> usize {
+        self.arriving.iter().map(|(_, _, _, body)| body.len() + 512).sum()
+    }
+
+    /// Whether it brings something that is not yet here, or needs the writer to look.
+    pub fn is_empty(&self) -> bool {
+        self.arriving.is_empty()
+    }
+}
+
+/// How a log stands to what a device believes of it; writes nothing.
+pub fn compare(db: &Connection, device: DeviceId, base: u64, base_sha: Sha) -> Result<Receipt, StoreError> {
+    let head = log::find_writer(db, device)?;
+    let (acked, ack_sha) = head.map_or((0, Sha::ZERO), |head| (head.acked, head.ack_sha));
+    let fork = match head {
+        Some(head) => sha_at(db, &head, base)?.is_some_and(|sha| sha != base_sha),
+        None => base == 0 && base_sha != Sha::ZERO,
+    };
+    Ok(Receipt { acked, ack_sha, fork })
+}
+
+/// Stores, judges and projects an exchange.
+pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, StoreError> {
+    let Exchange { device, base, base_sha, arriving, anchors, recv } = exchange;
+    let mut head = log::writer(writing.tx, device, false)?;
+    let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
+    match sha_at(writing.tx, &head, base)? {
+        // The device is ahead of us: we were restored. It is told where we are and offers the rest again.
+        None => return Ok(receipt),
+        Some(sha) if sha != base_sha => return Ok(Receipt { fork: true, ..receipt }),
+        Some(_) => {}
+    }
+    let mut fresh = Vec::with_capacity(arriving.len());
+    for arrived in arriving {
+        let (envelope, sha, ..) = &arrived;
+        if envelope.seq > head.acked {
+            fresh.push(arrived);
+        } else if sha_at(writing.tx, &head, envelope.seq)? != Some(*sha) {
+            return Ok(Receipt { fork: true, ..receipt });
+        }
+    }
+    if fresh.is_empty() {
+        return Ok(receipt);
+    }
+    let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
+    let estimates = estimate(&stamps, &anchors, floor(writing.tx, &head, device)?, recv);
+    let end = fresh.last().map(|(envelope, ..)| envelope.seq);
+    for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
+        let last = Some(envelope.seq) == end;
+        let arriving = Arriving { envelope, sha, event, recv, estimate, last };
+        one(writing, &head, arriving, &body)?;
+        head.acked += 1;
+        head.ack_sha = sha;
+    }
+    project::visit::settle(writing, recv)?;
+    log::advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
+    receipt.acked = head.acked;
+    receipt.ack_sha = head.ack_sha;
+    Ok(receipt)
+}
+
+/// Stores one envelope in a savepoint of its own. A fault in what follows from it puts it into quarantine and stops
+/// nobody else.
+fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+    let again = arriving.clone();
+    let done = writing.savepoint(|writing| {
+        let logged = log::store(writing.tx, head, arriving, body)?;
+        expect_files(writing.tx, head, &logged)?;
+        project::project(writing, &logged)?;
+        Ok::<_, StoreError>(())
+    });
+    match done {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_passing() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, op = %again.envelope.op, kind = again.envelope.kind, "an operation is kept apart");
+            let logged = log::store(writing.tx, head, again, body)?;
+            expect_files(writing.tx, head, &logged)?;
+            project::quarantine(writing, &logged, project::FAULT)?;
+            Ok(())
+        }
+    }
+}
+
+/// Notes the files of an envelope that are not here yet, or not yet safe.
+fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result<(), StoreError> {
+    for blob in &logged.fact.blobs {
+        let sha = blob.sha.0.as_slice();
+        tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?
+            .execute(params![sha, blob.len as i64])?;
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
+             SELECT ?1, sha, ?3, ?4 FROM blob WHERE sha = ?2 AND whole_ms IS NULL",
+        )?
+        .execute(params![head.dev, sha, blob.len as i64, blob.role])?;
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO blob_owed (dev, seq, sha) SELECT ?1, ?3, sha FROM blob WHERE sha = ?2 AND shipped = 0",
+        )?
+        .execute(params![head.dev, sha, logged.fact.seq as i64])?;
+    }
+    Ok(())
+}
+
+/// The hash at a position of a log; `None` beyond its end.
+fn sha_at(db: &Connection, head: &LogHead, seq: u64) -> Result<Option<Sha>, StoreError> {
+    if seq == 0 {
+        return Ok(Some(Sha::ZERO));
+    }
+    if seq >= head.acked {
+        return Ok((seq == head.acked).then_some(head.ack_sha));
+    }
+    let mut query = db.prepare_cached("SELECT sha FROM envelope WHERE dev = ?1 AND seq = ?2")?;
+    Ok(query.query_row(params![head.dev, seq as i64], |row| log::sha(row, 0)).optional()?)
+}
+
+/// An instant before which the next operation of the log can't have happened.
+fn floor(tx: &Connection, head: &LogHead, device: DeviceId) -> Result<Millis, StoreError> {
+    if head.acked > 0 {
+        let mut query = tx.prepare_cached("SELECT lo_ms FROM envelope WHERE dev = ?1 AND seq = ?2")?;
+        return Ok(Millis(query.query_row(params![head.dev, head.acked as i64], |row| row.get(0))?));
+    }
+    Ok(device::find(tx, device)?.map_or(Millis(0), |enrolled| enrolled.enrolled))
+}

@@ -1,0 +1,156 @@
+//! What becomes of an envelope: applied, late, held or quarantined. Every one of them is stored and acknowledged;
+//! judging never refuses (SYNC I6, I7).
+
+use nuanfang_core::domain::Event;
+use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::wire::OutcomeKind;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::log::Logged;
+use crate::store::StoreError;
+
+/// An outcome with its stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// What became of it.
+    pub outcome: OutcomeKind,
+    /// Why, where it is not simply applied.
+    pub why: Option<&'static str>,
+}
+
+impl Judgement {
+    /// Part of the visit's lane as it came.
+    pub const APPLIED: Self = Self { outcome: OutcomeKind::Applied, why: None };
+
+    fn new(outcome: OutcomeKind, why: &'static str) -> Self {
+        Self { outcome, why: Some(why) }
+    }
+
+    /// Not understood yet.
+    pub fn held(why: &'static str) -> Self {
+        Self::new(OutcomeKind::Held, why)
+    }
+
+    /// Kept apart for a person to look at.
+    pub fn quarantined(why: &'static str) -> Self {
+        Self::new(OutcomeKind::Quarantined, why)
+    }
+
+    /// Whether the event is folded into its visit.
+    pub fn counts(&self) -> bool {
+        matches!(self.outcome, OutcomeKind::Applied | OutcomeKind::Late)
+    }
+}
+
+/// How an outcome is written down.
+pub fn outcome_name(outcome: OutcomeKind) -> &'static str {
+    match outcome {
+        OutcomeKind::Applied => "applied",
+        OutcomeKind::Late => "late",
+        OutcomeKind::Held => "held",
+        OutcomeKind::Quarantined => "quarantined",
+    }
+}
+
+/// Reads an outcome as it is written down.
+pub fn outcome_from(name: &str) -> OutcomeKind {
+    match name {
+        "late" => OutcomeKind::Late,
+        "held" => OutcomeKind::Held,
+        "quarantined" => OutcomeKind::Quarantined,
+        _ => OutcomeKind::Applied,
+    }
+}
+
+/// Judges a device's envelope by the state as it is now, which holds everything before it.
+pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
+    let fact = &logged.fact;
+    if let Some(earlier) = earlier(tx, logged)? {
+        return Ok(earlier);
+    }
+    let Some(device) = device(tx, logged)? else { return Ok(Judgement::quarantined("device_unknown")) };
+    if device.stolen {
+        return Ok(Judgement::quarantined("device_revoked"));
+    }
+    if device.worker != fact.worker {
+        return Ok(Judgement::quarantined("worker_mismatch"));
+    }
+    if fact.event.is_office() {
+        return Ok(Judgement::quarantined("office_only"));
+    }
+    match &fact.event {
+        Event::Unknown { .. } => return Ok(Judgement::held("kind_unknown")),
+        Event::Unreadable { .. } if !logged.erased => return Ok(Judgement::quarantined("body_unreadable")),
+        Event::Unmasked(_) => return Ok(Judgement::APPLIED),
+        _ => {}
+    }
+    if !super::project::rules::knows(&fact.rules) {
+        return Ok(Judgement::held("rules_unknown"));
+    }
+    let Some(visit) = logged.visit else { return Ok(Judgement::quarantined("visit_missing")) };
+    let known = known(tx, visit)?;
+    if let Event::Opened(_) = &fact.event
+        && !known
+    {
+        return Ok(Judgement::APPLIED);
+    }
+    if !known {
+        return Ok(Judgement::held("visit_unknown"));
+    }
+    holding(tx, visit, fact.worker, fact.basis)
+}
+
+struct Enrolled {
+    worker: WorkerId,
+    stolen: bool,
+}
+
+fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreError> {
+    let mut query = tx.prepare_cached("SELECT worker, status FROM device WHERE id = ?1")?;
+    Ok(query
+        .query_row([logged.fact.device.0.as_bytes()], |row| {
+            let worker = WorkerId(Uuid::from_bytes(row.get(0)?));
+            Ok(Enrolled { worker, stolen: row.get_ref(1)?.as_str()? == "stolen" })
+        })
+        .optional()?)
+}
+
+/// The same operation, logged before under another device after a fork: it counts once.
+fn earlier(tx: &Connection, logged: &Logged) -> Result<Option<Judgement>, StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha
+         FROM envelope e JOIN envelope o ON o.op = e.op AND o.g < e.g WHERE e.g = ?1 ORDER BY o.g LIMIT 1",
+    )?;
+    let same: Option<bool> = query.query_row([logged.g as i64], |row| row.get(0)).optional()?;
+    Ok(same.map(|same| {
+        if same {
+            Judgement { outcome: OutcomeKind::Applied, why: Some("duplicate") }
+        } else {
+            Judgement::quarantined("op_reused")
+        }
+    }))
+}
+
+fn known(tx: &Connection, visit: VisitId) -> Result<bool, StoreError> {
+    Ok(tx.prepare_cached("SELECT 1 FROM visit WHERE id = ?1")?.exists([visit.0.as_bytes()])?)
+}
+
+/// Whether the worker holds the visit, held it, or never did.
+fn holding(tx: &Connection, visit: VisitId, worker: WorkerId, basis: u64) -> Result<Judgement, StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT to_g IS NULL, (SELECT min(plan) FROM assignment b WHERE b.visit = a.visit AND b.plan > a.plan)
+         FROM assignment a WHERE visit = ?1 AND worker = ?2 ORDER BY plan DESC LIMIT 1",
+    )?;
+    let held: Option<(bool, Option<i64>)> = query
+        .query_row(params![visit.0.as_bytes(), worker.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match held {
+        Some((true, _)) => Judgement::APPLIED,
+        // He had seen that it was taken from him, and went on.
+        Some((false, Some(next))) if basis >= next as u64 => Judgement::new(OutcomeKind::Late, "reassigned_known"),
+        Some((false, Some(_))) => Judgement::new(OutcomeKind::Late, "reassigned"),
+        Some((false, None)) => Judgement::new(OutcomeKind::Late, "cancelled"),
+        None => Judgement::quarantined("never_assigned"),
+    })
+}

@@ -1,0 +1,22 @@
+//! What the office does: it accepts what devices send, acts itself, and makes every table but the log by folding it.
+
+pub mod accept;
+mod act;
+pub mod cli;
+pub mod desk;
+pub mod dispatch;
+mod estimate;
+pub mod feed;
+pub mod folded;
+pub mod import;
+pub mod judge;
+pub mod ledger;
+pub mod log;
+pub mod project;
+pub mod rebuild;
+pub mod registers;
+pub mod role;
+pub mod seen;
+pub mod uploads;
+
+pub use act::{Office, OfficeAct};

@@ -1,0 +1,113 @@
+//! Projections: every table but the log, made from one envelope at a time in the order of receipt. A pure function
+//! of the log, the files and the state made so far, so that `rebuild` gives the same bytes.
+
+pub mod device;
+pub mod record;
+pub mod rules;
+pub mod setting;
+pub mod visit;
+
+use nuanfang_core::domain::Event;
+use nuanfang_core::id::VisitId;
+use nuanfang_core::wire::OutcomeKind;
+use rusqlite::params;
+
+use super::judge::{Judgement, judge, outcome_name};
+use super::log::{self, Logged};
+use super::registers;
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writing;
+
+/// Makes what follows from one envelope.
+pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, StoreError> {
+    writing.touched.g = logged.g;
+    for blob in &logged.fact.blobs {
+        writing
+            .tx
+            .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha, g, role) VALUES (?1, ?2, ?3)")?
+            .execute(params![blob.sha.0.as_slice(), logged.g as i64, blob.role])?;
+    }
+    registers::project(writing, logged)?;
+    if logged.office {
+        office(writing, logged)?;
+        return Ok(Judgement::APPLIED);
+    }
+    let judgement = judge(writing.tx, logged)?;
+    note(writing, logged, judgement)?;
+    if judgement.counts() {
+        visit::lane_event(writing, logged)?;
+    }
+    record::received(writing, logged)?;
+    if matches!(logged.fact.event, Event::Opened(_)) && judgement.counts() {
+        release(writing, logged.visit)?;
+    }
+    Ok(judgement)
+}
+
+/// The code of an envelope that is kept apart because its projection failed.
+pub const FAULT: &str = "fault";
+
+/// Keeps an envelope apart whose projection failed.
+pub fn quarantine(writing: &mut Writing<'_>, logged: &Logged, why: &'static str) -> Result<Judgement, StoreError> {
+    let judgement = Judgement::quarantined(why);
+    note(writing, logged, judgement)?;
+    Ok(judgement)
+}
+
+fn office(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> {
+    match &logged.fact.event {
+        Event::DeviceEnrolled(enrolled) => device::enrolled(writing, logged, enrolled)?,
+        Event::DeviceRevoked(revoked) => device::revoked(writing, logged, revoked)?,
+        Event::SettingsChanged(changed) => setting::changed(writing, logged, changed)?,
+        _ => {}
+    }
+    if let Some(visit) = logged.visit {
+        let was_known = visit::office_event(writing, visit, logged)?;
+        if !was_known {
+            release(writing, Some(visit))?;
+        }
+    }
+    Ok(())
+}
+
+/// Judges anew what waited for a visit to be known.
+fn release(writing: &mut Writing<'_>, visit: Option<VisitId>) -> Result<(), StoreError> {
+    let Some(visit) = visit else { return Ok(()) };
+    let held: Vec<i64> = writing
+        .tx
+        .prepare_cached("SELECT g FROM outcome WHERE visit = ?1 AND o = 'held' AND why = 'visit_unknown' ORDER BY g")?
+        .query_map([visit.0.as_bytes()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for g in held {
+        let Some(logged) = log::at(writing.tx, g as u64)? else { continue };
+        let mut judgement = judge(writing.tx, &logged)?;
+        if judgement == Judgement::APPLIED {
+            // Said once more to the phone, which was told that it is held.
+            judgement.why = Some("released");
+        }
+        writing.tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([g])?;
+        note(writing, &logged, judgement)?;
+        if judgement.counts() {
+            visit::lane_event(writing, &logged)?;
+        }
+    }
+    Ok(())
+}
+
+fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement) -> Result<(), StoreError> {
+    if judgement.outcome == OutcomeKind::Applied && judgement.why.is_none() {
+        return Ok(());
+    }
+    writing
+        .tx
+        .prepare_cached("INSERT INTO outcome (g, dev, seq, o, why, visit) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            logged.g as i64,
+            logged.dev,
+            logged.fact.seq as i64,
+            outcome_name(judgement.outcome),
+            judgement.why,
+            logged.visit.as_ref().map(|visit| visit.0.as_bytes()),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The company's settings, and what follows from them for every phone: who the supplier is, the rules in force, the
+//! sentences residents sign under.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::office_event::{Setting, SettingsChanged};
+use nuanfang_core::wire::feed::COMPANY as COMPANY_SCOPE;
+use nuanfang_core::wire::feed_entity::{COMPANY, CompanyEntity, RULES, RulesEntity, STATEMENT, StatementEntity};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::value::RawValue;
+
+use super::rules;
+use crate::office::feed;
+use crate::office::log::Logged;
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writing;
+
+/// The supplier's name, as shown at a door.
+pub const SUPPLIER_NAME: &str = "supplier.name";
+/// The supplier's service telephone.
+pub const SUPPLIER_PHONE: &str = "supplier.phone";
+/// The rules bundle in force, by content address.
+pub const RULES_IN_FORCE: &str = "rules.in_force";
+
+/// The value of a setting.
+pub fn get(db: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let mut query = db.prepare_cached("SELECT v FROM setting WHERE k = ?1")?;
+    Ok(query.query_row([key], |row| row.get(0)).optional()?)
+}
+
+/// A setting with its new value.
+pub fn to(key: &str, value: impl Into<String>) -> Setting {
+    Setting { key: key.to_owned(), value: value.into() }
+}
+
+/// Settings changed.
+pub fn changed(writing: &mut Writing<'_>, logged: &Logged, changed: &SettingsChanged) -> Result<(), StoreError> {
+    for setting in &changed.changes {
+        writing
+            .tx
+            .prepare_cached(
+                "INSERT INTO setting (k, v, g) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (k) DO UPDATE SET v = excluded.v, g = excluded.g",
+            )?
+            .execute(params![setting.key, setting.value, logged.g as i64])?;
+    }
+    let touches = |key: &str| changed.changes.iter().any(|setting| setting.key == key);
+    if touches(SUPPLIER_NAME) || touches(SUPPLIER_PHONE) {
+        tell_company(writing)?;
+    }
+    if touches(RULES_IN_FORCE) {
+        tell_rules(writing)?;
+    }
+    Ok(())
+}
+
+fn tell_company(writing: &mut Writing<'_>) -> Result<(), StoreError> {
+    let supplier = writing.keys.supplier.id.to_string();
+    let entity = CompanyEntity {
+        name: get(writing.tx, SUPPLIER_NAME)?.unwrap_or_else(|| writing.keys.supplier.name.clone()),
+        phone: get(writing.tx, SUPPLIER_PHONE)?.unwrap_or_default(),
+        fingerprint: writing.keys.fingerprint(),
+        supplier,
+    };
+    let id = entity.supplier.clone();
+    feed::put(writing, COMPANY_SCOPE, COMPANY, &id, &entity)
+}
+
+/// Puts the bundle in force, whole, and its statements. A bundle that this build does not hold is not told.
+fn tell_rules(writing: &mut Writing<'_>) -> Result<(), StoreError> {
+    let named = get(writing.tx, RULES_IN_FORCE)?.and_then(|text| text.parse::<Sha>().ok());
+    let Some(sha) = named.filter(|sha| rules::book().knows(sha)) else { return Ok(()) };
+    let book = rules::book();
+    let bundle = book.get(&sha);
+    let text = String::from_utf8(bundle.bytes().to_vec()).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let raw = RawValue::from_string(text).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let entity = RulesEntity { sha, standard_version: bundle.limits.standard.clone(), bundle: Some(raw) };
+    feed::put(writing, COMPANY_SCOPE, RULES, &sha.to_string(), &entity)?;
+    for statement in &bundle.statements {
+        for (language, text) in [("zh-CN", &statement.zh), ("en", &statement.en)] {
+            let id = format!("{}@{}/{language}", statement.id, statement.version);
+            let entity = StatementEntity {
+                id: statement.id.clone(),
+                version: statement.version.clone(),
+                language: language.to_owned(),
+                text: text.clone(),
+            };
+            feed::put(writing, COMPANY_SCOPE, STATEMENT, &id, &entity)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Every projection made anew from the log and the files, byte for byte what it was (FORMATS §1).
+
+use rusqlite::Connection;
+
+use super::log;
+use super::project;
+use super::registers;
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writing;
+
+/// The tables made by [`super::project`], beside those of [`registers`].
+pub const TABLES: &[&str] =
+    &["outcome", "device", "setting", "visit", "assignment", "record", "blob_ref", "scope", "feed", "scope_entity"];
+
+/// Envelopes read at a time.
+const PAGE: usize = 500;
+
+/// All projections.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().chain(registers::TABLES).copied()
+}
+
+/// Empties all projections and folds the log again. Returns how many envelopes it holds.
+pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
+    writing.folded.clear();
+    writing.tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+    for table in tables() {
+        writing.tx.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    let mut g = 0;
+    let mut count = 0;
+    loop {
+        let page = log::after(writing.tx, g, PAGE)?;
+        let Some(end) = page.last() else { break };
+        g = end.g;
+        for logged in page {
+            one(writing, &logged)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+fn one(writing: &mut Writing<'_>, logged: &log::Logged) -> Result<(), StoreError> {
+    let done = writing.savepoint(|writing| project::project(writing, logged).map(drop));
+    match done {
+        Ok(()) => {}
+        Err(error) if error.is_passing() || logged.office => return Err(error),
+        Err(_) => {
+            project::quarantine(writing, logged, project::FAULT)?;
+        }
+    }
+    if logged.last {
+        project::visit::settle(writing, logged.recv)?;
+    }
+    Ok(())
+}
+
+/// All projections as text, table by table, row by row in a fixed order: two stores with the same log give the same.
+pub fn dump(db: &Connection) -> Result<String, StoreError> {
+    use std::fmt::Write;
+    let mut out = String::new();
+    for table in tables() {
+        let mut query = db.prepare(&format!("SELECT * FROM {table}"))?;
+        let columns = query.column_count();
+        let mut lines = Vec::new();
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut line = String::new();
+            for column in 0..columns {
+                // Writing to a string does not fail.
+                let _ = write!(line, "|{:?}", row.get_ref(column)?);
+            }
+            lines.push(line);
+        }
+        lines.sort_unstable();
+        let _ = writeln!(out, "== {table} {}", lines.len());
+        out.push_str(&lines.join("\n"));
+        out.push('\n');
+    }
+    Ok(out)
+}

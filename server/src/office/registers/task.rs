@@ -1,0 +1,76 @@
+//! What the office has to do because of a visit: told anew whenever the visit is folded, closed by what the office
+//! does about it.
+
+use nuanfang_core::domain::VisitOverview;
+use nuanfang_core::domain::view::TaskKind;
+use nuanfang_core::id::VisitId;
+use nuanfang_core::time::Millis;
+use rusqlite::params;
+
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writing;
+
+/// The kind of a task that a late lane gives rise to.
+pub const LATE: &str = "late_decision";
+
+/// How a task's kind is written down.
+pub fn kind_name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::CallBack => "call_back",
+        TaskKind::WorkOrder => "work_order",
+        TaskKind::NextVisit => "next_visit",
+        TaskKind::Monitoring => "monitoring",
+        TaskKind::Remeasurement => "remeasurement",
+    }
+}
+
+/// Writes a visit's tasks as they are now; `at` is when what changed them came. One that the office has done stays
+/// done.
+pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Result<(), StoreError> {
+    let visit = overview.visit;
+    let mut put = writing.tx.prepare_cached(
+        "INSERT INTO task (visit, kind, op, subject, lane, zh, en, opened_ms, done_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (visit, kind, op, subject) DO UPDATE SET zh = excluded.zh, en = excluded.en,
+         done_ms = coalesce(done_ms, excluded.done_ms)",
+    )?;
+    for task in &overview.tasks {
+        put.execute(params![
+            visit.0.as_bytes(),
+            kind_name(task.kind),
+            task.op.0.as_bytes(),
+            task.subject,
+            task.lane as i64,
+            task.zh,
+            task.en,
+            at.0,
+            task.done.then_some(at.0),
+        ])?;
+    }
+    for lane in overview.lanes.iter().filter(|lane| lane.late) {
+        put.execute(params![
+            visit.0.as_bytes(),
+            LATE,
+            visit.0.as_bytes(),
+            lane.lane.to_string(),
+            lane.lane as i64,
+            "已改派的服务有迟到记录，请决定如何处理",
+            "late work on a visit that was moved: decide about it",
+            at.0,
+            lane.decision.map(|_| at.0),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A visit that follows `visit` has been planned: what only asked for one is done.
+pub fn followed(writing: &Writing<'_>, visit: VisitId, at: Millis) -> Result<(), StoreError> {
+    writing
+        .tx
+        .prepare_cached(
+            "UPDATE task SET done_ms = ?2 WHERE visit = ?1 AND done_ms IS NULL
+             AND kind IN ('work_order', 'next_visit', 'monitoring', 'remeasurement')",
+        )?
+        .execute(params![visit.0.as_bytes(), at.0])?;
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! What devices last said of themselves: when they were seen, what they still owe, their zone, and the anchors of
+//! their clocks. Kept in memory, written down now and then: an exchange that brings nothing new writes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use nuanfang_core::id::{BootId, DeviceId};
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::{Owes, SyncRequest};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
+/// Boots whose anchors are remembered.
+const BOOTS: usize = 16;
+
+/// One run of a device's monotonic clock, tied to the office's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The run.
+    pub boot: BootId,
+    /// The smallest distance seen between the office's clock at receipt and the device's at sending: it holds the
+    /// shortest way a request ever had, so it is the least wrong.
+    pub offset_ms: i64,
+    /// The device's clock when that was seen.
+    pub mono_ms: u64,
+}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// When it last spoke, by the office's clock.
+    pub seen: Millis,
+    /// The app's version.
+    pub app: String,
+    /// Its zone.
+    pub tz: String,
+    /// What it still holds.
+    pub owes: Owes,
+    /// Its wall clock minus the office's, milliseconds.
+    pub clock_error_ms: i64,
+    /// Its clock's anchors, newest boot last.
+    pub anchors: Vec<Anchor>,
+    changed: bool,
+}
+
+/// All devices.
+#[derive(Debug, Default)]
+pub struct Seen {
+    devices: Mutex<HashMap<DeviceId, Device>>,
+}
+
+impl Seen {
+    /// What was written down.
+    pub fn load(db: &Connection) -> Result<Self, StoreError> {
+        let mut query = db.prepare(
+            "SELECT device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
+             clock_error_ms FROM device_seen",
+        )?;
+        let rows = query.query_map([], |row| {
+            let owes = Owes {
+                ops: row.get::<_, i64>(4)? as u64,
+                blobs: row.get::<_, i64>(5)? as u64,
+                bytes: row.get::<_, i64>(6)? as u64,
+            };
+            let anchors = serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default();
+            let device = Device {
+                seen: Millis(row.get(1)?),
+                app: row.get(2)?,
+                tz: row.get(3)?,
+                owes,
+                clock_error_ms: row.get(8)?,
+                anchors,
+                changed: false,
+            };
+            Ok((DeviceId(Uuid::from_bytes(row.get(0)?)), device))
+        })?;
+        Ok(Self { devices: Mutex::new(rows.collect::<Result<_, _>>()?) })
+    }
+
+    /// Notes an exchange that came at `now`; returns the device's anchors with this one among them.
+    pub fn note(&self, request: &SyncRequest, now: Millis) -> Vec<Anchor> {
+        let stamp = request.t.stamp;
+        let here = Anchor {
+            boot: stamp.boot,
+            offset_ms: now.0.saturating_sub_unsigned(stamp.mono_ms),
+            mono_ms: stamp.mono_ms,
+        };
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let device = devices.entry(request.device).or_insert_with(|| Device {
+            seen: now,
+            app: String::new(),
+            tz: String::new(),
+            owes: Owes::default(),
+            clock_error_ms: 0,
+            anchors: Vec::new(),
+            changed: true,
+        });
+        device.seen = now;
+        request.caps.app.clone_into(&mut device.app);
+        request.t.tz.clone_into(&mut device.tz);
+        device.owes = request.owes;
+        device.clock_error_ms = stamp.wall_ms.saturating_sub(now.0);
+        device.changed = true;
+        match device.anchors.iter_mut().find(|anchor| anchor.boot == here.boot) {
+            Some(anchor) if here.offset_ms < anchor.offset_ms => *anchor = here,
+            Some(_) => {}
+            None => {
+                device.anchors.push(here);
+                if device.anchors.len() > BOOTS {
+                    device.anchors.remove(0);
+                }
+            }
+        }
+        device.anchors.clone()
+    }
+
+    /// What `device` last said.
+    pub fn get(&self, device: DeviceId) -> Option<Device> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(&device).cloned()
+    }
+
+    /// What has changed since it was last taken.
+    pub fn take_changed(&self) -> Vec<(DeviceId, Device)> {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = devices
+            .iter_mut()
+            .filter_map(|(id, device)| std::mem::take(&mut device.changed).then(|| (*id, device.clone())));
+        taken.collect()
+    }
+}
+
+/// Writes down what devices said.
+pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT OR REPLACE INTO device_seen (device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
+         clock_error_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for (id, device) in devices {
+        let anchors = serde_json::to_string(&device.anchors).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        insert.execute(params![
+            id.0.as_bytes(),
+            device.seen.0,
+            device.app,
+            device.tz,
+            device.owes.ops as i64,
+            device.owes.blobs as i64,
+            device.owes.bytes as i64,
+            anchors,
+            device.clock_error_ms
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Files on their way in: which a device may send, what of them is here, and what follows once one is whole.
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::role;
+use nuanfang_core::id::{DeviceId, VisitId};
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::BlobNeed;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::store::StoreError;
+use crate::store::blobs::Blobs;
+use crate::store::sqlite::writer::Writing;
+
+/// Files asked for in one reply.
+const ASKED: i64 = 64;
+/// The most pixels a photo may have without being flagged.
+const PIXELS: u64 = 50_000_000;
+
+/// How a file stands for a device that named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is whole, with this many bytes.
+    Whole(u64),
+    /// It is missing, and has this many bytes.
+    Missing(u64),
+}
+
+/// How `sha` stands for `device`; `None` if no accepted operation of that device names it.
+pub fn wanted(db: &Connection, device: DeviceId, sha: &Sha) -> Result<Option<Wanted>, StoreError> {
+    let (device, sha) = (device.0.as_bytes(), sha.0.as_slice());
+    let mut missing = db.prepare_cached(
+        "SELECT n.len FROM blob_need n JOIN writer w ON w.dev = n.dev WHERE w.device = ?1 AND n.sha = ?2",
+    )?;
+    if let Some(len) = missing.query_row(params![device, sha], |row| row.get::<_, i64>(0)).optional()? {
+        return Ok(Some(Wanted::Missing(len as u64)));
+    }
+    let mut whole = db.prepare_cached(
+        "SELECT b.len FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
+         JOIN blob b ON b.sha = r.sha WHERE r.sha = ?2 AND w.device = ?1 AND b.whole_ms IS NOT NULL LIMIT 1",
+    )?;
+    let len: Option<i64> = whole.query_row(params![device, sha], |row| row.get(0)).optional()?;
+    Ok(len.map(|len| Wanted::Whole(len as u64)))
+}
+
+/// What a device is asked to send: signatures first, small before large.
+pub fn needed(db: &Connection, blobs: &Blobs, device: DeviceId) -> Result<Vec<BlobNeed>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT n.sha FROM blob_need n JOIN writer w ON w.dev = n.dev WHERE w.device = ?1
+         ORDER BY n.role NOT LIKE 'signature.%', n.len, n.sha LIMIT ?2",
+    )?;
+    let shas = query.query_map(params![device.0.as_bytes(), ASKED], |row| Ok(Sha(row.get(0)?)))?;
+    shas.map(|sha| {
+        let sha = sha?;
+        Ok(BlobNeed { sha, off: blobs.offset(&sha) })
+    })
+    .collect()
+}
+
+/// A file is whole and durable: nobody is asked for it any more, and whoever looks at its visits is told.
+pub fn whole(writing: &mut Writing<'_>, sha: &Sha, len: u64, flag: Option<&str>, at: Millis) -> Result<(), StoreError> {
+    let tx = writing.tx;
+    tx.prepare_cached("UPDATE blob SET whole_ms = ?2, len = ?3, flag = ?4 WHERE sha = ?1 AND whole_ms IS NULL")?
+        .execute(params![sha.0.as_slice(), at.0, len as i64, flag])?;
+    tx.prepare_cached("DELETE FROM blob_need WHERE sha = ?1")?.execute([sha.0.as_slice()])?;
+    let mut query = tx.prepare_cached(
+        "SELECT DISTINCT e.visit FROM blob_ref r JOIN envelope e ON e.g = r.g
+         WHERE r.sha = ?1 AND e.visit IS NOT NULL",
+    )?;
+    let visits = query.query_map([sha.0.as_slice()], |row| Ok(VisitId(Uuid::from_bytes(row.get(0)?))))?;
+    for visit in visits {
+        writing.touched.visits.push(visit?);
+    }
+    Ok(())
+}
+
+/// Notes the files that are here although their row does not say so: the server ended between the two.
+pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError> {
+    let missing: Vec<[u8; 32]> = writing
+        .tx
+        .prepare("SELECT DISTINCT sha FROM blob_need")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for sha in missing.into_iter().map(Sha) {
+        if let Ok(meta) = std::fs::metadata(writing.blobs.path(&sha)) {
+            whole(writing, &sha, meta.len(), None, at)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a picture. It is kept all the same: its bytes are what was signed.
+pub fn flaw(blobs: &Blobs, sha: &Sha, roles: &[String]) -> Option<&'static str> {
+    let photo = roles.iter().any(|name| role::PHOTOS.contains(&name.as_str()));
+    let signature = roles.iter().any(|name| name == role::SIGNATURE_IMAGE);
+    let expected = match (photo, signature) {
+        (true, _) => image::ImageFormat::Jpeg,
+        (false, true) => image::ImageFormat::Png,
+        (false, false) => return None,
+    };
+    let bytes = blobs.read(sha).ok().flatten()?;
+    if image::guess_format(&bytes).ok() != Some(expected) {
+        return Some("not_a_picture");
+    }
+    let size = image::ImageReader::with_format(std::io::Cursor::new(&bytes), expected).into_dimensions();
+    match size {
+        Ok((width, height)) if u64::from(width) * u64::from(height) > PIXELS => Some("too_many_pixels"),
+        Ok(_) => image::load_from_memory_with_format(&bytes, expected).err().map(|_| "damaged"),
+        Err(_) => Some("damaged"),
+    }
+}
+
+/// What a file is to the operations that name it.
+pub fn roles(db: &Connection, sha: &Sha) -> Result<Vec<String>, StoreError> {
+    let mut query = db.prepare_cached("SELECT DISTINCT role FROM blob_ref WHERE sha = ?1")?;
+    let rows = query.query_map([sha.0.as_slice()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,280 @@
+//! The server, started and stopped: from the command line, and in the process of a test.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use der::Encode;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::office_event::SettingsChanged;
+use nuanfang_core::id::WorkerId;
+use nuanfang_core::wire::auth::Invitation;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::auth::Tokens;
+use crate::clock::{Clock, ShiftedClock};
+use crate::config::{Config, Transport};
+use crate::office::desk::Desk;
+use crate::office::project::{self, setting};
+use crate::office::seen::{self, Seen};
+use crate::office::{Office, OfficeAct, registers, uploads};
+use crate::state::AppState;
+use crate::store::StoreError;
+use crate::store::ship::Shipping;
+use crate::store::sqlite::Sqlite;
+
+/// How long requests under way may take once the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often is written down what devices said of themselves.
+const SAVE_SEEN: Duration = Duration::from_secs(20);
+
+/// Why the server did not start: one line for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error("数据目录 {}：{error}", .data.display())]
+    Data {
+        /// The folder.
+        data: std::path::PathBuf,
+        /// What is wrong with it.
+        error: StoreError,
+    },
+    /// The address.
+    #[error("无法监听 {listen}：{error}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// Plain HTTP would leave the machine.
+    #[error("{0} 不是本机地址：请提供 --tls-cert 与 --tls-key，或在提供 TLS 的代理之后使用 --trusted-proxy")]
+    Exposed(SocketAddr),
+    /// The TLS certificate or key.
+    #[error("TLS 证书或密钥：{0}")]
+    Tls(io::Error),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Where phones find the server, kept in the data folder for commands beside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Address {
+    /// The address.
+    pub url: String,
+    /// SHA-256 of its TLS key.
+    pub pin: Option<Sha>,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self { url: "http://127.0.0.1:8600".into(), pin: None }
+    }
+}
+
+impl Address {
+    /// The address the server last served at.
+    pub fn load(data: &Path) -> Result<Option<Self>, StoreError> {
+        match std::fs::read(data.join("address.json")) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the QR code of a new phone holds.
+    pub fn invitation(&self, code: String, supplier: Sha) -> Invitation {
+        Invitation { url: self.url.clone(), code, pin: self.pin, supplier: Some(supplier) }
+    }
+
+    fn save(&self, data: &Path) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(self).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok(std::fs::write(data.join("address.json"), bytes)?)
+    }
+}
+
+/// The server.
+pub struct Server;
+
+/// A server at work.
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its state: for tests and for the player of a day, in the same process.
+    pub state: AppState,
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<io::Result<()>>,
+    housekeeping: JoinHandle<()>,
+    shipping: Option<Shipping>,
+}
+
+impl Server {
+    /// Opens the data folder and listens. Returns once requests are answered.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        if matches!(config.transport, Transport::Loopback) && !config.listen.ip().is_loopback() {
+            return Err(StartError::Exposed(config.listen));
+        }
+        let unheard = |error| StartError::Listen { listen: config.listen, error };
+        let listener = TcpListener::bind(config.listen).map_err(unheard)?;
+        listener.set_nonblocking(true).map_err(unheard)?;
+        let addr = listener.local_addr().map_err(unheard)?;
+        let tls = match &config.transport {
+            Transport::Tls { cert, key } => {
+                // Another part of the process may have chosen the provider before; it is the same one.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                Some(RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?)
+            }
+            Transport::Loopback | Transport::TrustedProxy => None,
+        };
+        let opened = config.clone();
+        let state = tokio::task::spawn_blocking(move || open(opened, addr))
+            .await
+            .map_err(|error| StartError::Other(error.to_string()))??;
+        let address = Address { url: state.url.to_string(), pin: state.pin };
+        address.save(&config.data).map_err(|error| StartError::Data { data: config.data.clone(), error })?;
+        let shipping = match config.backup.clone() {
+            Some(to) => {
+                let (store, folder) = (state.store.clone(), to.clone());
+                let started = tokio::task::spawn_blocking(move || Shipping::start(store, to))
+                    .await
+                    .map_err(|error| StartError::Other(error.to_string()))?;
+                Some(started.map_err(|error| StartError::Data { data: folder, error })?)
+            }
+            None => None,
+        };
+        let handle = Handle::new();
+        let app = crate::http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let unserved = |error: io::Error| StartError::Other(error.to_string());
+        let serving = match tls {
+            Some(tls) => {
+                let server = axum_server::from_tcp_rustls(listener, tls).map_err(unserved)?.handle(handle.clone());
+                tokio::spawn(server.serve(app))
+            }
+            None => {
+                let server = axum_server::from_tcp(listener).map_err(unserved)?.handle(handle.clone());
+                tokio::spawn(server.serve(app))
+            }
+        };
+        let housekeeping = tokio::spawn(housekeep(state.clone()));
+        Ok(Running { addr, state, handle, serving, housekeeping, shipping })
+    }
+}
+
+impl Running {
+    /// The address a browser or a phone on this machine uses.
+    pub fn url(&self) -> &str {
+        &self.state.url
+    }
+
+    /// Stops: no new connection, what is under way ends, what is queued is written.
+    pub async fn shutdown(self) {
+        self.handle.graceful_shutdown(Some(DRAIN));
+        self.housekeeping.abort();
+        let _ = self.serving.await;
+        let (state, shipping) = (self.state, self.shipping);
+        let _ = tokio::task::spawn_blocking(move || {
+            if let Some(shipping) = shipping {
+                shipping.stop();
+            }
+            let changed = state.seen.take_changed();
+            if let Err(error) = save_seen(&state, changed) {
+                tracing::warn!(%error, "what devices said last is not written down");
+            }
+            state.store.close();
+        })
+        .await;
+    }
+}
+
+/// SHA-256 of the key in a TLS certificate (its SubjectPublicKeyInfo, DER): what phones pin.
+fn pin(cert: &Path) -> io::Result<Sha> {
+    let unreadable = |error: der::Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    let chain = x509_cert::Certificate::load_pem_chain(&std::fs::read(cert)?).map_err(unreadable)?;
+    let leaf = chain.first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no certificate in it"))?;
+    Ok(Sha::of(&leaf.tbs_certificate.subject_public_key_info.to_der().map_err(unreadable)?))
+}
+
+/// Opens everything behind the routes: for the server, and for commands that need no network.
+pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
+    let data = config.data.clone();
+    let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
+    std::fs::create_dir_all(&config.data).map_err(|error| in_data(error.into()))?;
+    let clock: Arc<dyn Clock> = match &config.clock {
+        Some(clock) => Arc::clone(clock),
+        None => Arc::new(ShiftedClock::open(&config.data).map_err(|error| in_data(error.into()))?),
+    };
+    let store = Sqlite::open(&config.data, &config.supplier_name, clock.now()).map_err(in_data)?;
+    let office = Office::new(store.clone(), Arc::clone(&clock));
+    settle_company(&store, &office, &config.supplier_name).map_err(in_data)?;
+    let at = clock.now();
+    store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::reconcile(writing, at)).map_err(in_data)?;
+    let seen = store.read_now(Seen::load).map_err(in_data)?;
+    let pin = match &config.transport {
+        Transport::Tls { cert, .. } => Some(pin(cert).map_err(StartError::Tls)?),
+        Transport::Loopback | Transport::TrustedProxy => None,
+    };
+    let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };
+    let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{addr}"));
+    Ok(AppState {
+        blobs: store.blobs.clone(),
+        vault: Arc::clone(&store.vault),
+        keys: Arc::clone(&store.keys),
+        store,
+        office,
+        clock,
+        tokens: Arc::new(Tokens::default()),
+        desk: Arc::new(Desk::new()),
+        seen: Arc::new(seen),
+        config: Arc::new(config),
+        url: url.into(),
+        pin,
+    })
+}
+
+/// Says in the log who the supplier is and which rules are in force, where it does not say so yet.
+fn settle_company(store: &Sqlite, office: &Office, supplier_name: &str) -> Result<(), StoreError> {
+    let in_force = project::rules::in_force().sha().to_string();
+    let (name, rules) = store.read_now::<_, StoreError>(|db| {
+        Ok((setting::get(db, setting::SUPPLIER_NAME)?, setting::get(db, setting::RULES_IN_FORCE)?))
+    })?;
+    let mut changes = Vec::new();
+    if name.is_none() {
+        changes.push(setting::to(setting::SUPPLIER_NAME, supplier_name));
+    }
+    if rules.as_ref() != Some(&in_force) {
+        changes.push(setting::to(setting::RULES_IN_FORCE, in_force));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let act = OfficeAct::of(Event::SettingsChanged(SettingsChanged { changes }));
+    office.append_blocking::<StoreError, _>(WorkerId(registers::SYSTEM), vec![act], |_| Ok(())).map(drop)
+}
+
+async fn housekeep(state: AppState) {
+    let mut tick = tokio::time::interval(SAVE_SEEN);
+    loop {
+        tick.tick().await;
+        let changed = state.seen.take_changed();
+        if !changed.is_empty() {
+            let saved = state.store.write::<_, StoreError, _>(0, move |writing| seen::save(writing.tx, &changed)).await;
+            if let Err(error) = saved {
+                tracing::warn!(%error, "what devices said last is not written down");
+            }
+        }
+    }
+}
+
+fn save_seen(state: &AppState, changed: Vec<(nuanfang_core::id::DeviceId, seen::Device)>) -> Result<(), StoreError> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    state.store.write_blocking(0, move |writing| seen::save(writing.tx, &changed))
+}

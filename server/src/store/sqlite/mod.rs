@@ -1,0 +1,148 @@
+//! The embedded store: SQLite in WAL mode, one writer thread with group commit, a pool of readers (SYNC §5).
+
+pub mod readers;
+pub mod writer;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nuanfang_core::time::Millis;
+use rusqlite::Connection;
+
+use self::readers::Readers;
+use self::writer::{Committed, Writer, Writing};
+use super::StoreError;
+use super::blobs::Blobs;
+use super::migrate::{Step, migrate};
+use super::vault::Vault;
+use crate::keys::Keys;
+
+const STEPS: &[Step] = &[
+    (1, include_str!("../../../migrations/sqlite/0001_log.sql")),
+    (2, include_str!("../../../migrations/sqlite/0002_projections.sql")),
+    (10, include_str!("../../../migrations/sqlite/0010_office.sql")),
+];
+
+/// The open data folder. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Sqlite {
+    /// The files.
+    pub blobs: Blobs,
+    /// The secrets.
+    pub vault: Arc<Vault>,
+    /// The supplier's keys.
+    pub keys: Arc<Keys>,
+    writer: Writer,
+    readers: Arc<Readers>,
+    dir: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl Sqlite {
+    /// Opens the data folder, makes it if it is not there, and keeps every other process out of it.
+    ///
+    /// The supplier's keys are made for `supplier_name`, from `now` on, when there are none.
+    pub fn open(dir: &Path, supplier_name: &str, now: Millis) -> Result<Self, StoreError> {
+        fs::create_dir_all(dir)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Locked(dir.to_owned()),
+            TryLockError::Error(error) => error.into(),
+        })?;
+        let file = dir.join("nuanfang.db");
+        let mut db = Connection::open(&file)?;
+        db.execute_batch(
+            "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+             PRAGMA mmap_size = 0; PRAGMA cache_size = -65536; PRAGMA secure_delete = FAST;",
+        )?;
+        migrate(&mut db, &file, STEPS)?;
+        super::vault::owner_only(&file)?;
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        db.set_prepared_statement_cache_capacity(256);
+        let vault = Arc::new(Vault::open(dir)?);
+        let blobs = Blobs::open(dir)?;
+        let readers = Readers::open(&file)?;
+        let keys = Arc::new(Keys::open(&vault, supplier_name, now)?);
+        let writer = Writer::start(db, file, blobs.clone(), Arc::clone(&keys))?;
+        Ok(Self { blobs, vault, keys, writer, readers: Arc::new(readers), dir: dir.to_owned(), _lock: Arc::new(lock) })
+    }
+
+    /// The data folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Reads in one consistent view, off the async threads. Ended after two seconds, so that nobody pins the log.
+    pub async fn read<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        match tokio::task::spawn_blocking(move || readers.read(readers::SHORT, f)).await {
+            Ok(result) => result,
+            Err(error) => Err(StoreError::Panicked(error.to_string()).into()),
+        }
+    }
+
+    /// The same with a minute's time: reports and exports.
+    pub async fn read_long<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        match tokio::task::spawn_blocking(move || readers.read(readers::LONG, f)).await {
+            Ok(result) => result,
+            Err(error) => Err(StoreError::Panicked(error.to_string()).into()),
+        }
+    }
+
+    /// The same, at once on this thread: for a few point reads, and from blocking code.
+    pub fn read_now<T, E: From<StoreError>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        self.readers.read(readers::LONG, f)
+    }
+
+    /// Writes on the writer's thread, in a savepoint of the group's transaction; returns once it is committed and
+    /// on disk. An error or a panic of `f` rolls back what `f` did and nothing else. `bytes` is about how much it
+    /// writes.
+    pub async fn write<T, E, F>(&self, bytes: usize, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.write(bytes, f)?.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// The same from blocking code. Waits for room in the queue.
+    pub fn write_blocking<T, E, F>(&self, bytes: usize, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.write_waiting(bytes, f)?.blocking_recv().unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// What each committed group touched, as it is committed.
+    pub fn committed(&self) -> tokio::sync::broadcast::Receiver<Committed> {
+        self.writer.committed()
+    }
+
+    /// Ends the writer: everything queued is written, the log is folded into the database. Later writes are refused.
+    pub fn close(&self) {
+        self.writer.close();
+    }
+}
+
+/// The store's epoch: a higher one tells phones that it was restored, and what they hold is offered again.
+pub fn epoch(db: &Connection) -> Result<u64, StoreError> {
+    let mut query = db.prepare_cached("SELECT v FROM meta WHERE k = 'epoch'")?;
+    let text: String = query.query_row([], |row| row.get(0))?;
+    text.parse().map_err(|_| StoreError::Damaged("meta.epoch".into()))
+}

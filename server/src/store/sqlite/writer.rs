@@ -1,0 +1,310 @@
+//! The one writer: a thread that owns the writing connection. Jobs queue up while a commit runs and share the next
+//! one; each has a savepoint of its own, and is answered after the commit.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nuanfang_core::id::VisitId;
+use rusqlite::Connection;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::keys::Keys;
+use crate::office::folded::Folded;
+use crate::store::StoreError;
+use crate::store::blobs::Blobs;
+
+/// How many jobs may wait.
+const QUEUE: usize = 4096;
+/// How many jobs share a commit at most.
+const GROUP: usize = 512;
+/// How many bytes share a commit at most, so that nobody waits long for it.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// The write-ahead log is folded back once it is this long.
+const WAL_LIMIT: u64 = 32 * 1024 * 1024;
+/// The write-ahead log is cut to nothing after this long without work.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// What a committed group touched. A hint: losing one costs a look, not data.
+#[derive(Debug, Clone, Default)]
+pub struct Committed {
+    /// The last envelope in the log.
+    pub g: u64,
+    /// Visits that changed.
+    pub visits: Vec<VisitId>,
+    /// Scopes of the feed that have something new.
+    pub scopes: Vec<String>,
+}
+
+/// What a job writes with.
+pub struct Writing<'a> {
+    /// The group's transaction.
+    pub tx: &'a Connection,
+    /// Visits as they are folded so far.
+    pub folded: &'a mut Folded,
+    /// The files.
+    pub blobs: &'a Blobs,
+    /// The supplier's keys.
+    pub keys: &'a Keys,
+    /// Visits whose row is to be written before the commit.
+    pub dirty: &'a mut Vec<VisitId>,
+    /// What is told to listeners once it is committed.
+    pub touched: &'a mut Committed,
+}
+
+impl Writing<'_> {
+    /// Runs `f` in a savepoint: what it did is undone if it fails or panics.
+    pub fn savepoint<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        self.run("SAVEPOINT step")?;
+        let dirty = self.dirty.len();
+        match catch_unwind(AssertUnwindSafe(|| f(self))) {
+            Ok(Ok(value)) => {
+                self.run("RELEASE step")?;
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                self.undo(dirty)?;
+                Err(error)
+            }
+            Err(panic) => {
+                self.undo(dirty)?;
+                Err(StoreError::Panicked(words(&*panic)).into())
+            }
+        }
+    }
+
+    fn undo(&mut self, dirty: usize) -> Result<(), StoreError> {
+        // What was folded in memory may hold what is undone now.
+        self.folded.clear();
+        self.dirty.truncate(dirty);
+        // A full disk has already rolled the whole transaction back.
+        if self.tx.is_autocommit() {
+            return Err(StoreError::Full);
+        }
+        self.run("ROLLBACK TO step")?;
+        self.run("RELEASE step")
+    }
+
+    fn run(&self, sql: &str) -> Result<(), StoreError> {
+        self.tx.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+type Ack = Box<dyn FnOnce(Option<&StoreError>) + Send>;
+type Run = Box<dyn FnOnce(&mut Writing<'_>) -> Ack + Send>;
+
+enum Job {
+    Write { bytes: usize, run: Run },
+    Stop,
+}
+
+/// The answer to one job.
+pub type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
+
+fn job<T, E, F>(f: F) -> (Run, Answer<T, E>)
+where
+    F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    let run: Run = Box::new(move |writing| {
+        let result = writing.savepoint(f);
+        Box::new(move |failed| {
+            let result = match failed {
+                Some(error) if result.is_ok() => Err(error.shared().into()),
+                _ => result,
+            };
+            // Nobody waits any more: the work is done all the same.
+            let _ = answer.send(result);
+        })
+    });
+    (run, answered)
+}
+
+/// The writer's handle.
+#[derive(Clone)]
+pub struct Writer {
+    queue: SyncSender<Job>,
+    committed: broadcast::Sender<Committed>,
+    thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+impl Writer {
+    /// Starts the thread with its connection.
+    pub fn start(db: Connection, file: PathBuf, blobs: Blobs, keys: Arc<Keys>) -> Result<Self, StoreError> {
+        let (queue, jobs) = mpsc::sync_channel(QUEUE);
+        let (committed, _) = broadcast::channel(1024);
+        let told = committed.clone();
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || {
+            work(&db, &file, &Shelf { blobs, keys }, &jobs, &told);
+        })?;
+        Ok(Self { queue, committed, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Queues `f`, or refuses at once when the queue is full. The answer comes after the commit.
+    pub fn write<T, E, F>(&self, bytes: usize, f: F) -> Result<Answer<T, E>, StoreError>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (run, answered) = job(f);
+        self.queue.try_send(Job::Write { bytes, run }).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        })?;
+        Ok(answered)
+    }
+
+    /// Queues `f`, waiting for room. The answer comes after the commit.
+    pub fn write_waiting<T, E, F>(&self, bytes: usize, f: F) -> Result<Answer<T, E>, StoreError>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (run, answered) = job(f);
+        self.queue.send(Job::Write { bytes, run }).map_err(|_| StoreError::Closed)?;
+        Ok(answered)
+    }
+
+    /// Listens to what is committed.
+    pub fn committed(&self) -> broadcast::Receiver<Committed> {
+        self.committed.subscribe()
+    }
+
+    /// Writes what is queued and ends the thread.
+    pub fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let mut job = Job::Stop;
+            // The queue empties: the writer is at work.
+            while let Err(TrySendError::Full(back)) = self.queue.try_send(job) {
+                job = back;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the writer has beside its connection.
+struct Shelf {
+    blobs: Blobs,
+    keys: Arc<Keys>,
+}
+
+fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told: &broadcast::Sender<Committed>) {
+    let mut folded = Folded::default();
+    let wal = file.with_extension("db-wal");
+    let mut waiting = Vec::new();
+    let mut stop = false;
+    while !stop {
+        let Some(mut job) = next(jobs, db, &wal) else { break };
+        let mut bytes = 0;
+        loop {
+            match job {
+                Job::Write { bytes: n, run } => {
+                    bytes += n;
+                    waiting.push(run);
+                }
+                Job::Stop => stop = true,
+            }
+            if stop || waiting.len() >= GROUP || bytes >= GROUP_BYTES {
+                break;
+            }
+            let Ok(more) = jobs.try_recv() else { break };
+            job = more;
+        }
+        group(db, &mut folded, shelf, &mut waiting, told);
+        if std::fs::metadata(&wal).is_ok_and(|meta| meta.len() > WAL_LIMIT) {
+            checkpoint(db, "PASSIVE");
+        }
+    }
+    checkpoint(db, "TRUNCATE");
+}
+
+/// The next job; folds the write-ahead log back when none comes for a while.
+fn next(jobs: &Receiver<Job>, db: &Connection, wal: &Path) -> Option<Job> {
+    match jobs.recv_timeout(IDLE) {
+        Ok(job) => return Some(job),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    if std::fs::metadata(wal).is_ok_and(|meta| meta.len() > 0) {
+        checkpoint(db, "TRUNCATE");
+    }
+    jobs.recv().ok()
+}
+
+fn group(
+    db: &Connection,
+    folded: &mut Folded,
+    shelf: &Shelf,
+    waiting: &mut Vec<Run>,
+    told: &broadcast::Sender<Committed>,
+) {
+    if waiting.is_empty() {
+        return;
+    }
+    let mut touched = Committed::default();
+    let mut dirty = Vec::new();
+    let mut acks: Vec<Ack> = Vec::with_capacity(waiting.len());
+    let done = db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
+        for run in waiting.drain(..) {
+            let mut writing = Writing {
+                tx: db,
+                folded,
+                blobs: &shelf.blobs,
+                keys: &shelf.keys,
+                dirty: &mut dirty,
+                touched: &mut touched,
+            };
+            acks.push(run(&mut writing));
+        }
+        if db.is_autocommit() {
+            return Err(StoreError::Full);
+        }
+        db.execute_batch("COMMIT").map_err(StoreError::from)
+    });
+    if let Err(error) = done {
+        tracing::error!(%error, "a group of writes was rolled back");
+        folded.clear();
+        if !db.is_autocommit() {
+            let _ = db.execute_batch("ROLLBACK");
+        }
+        // Work that never ran is answered as well: its sender is dropped, which reads as a refusal to retry.
+        waiting.clear();
+        for ack in acks {
+            ack(Some(&error));
+        }
+        return;
+    }
+    for ack in acks {
+        ack(None);
+    }
+    if !touched.visits.is_empty() || !touched.scopes.is_empty() {
+        // Nobody listens: nothing to tell.
+        let _ = told.send(touched);
+    }
+}
+
+fn checkpoint(db: &Connection, mode: &str) {
+    let done = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    if let Err(error) = done {
+        tracing::warn!(%error, "the write-ahead log could not be folded back");
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no words".into())
+}

@@ -1,0 +1,1 @@
+//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in `src/bin`.
