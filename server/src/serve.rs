@@ -23,7 +23,7 @@ use crate::config::{Config, Transport};
 use crate::office::desk::Desk;
 use crate::office::project::{self, setting};
 use crate::office::seen::{self, Seen};
-use crate::office::{Office, OfficeAct, registers, uploads};
+use crate::office::{Office, OfficeAct, erase, registers, uploads};
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship::Shipping;
@@ -213,6 +213,7 @@ pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     let store = Sqlite::open(&config.data, &config.supplier_name, clock.now()).map_err(in_data)?;
     let office = Office::new(store.clone(), Arc::clone(&clock));
     settle_company(&store, &office, &config.supplier_name).map_err(in_data)?;
+    erase::finish(&store).map_err(in_data)?;
     let at = clock.now();
     store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::reconcile(writing, at)).map_err(in_data)?;
     let seen = store.read_now(Seen::load).map_err(in_data)?;

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::untried;
 use crate::config::Config;
+use crate::office::project::erasure;
 use crate::office::{log, rebuild};
 use crate::serve::open;
 use crate::store::StoreError;
@@ -37,9 +38,14 @@ impl Rebuild {
         let done = (|| {
             let stand = state.store.read_now(log::verify_chains)?;
             println!("日志完整：{stand} 条记录，链条无误");
-            let before = state.store.read_now(rebuild::dump)?;
+            // Who was erased is not told again, so the feed's positions are others.
+            let dump = match state.store.read_now(erasure::any)? {
+                true => rebuild::dump_without_feed,
+                false => rebuild::dump,
+            };
+            let before = state.store.read_now(dump)?;
             let folded = state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild)?;
-            let after = state.store.read_now(rebuild::dump)?;
+            let after = state.store.read_now(dump)?;
             println!("已由 {folded} 条记录重建全部数据表");
             Ok::<_, StoreError>(before == after)
         })();

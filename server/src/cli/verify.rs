@@ -45,7 +45,7 @@ impl Verify {
                 } else {
                     println!("{}", verdict.text_zh());
                 }
-                ExitCode::from(u8::try_from(verdict.exit_code).unwrap_or(1))
+                ExitCode::from(verdict.exit_code)
             }
             Err(why) => {
                 eprintln!("nuanfang: {why}");

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::log::{self, Arriving};
+use super::uploads;
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
@@ -139,6 +140,8 @@ impl Office {
             estimate: Estimate::exact(now),
             last: true,
         };
-        Ok(log::append(writing, &writer, arriving, &body)?.g)
+        let logged = log::append(writing, &writer, arriving, &body)?;
+        uploads::placed(writing.tx, &logged)?;
+        Ok(logged.g)
     }
 }

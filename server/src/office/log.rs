@@ -104,8 +104,9 @@ pub fn writer(tx: &Connection, device: DeviceId, office: bool) -> Result<LogHead
     Ok(LogHead { dev: tx.last_insert_rowid(), office, acked: 0, ack_sha: Sha::ZERO, safe: 0 })
 }
 
-/// Stores one envelope as it came and returns it as logged. The log's head is moved by [`advance`].
-pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) -> Result<Logged, StoreError> {
+/// Stores one envelope as it came and returns it as logged; without a body where the person is erased. The log's head
+/// is moved by [`advance`].
+pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: Option<&str>) -> Result<Logged, StoreError> {
     let Arriving { envelope, sha, event, recv, estimate, last } = arriving;
     let blobs = if envelope.blobs.is_empty() {
         None
@@ -140,7 +141,9 @@ pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) 
         last,
     ])?;
     let g = tx.last_insert_rowid();
-    tx.prepare_cached("INSERT INTO body (g, body) VALUES (?1, ?2)")?.execute(params![g, body])?;
+    if let Some(body) = body {
+        tx.prepare_cached("INSERT INTO body (g, body) VALUES (?1, ?2)")?.execute(params![g, body])?;
+    }
     Ok(Logged {
         g: g as u64,
         dev: writer.dev,
@@ -160,7 +163,7 @@ pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) 
             event,
             blobs: envelope.blobs,
         },
-        erased: false,
+        erased: body.is_none(),
         last,
     })
 }
@@ -182,7 +185,7 @@ pub fn append(
     arriving: Arriving,
     body: &str,
 ) -> Result<Logged, StoreError> {
-    let logged = store(writing.tx, writer, arriving, body)?;
+    let logged = store(writing.tx, writer, arriving, Some(body))?;
     advance(writing.tx, writer.dev, logged.fact.seq, &logged.sha)?;
     writing.touched.g = logged.g;
     project::project(writing, &logged)?;
@@ -363,7 +366,8 @@ pub(crate) fn sha(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha> {
     Ok(Sha(row.get(column)?))
 }
 
-fn quality_to(quality: TimeQuality) -> u8 {
+/// How a quality is written down.
+pub(crate) fn quality_to(quality: TimeQuality) -> u8 {
     match quality {
         TimeQuality::Anchored => 0,
         TimeQuality::Bracketed => 1,
@@ -371,7 +375,8 @@ fn quality_to(quality: TimeQuality) -> u8 {
     }
 }
 
-fn quality_from(code: u8) -> TimeQuality {
+/// Reads a quality as it is written down.
+pub(crate) fn quality_from(code: u8) -> TimeQuality {
     match code {
         0 => TimeQuality::Anchored,
         1 => TimeQuality::Bracketed,

@@ -97,6 +97,20 @@ impl Blobs {
         Ok(sha)
     }
 
+    /// Takes a file away, and what has come of it. `false` if there was nothing.
+    pub fn remove(&self, sha: &Sha) -> io::Result<bool> {
+        let mut removed = false;
+        for path in [self.path(sha), self.part_path(sha)] {
+            match fs::remove_file(&path) {
+                Ok(()) => removed = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            sync_dir(path.parent().unwrap_or(&self.dir))?;
+        }
+        Ok(removed)
+    }
+
     /// How many bytes of an unfinished file are here.
     pub fn offset(&self, sha: &Sha) -> u64 {
         fs::metadata(self.part_path(sha)).map_or(0, |meta| meta.len())

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     (1, include_str!("../../../migrations/sqlite/0001_log.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_projections.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_office.sql")),
+    (20, include_str!("../../../migrations/sqlite/0020_erasure.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.
