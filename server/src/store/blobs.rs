@@ -1,7 +1,8 @@
 //! Files by content: `blobs/ab/<sha>`, whole and durable once they bear that name, and pieces on the way in
-//! `blobs/part/<sha>`. A file is published by rename after its bytes and before its folder are synced.
+//! `blobs/part/<sha>.<bytes>`, where the name says how many of its bytes are durable: what a power cut leaves beyond them
+//! may be anything. A file is published by rename after its bytes and before its folder are synced.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub const SYNC_EVERY: u64 = 1024 * 1024;
 pub struct Blobs {
     dir: PathBuf,
     leased: Arc<Mutex<HashSet<Sha>>>,
+    /// How many bytes of each unfinished file are durable, as their names say.
+    durable: Arc<Mutex<HashMap<Sha, u64>>>,
     /// Held while a folder may be in the making, so that nobody publishes into one that is not durable yet.
     folders: Arc<Mutex<()>>,
 }
@@ -42,8 +45,9 @@ impl Drop for Lease {
 #[derive(Debug)]
 pub struct Part {
     file: File,
-    path: PathBuf,
+    dir: PathBuf,
     lease: Lease,
+    durable: Arc<Mutex<HashMap<Sha, u64>>>,
     len: u64,
     at: u64,
     synced: u64,
@@ -62,8 +66,16 @@ impl Blobs {
     /// The files of the data folder `dir`.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let dir = dir.join("blobs");
-        make_dir(&dir.join("part"))?;
-        Ok(Self { dir, leased: Arc::default(), folders: Arc::default() })
+        let pieces = dir.join("part");
+        make_dir(&pieces)?;
+        let mut durable = HashMap::new();
+        for entry in fs::read_dir(&pieces)? {
+            if let Some((sha, bytes)) = entry?.file_name().to_str().and_then(piece) {
+                let most = durable.entry(sha).or_insert(bytes);
+                *most = bytes.max(*most);
+            }
+        }
+        Ok(Self { dir, leased: Arc::default(), durable: Arc::new(Mutex::new(durable)), folders: Arc::default() })
     }
 
     /// Where the file is, or will be.
@@ -101,9 +113,9 @@ impl Blobs {
         Ok(sha)
     }
 
-    /// How many bytes of an unfinished file are here.
+    /// How many bytes of an unfinished file are here and durable.
     pub fn offset(&self, sha: &Sha) -> u64 {
-        fs::metadata(self.part_path(sha)).map_or(0, |meta| meta.len())
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).get(sha).copied().unwrap_or(0)
     }
 
     /// The sole right to write a file; `None` while another has it.
@@ -112,17 +124,21 @@ impl Blobs {
         leased.insert(sha).then(|| Lease { sha, leased: Arc::clone(&self.leased) })
     }
 
-    /// Opens an unfinished file of `len` bytes to go on from where it ends.
+    /// Opens an unfinished file of `len` bytes to go on from where it is durable.
     pub fn part(&self, lease: Lease, len: u64) -> io::Result<Part> {
-        let path = self.part_path(&lease.sha);
-        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
-        let mut at = file.seek(SeekFrom::End(0))?;
+        let dir = self.dir.join("part");
+        let mut at = self.offset(&lease.sha);
         if at > len {
-            file.set_len(0)?;
-            file.seek(SeekFrom::Start(0))?;
+            fs::remove_file(piece_path(&dir, &lease.sha, at))?;
             at = 0;
         }
-        Ok(Part { file, path, lease, len, at, synced: at })
+        let path = piece_path(&dir, &lease.sha, at);
+        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
+        let part = Part { file, dir, lease, durable: Arc::clone(&self.durable), len, at, synced: at };
+        part.remember();
+        Ok(part)
     }
 
     /// Ends a file that has all its bytes: checks them, publishes or drops them.
@@ -139,16 +155,14 @@ impl Blobs {
             hasher.update(&buffer[..n]);
         }
         if Sha(hasher.finalize().into()) == part.lease.sha || drill::is(Mutant::UncheckedFile) {
-            self.publish(&part.path, &part.lease.sha)?;
+            self.publish(&part.path(), &part.lease.sha)?;
+            part.forget();
             Ok(Finish::Whole)
         } else {
-            fs::remove_file(&part.path)?;
+            fs::remove_file(part.path())?;
+            part.forget();
             Ok(Finish::Mismatch)
         }
-    }
-
-    fn part_path(&self, sha: &Sha) -> PathBuf {
-        self.dir.join("part").join(sha.to_string())
     }
 
     fn publish(&self, from: &Path, sha: &Sha) -> io::Result<()> {
@@ -167,6 +181,18 @@ impl Part {
     /// The name and the length that were promised.
     pub fn promised(&self) -> (Sha, u64) {
         (self.lease.sha, self.len)
+    }
+
+    fn path(&self) -> PathBuf {
+        piece_path(&self.dir, &self.lease.sha, self.synced)
+    }
+
+    fn remember(&self) {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(self.lease.sha, self.synced);
+    }
+
+    fn forget(&self) {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lease.sha);
     }
 }
 
@@ -189,17 +215,26 @@ impl Incoming for Part {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        // The kernel forgets what it could not write, and the next sync would not say so: all of it comes again.
-        if let Err(error) = self.file.sync_data() {
-            if self.file.set_len(0).is_err() {
-                // A name that can't go either stays with bytes that nobody vouches for; their hash is still asked.
-                let _ = fs::remove_file(&self.path);
-            }
-            return Err(error);
+        if self.at == self.synced {
+            return Ok(());
         }
+        // The kernel forgets what it could not write, and the next sync would not say so: the name stays, and whoever
+        // goes on cuts off what it does not vouch for.
+        self.file.sync_data()?;
+        fs::rename(self.path(), piece_path(&self.dir, &self.lease.sha, self.at))?;
         self.synced = self.at;
+        self.remember();
         Ok(())
     }
+}
+
+fn piece_path(dir: &Path, sha: &Sha, durable: u64) -> PathBuf {
+    dir.join(format!("{sha}.{durable}"))
+}
+
+fn piece(name: &str) -> Option<(Sha, u64)> {
+    let (sha, durable) = name.split_once('.')?;
+    Some((sha.parse().ok()?, durable.parse().ok()?))
 }
 
 /// Makes a folder and those above it where they are missing, each durable before the next: a file in a folder whose

@@ -76,6 +76,27 @@ fn a_file_is_whole_only_if_every_piece_reached_the_disk() {
 }
 
 #[test]
+fn a_file_goes_on_from_what_was_durable_whatever_lies_beyond() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> = (0..3_000).map(|at| at as u8).collect();
+    let sha = Sha::of(&bytes);
+    {
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let mut part = blobs.part(blobs.lease(sha).unwrap(), 3_000).unwrap();
+        part.append(&bytes[..1_000]).unwrap();
+        part.sync().unwrap();
+        // A power cut may leave anything in the place of bytes that no sync vouched for.
+        part.append(&[0; 500]).unwrap();
+    }
+    let blobs = Blobs::open(dir.path()).unwrap();
+    assert_eq!(blobs.offset(&sha), 1_000);
+    let mut part = blobs.part(blobs.lease(sha).unwrap(), 3_000).unwrap();
+    part.append(&bytes[1_000..]).unwrap();
+    assert_eq!(blobs.finish(part).unwrap(), Finish::Whole);
+    assert_eq!(blobs.read(&sha).unwrap().unwrap(), bytes);
+}
+
+#[test]
 fn a_failing_disk_is_told_and_loses_nothing() {
     for found in suite::faults(Form::Short).unwrap() {
         assert_eq!(found.failed, 0, "{}", told(&found));
