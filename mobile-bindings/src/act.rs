@@ -666,6 +666,8 @@ pub struct QuoteDraft {
     pub price_list: Sha,
     /// Its version as printed.
     pub price_list_version: String,
+    /// 预计维修时间, minutes of work (5.5.3).
+    pub expected_minutes: u32,
     /// Why it differs from the revision before; needed from the second on.
     pub change: Option<String>,
 }

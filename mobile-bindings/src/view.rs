@@ -202,6 +202,8 @@ pub struct QuoteShown {
     pub total: Fen,
     /// Sum of the lines' tax, inside `total`.
     pub tax: Fen,
+    /// 预计维修时间, minutes of work, as told before it begins (5.5.3).
+    pub expected_minutes: Option<u32>,
     /// Why it differs from the revision before.
     pub change: Option<String>,
 }

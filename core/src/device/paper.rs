@@ -184,7 +184,6 @@ impl Draft<'_> {
             problem: self.lane.problem.clone().unwrap_or_default(),
             quote: quote.clone(),
             before,
-            expected_time: String::new(),
         };
         Some(Paper {
             form: form.print(),

@@ -124,6 +124,14 @@ impl Scene<'_> {
 
     /// Prices a draft and gives it the next revision (F.10).
     fn quote(&self, draft: &QuoteDraft) -> Result<QuoteShown, Refusal> {
+        if draft.expected_minutes == 0 {
+            return Err(Refusal::new(
+                "quote.time_missing",
+                "5.5.3",
+                "请填写预计维修时间，维修前应告知热用户",
+                "fill in the expected time of the repair: the resident is told before it begins",
+            ));
+        }
         let mut lines = Vec::with_capacity(draft.lines.len());
         let (mut total, mut tax) = (0i64, 0i64);
         for line in &draft.lines {
@@ -147,6 +155,7 @@ impl Scene<'_> {
             price_list_version: draft.price_list_version.clone(),
             total: Fen(total),
             tax: Fen(tax),
+            expected_minutes: Some(draft.expected_minutes),
             change: draft.change.clone(),
         })
     }

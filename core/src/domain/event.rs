@@ -232,6 +232,7 @@ mod tests {
             price_list_version: "2026-1".into(),
             total: Fen(0),
             tax: Fen(0),
+            expected_minutes: Some(90),
             change: Some("阀门改为球阀".into()),
         });
         let body = event.to_body("00ff");

@@ -18,8 +18,6 @@ pub struct QuoteForm {
     pub quote: QuoteShown,
     /// The last revision the resident signed; with it the paper is a 报价变更单 that names every difference.
     pub before: Option<QuoteShown>,
-    /// 预计维修时间, as told (5.5.3).
-    pub expected_time: String,
 }
 
 impl QuoteForm {
@@ -31,7 +29,11 @@ impl QuoteForm {
         };
         let mut closing = vec![
             Row::new([Cell::value("problem", "热用户描述的问题：", &*self.problem)]),
-            Row::new([Cell::value("expected_time", "预计维修时间：", &*self.expected_time)]),
+            Row::new([Cell::value(
+                "expected_time",
+                "预计维修时间：",
+                self.quote.expected_minutes.map(text::duration).unwrap_or_default(),
+            )]),
         ];
         if let Some(before) = &self.before {
             closing.push(Row::new([Cell::value(

@@ -15,13 +15,8 @@ pub const TEMPLATES: [&str; 7] =
 /// The form called `template` with one empty line where it has lines; `None` for a name that is no form's.
 pub fn blank(template: &str) -> Option<PrintedForm> {
     let occasion = Occasion::default();
-    let quote = |before| QuoteForm {
-        occasion: Occasion::default(),
-        problem: String::new(),
-        quote: blank_quote(),
-        before,
-        expected_time: String::new(),
-    };
+    let quote =
+        |before| QuoteForm { occasion: Occasion::default(), problem: String::new(), quote: blank_quote(), before };
     Some(match template {
         "c1" => MeasurementForm::default().print(),
         "quote" => quote(None).print(),
@@ -93,6 +88,7 @@ fn blank_quote() -> QuoteShown {
         price_list_version: String::new(),
         total: Fen(0),
         tax: Fen(0),
+        expected_minutes: None,
         change: None,
     }
 }

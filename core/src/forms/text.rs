@@ -18,6 +18,15 @@ pub(super) fn date(text: &str) -> String {
     }
 }
 
+/// Minutes of work: `40分钟`, `2小时`, `1小时30分钟`.
+pub(super) fn duration(minutes: u32) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes}分钟"),
+        (hours, 0) => format!("{hours}小时"),
+        (hours, minutes) => format!("{hours}小时{minutes}分钟"),
+    }
+}
+
 /// `1,234.50`.
 pub(super) fn yuan(amount: Fen) -> String {
     let plain = amount.to_string();
@@ -134,6 +143,13 @@ pub(super) fn percent(basis_points: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minutes_are_written_in_hours() {
+        for (minutes, words) in [(40, "40分钟"), (60, "1小时"), (90, "1小时30分钟"), (600, "10小时")] {
+            assert_eq!(duration(minutes), words);
+        }
+    }
 
     #[test]
     #[allow(clippy::inconsistent_digit_grouping, reason = "yuan_fen")]

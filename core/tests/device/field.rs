@@ -200,6 +200,7 @@ impl Field {
             lines: vec![line],
             price_list: Sha::of(b"prices"),
             price_list_version: "示例 2026-1".into(),
+            expected_minutes: 90,
             change: change.map(str::to_owned),
         }));
     }

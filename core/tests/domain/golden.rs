@@ -1,4 +1,4 @@
-//! Golden vectors: facts in, state out. Server, Kotlin and Swift read the same files; `NUANFANG_BLESS=1` writes them
+//! Golden vectors: facts in, state out. Server, Kotlin and Swift read the same files; `GOLDEN=write` writes them
 //! anew, and a difference in review is a change of the format.
 
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ fn folder() -> PathBuf {
 
 #[test]
 fn facts_fold_to_the_states_on_file() {
-    let bless = std::env::var_os("NUANFANG_BLESS").is_some();
+    let bless = std::env::var("GOLDEN").as_deref() == Ok("write");
     for (name, vector) in vectors() {
         let path = folder().join(format!("{name}.json"));
         if bless {
@@ -173,7 +173,7 @@ fn compact(json: &str) -> String {
 fn the_bundle_has_the_name_on_file() {
     let path = folder().join("../rules.sha");
     let sha = Rules::builtin().sha().to_string();
-    if std::env::var_os("NUANFANG_BLESS").is_some() {
+    if std::env::var("GOLDEN").as_deref() == Ok("write") {
         std::fs::write(&path, format!("{sha}\n")).expect("the name is written");
     }
     let filed = std::fs::read_to_string(&path).expect("the name on file");

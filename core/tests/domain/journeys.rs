@@ -44,6 +44,7 @@ pub fn draft(lines: Vec<DraftLine>, change: Option<&str>) -> Command {
         lines,
         price_list: Sha::of(b"prices"),
         price_list_version: "示例 2026-1".into(),
+        expected_minutes: 90,
         change: change.map(str::to_owned),
     })
 }
@@ -589,6 +590,9 @@ fn a_refused_change_leaves_the_quote_before_it_in_force() {
     phone.act(draft(vec![line("L1", 500)], None), &[]);
     phone.sign(Purpose::Quote { revision: 1 });
     assert_eq!(phone.refused(draft(vec![line("L1", 900)], None), &[]), "quote.no_change_reason");
+    let Command::ShowQuote(timeless) = draft(vec![line("L1", 900)], Some("加价")) else { unreachable!() };
+    let timeless = QuoteDraft { expected_minutes: 0, ..timeless };
+    assert_eq!(phone.refused(Command::ShowQuote(timeless), &[]), "quote.time_missing");
     phone.act(draft(vec![line("L1", 900)], Some("加价")), &[]);
     phone.act(Command::RefuseToSign(phone.refusal(Purpose::Quote { revision: 2 }, Some("邻居 赵"))), &[]);
     let states: Vec<QuoteState> = phone.view().quotes.iter().map(|quote| quote.state).collect();

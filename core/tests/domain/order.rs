@@ -211,6 +211,7 @@ fn forged(phone: &Phone, step: &Step) -> Option<(Event, &'static [&'static str])
                 lines,
                 price_list: draft.price_list,
                 price_list_version: draft.price_list_version,
+                expected_minutes: Some(draft.expected_minutes),
                 change: draft.change,
             })
         }

@@ -271,6 +271,7 @@ fn quote(material: i64, change: Option<&str>) -> Command {
         lines: vec![line("L1", material), line("L2", 0)],
         price_list: Sha::of(b"prices"),
         price_list_version: "示例 2026-1".into(),
+        expected_minutes: 90,
         change: change.map(str::to_owned),
     })
 }

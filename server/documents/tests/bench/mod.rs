@@ -380,6 +380,7 @@ pub fn quote(revision: u32, lines: usize) -> QuoteShown {
         lines,
         price_list: Sha::of(b"list"),
         price_list_version: "示例2025-2026供暖季第1版".into(),
+        expected_minutes: Some(120),
         change: (revision > 1).then(|| "拆开后发现接头锈蚀，需增加打压测试。".into()),
     }
 }
@@ -390,7 +391,6 @@ pub fn quote_form(before: Option<QuoteShown>) -> QuoteForm {
         problem: "主卧散热器不热，温控阀处渗水。".into(),
         quote: if before.is_some() { quote(2, 7) } else { quote(1, 6) },
         before,
-        expected_time: "约2小时".into(),
     }
 }
 

@@ -8,7 +8,7 @@ use nuanfang_core::domain::inspection::{FindingResult, FixtureOwner};
 use nuanfang_core::domain::office_event::LateDecision;
 use nuanfang_core::domain::show::event_label;
 use nuanfang_core::domain::signature::Purpose;
-use nuanfang_core::domain::view::{self as core_view, QuoteState, WorkState};
+use nuanfang_core::domain::view::{self as core_view, WorkState};
 use nuanfang_core::domain::{Context, Event, Now, Rules, Visit, overview, role as blob_role, view};
 use nuanfang_core::id::{OpId, VisitId};
 use nuanfang_core::time::{DeadlineVerdict, Estimate, Millis, Stamp, TimeQuality};
@@ -378,11 +378,9 @@ fn quotes(story: &Story, shown: &core_view::VisitView) -> Vec<QuoteView> {
         lines: quote.quote.lines.iter().map(line).collect(),
         total_fen: quote.quote.total.0,
         tax_fen: quote.quote.tax.0,
+        expected_minutes: quote.quote.expected_minutes,
         state: name(quote.state),
-        signed: matches!(
-            quote.state,
-            QuoteState::Confirmed | QuoteState::WorkDone | QuoteState::Accepted | QuoteState::Invoiced
-        ),
+        signed: shown.signatures.iter().any(|mark| mark.signer.is_some() && mark.covers == Some(quote.sha)),
     };
     shown.quotes.iter().map(view).collect()
 }

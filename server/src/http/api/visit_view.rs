@@ -238,6 +238,8 @@ pub struct QuoteView {
     pub total_fen: i64,
     /// Tax inside it, fen.
     pub tax_fen: i64,
+    /// 预计维修时间, minutes, as told to the resident; none in quotes that did not say.
+    pub expected_minutes: Option<u32>,
     /// `shown`, `confirmed`, `changed`, `refused`, `work_done`, `accepted`, `invoiced`.
     pub state: String,
     /// The resident signed this revision.

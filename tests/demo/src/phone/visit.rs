@@ -194,6 +194,7 @@ impl Phone {
                 lines: drafts,
                 price_list: list.sha,
                 price_list_version: list.version.clone(),
+                expected_minutes: lines.iter().map(|_| 45).sum(),
                 change: change.map(str::to_owned),
             }),
         )

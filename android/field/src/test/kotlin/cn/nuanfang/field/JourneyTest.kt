@@ -176,6 +176,6 @@ class JourneyTest {
             }
         act(visit, Command.TellCharge(ChargeTold(drafts.map { ChargedLine(it.line, it.name, it.material + it.labour) })))
         act(visit, Command.ShowPriceList(PriceListShown(list.sha, list.version)))
-        act(visit, Command.ShowQuote(QuoteDraft(drafts, list.sha, list.version, change)))
+        act(visit, Command.ShowQuote(QuoteDraft(drafts, list.sha, list.version, 45u * drafts.size.toUInt(), change)))
     }
 }
