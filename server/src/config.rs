@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::http::gate::Limits;
 
 /// How the server is reached.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +43,10 @@ pub struct Config {
     pub supplier_name: String,
     /// The supplier's service telephone (5.1.4), as it stands on notices; what the log says when absent.
     pub supplier_phone: Option<String>,
+    /// Where the measures are told, on this machine only; nowhere by default.
+    pub metrics: Option<SocketAddr>,
+    /// How much may come at once.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -56,6 +61,8 @@ impl Config {
             clock: None,
             supplier_name: "供热企业".into(),
             supplier_phone: None,
+            metrics: None,
+            limits: Limits::default(),
         }
     }
 }

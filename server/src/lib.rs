@@ -2,6 +2,7 @@
 //!
 //! - [`http`]: the route table is the table of contents; extractors are the permissions.
 //! - [`office`]: what the office does: accept envelopes, act, import, project.
+//! - [`metrics`]: what whoever watches the server reads.
 //! - [`store`]: the log, its projections, the vault, the files, the backup.
 //! - [`serve`]: all of it started and stopped, in a process or in a test.
 
@@ -12,6 +13,7 @@ pub mod config;
 pub mod enrolment;
 pub mod http;
 pub mod keys;
+pub mod metrics;
 pub mod office;
 pub mod serve;
 pub mod state;

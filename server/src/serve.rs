@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 use crate::auth::Tokens;
 use crate::clock::{Clock, ShiftedClock};
 use crate::config::{Config, Transport};
+use crate::http::gate::Gate;
+use crate::metrics;
 use crate::office::desk::Desk;
 use crate::office::project::{self, setting};
 use crate::office::seen::{self, Seen};
@@ -58,6 +60,9 @@ pub enum StartError {
     /// Plain HTTP would leave the machine.
     #[error("{0} 不是本机地址：请提供 --tls-cert 与 --tls-key，或在提供 TLS 的代理之后使用 --trusted-proxy")]
     Exposed(SocketAddr),
+    /// The measures would be read beyond this machine.
+    #[error("{0} 不是本机地址：--metrics 只能监听本机地址，例如 127.0.0.1:9600")]
+    Told(SocketAddr),
     /// The TLS certificate or key.
     #[error("TLS：{} {why}", file.display())]
     Tls {
@@ -114,11 +119,14 @@ pub struct Server;
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where the measures are told.
+    pub metrics: Option<SocketAddr>,
     /// Its state: for tests and for the player of a day, in the same process.
     pub state: AppState,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
+    telling: Option<JoinHandle<()>>,
     shipping: Option<Shipping>,
 }
 
@@ -127,6 +135,9 @@ impl Server {
     pub async fn start(config: Config) -> Result<Running, StartError> {
         if matches!(config.transport, Transport::Loopback) && !config.listen.ip().is_loopback() {
             return Err(StartError::Exposed(config.listen));
+        }
+        if let Some(told) = config.metrics.filter(|told| !told.ip().is_loopback()) {
+            return Err(StartError::Told(told));
         }
         let unheard = |error| StartError::Listen { listen: config.listen, error };
         let listener = TcpListener::bind(config.listen).map_err(unheard)?;
@@ -159,6 +170,14 @@ impl Server {
             }
             None => None,
         };
+        let (metrics, telling) = match config.metrics {
+            Some(listen) => {
+                let told = metrics::serve(&state, listen).await;
+                let (addr, telling) = told.map_err(|error| StartError::Listen { listen, error })?;
+                (Some(addr), Some(telling))
+            }
+            None => (None, None),
+        };
         let handle = Handle::new();
         let app = crate::http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let unserved = |error: io::Error| StartError::Other(error.to_string());
@@ -173,7 +192,7 @@ impl Server {
             }
         };
         let housekeeping = tokio::spawn(housekeep(state.clone()));
-        Ok(Running { addr, state, handle, serving, housekeeping, shipping })
+        Ok(Running { addr, metrics, state, handle, serving, housekeeping, telling, shipping })
     }
 }
 
@@ -187,6 +206,9 @@ impl Running {
     pub async fn shutdown(self) {
         self.handle.graceful_shutdown(Some(DRAIN));
         self.housekeeping.abort();
+        if let Some(telling) = self.telling {
+            telling.abort();
+        }
         let _ = self.serving.await;
         let (state, shipping) = (self.state, self.shipping);
         let _ = tokio::task::spawn_blocking(move || {
@@ -259,6 +281,7 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
         tokens: Arc::new(Tokens::default()),
         desk: Arc::new(Desk::new()),
         seen: Arc::new(seen),
+        gate: Arc::new(Gate::new(config.limits)),
         config: Arc::new(config),
         url: url.into(),
         pin,
@@ -293,6 +316,7 @@ async fn housekeep(state: AppState) {
     let mut tick = tokio::time::interval(SAVE_SEEN);
     loop {
         tick.tick().await;
+        state.gate.forget_resting();
         let changed = state.seen.take_changed();
         if !changed.is_empty() {
             let saved = state.store.write::<_, StoreError, _>(0, move |writing| seen::save(writing.tx, &changed)).await;

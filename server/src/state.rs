@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::gate::Gate;
 use crate::keys::Keys;
 use crate::office::Office;
 use crate::office::desk::Desk;
@@ -41,6 +42,8 @@ pub struct AppState<S = Sqlite> {
     pub desk: Arc<Desk>,
     /// What devices last said of themselves.
     pub seen: Arc<Seen>,
+    /// How much may come at once.
+    pub gate: Arc<Gate>,
     /// How the server was started.
     pub config: Arc<Config>,
     /// The address that phones use.

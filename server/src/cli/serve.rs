@@ -8,6 +8,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Transport};
+use crate::http::gate::Limits;
 use crate::serve::{Server, StartError};
 use crate::state::AppState;
 use crate::store::ship;
@@ -48,6 +49,9 @@ pub struct Serve {
     /// The supplier's service telephone, as it stands on notices to residents
     #[arg(long)]
     supplier_phone: Option<String>,
+    /// Where Prometheus may read measures, on this machine: 127.0.0.1:9600 (GET /metrics)
+    #[arg(long)]
+    metrics: Option<SocketAddr>,
 }
 
 impl Serve {
@@ -82,6 +86,8 @@ impl Serve {
             clock: None,
             supplier_name: self.supplier,
             supplier_phone: self.supplier_phone,
+            metrics: self.metrics,
+            limits: Limits::default(),
         };
         // Heard from here on: who stops it while it starts stops it all the same.
         let mut orders = Orders::listen().map_err(|error| StartError::Other(words(&error)))?;

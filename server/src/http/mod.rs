@@ -4,12 +4,14 @@
 pub mod api;
 pub mod console;
 pub mod device;
+pub mod gate;
 pub mod permission;
 mod problem;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, head, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -19,6 +21,7 @@ pub use problem::Problem;
 
 use crate::state::AppState;
 use crate::store::Store;
+use crate::store::sqlite::Sqlite;
 
 /// The largest body of a request that has no limit of its own, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -27,7 +30,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 pub fn router(state: AppState) -> Router {
     Router::new()
         // A phone.
-        .merge(phone())
+        .merge(phone().route_layer(from_fn_with_state(state.clone(), gate::pass::<Sqlite>)))
         // The office.
         .merge(api::router())
         // Everything else is a page of the console, or nothing.

@@ -2,8 +2,8 @@
 //! office user's session is in [`super::api`].
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use nuanfang_core::id::{DeviceId, WorkerId};
 
 use super::Problem;
@@ -28,17 +28,17 @@ impl<S: Store> FromRequestParts<AppState<S>> for Device {
     async fn from_request_parts(parts: &mut Parts, state: &AppState<S>) -> Result<Self, Problem> {
         let missing =
             || Problem::new(axum::http::StatusCode::UNAUTHORIZED, "token.required", "设备凭证缺失或已过期，请重新获取");
-        let token = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(missing)?;
-        let id = state.tokens.device(token.trim()).ok_or_else(missing)?;
+        let id = bearer(&parts.headers).and_then(|token| state.tokens.device(token)).ok_or_else(missing)?;
         let enrolled = state.store.read_now(|store| store.device(id))?.ok_or_else(missing)?;
         if enrolled.status == Status::Stolen {
             return Err(Problem::forbidden("device_revoked", "本设备已挂失，不能再使用"));
         }
         Ok(Self { id, worker: enrolled.worker, active: enrolled.status == Status::Active })
     }
+}
+
+/// The token a request shows.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    Some(value.strip_prefix("Bearer ")?.trim())
 }

@@ -39,6 +39,8 @@ pub struct Device {
     pub tz: String,
     /// What it still holds.
     pub owes: Owes,
+    /// Since when it has held something, by the office's clock; none while it holds nothing.
+    pub owing_since: Option<Millis>,
     /// Its wall clock minus the office's, milliseconds.
     pub clock_error_ms: i64,
     /// Its clock's anchors, newest boot last.
@@ -57,7 +59,7 @@ impl Seen {
     pub fn load(db: &Connection) -> Result<Self, StoreError> {
         let mut query = db.prepare(
             "SELECT device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-             clock_error_ms FROM device_seen",
+             clock_error_ms, owing_since_ms FROM device_seen",
         )?;
         let rows = query.query_map([], |row| {
             let owes = Owes {
@@ -71,6 +73,7 @@ impl Seen {
                 app: row.get(2)?,
                 tz: row.get(3)?,
                 owes,
+                owing_since: row.get::<_, Option<i64>>(9)?.map(Millis),
                 clock_error_ms: row.get(8)?,
                 anchors,
                 changed: false,
@@ -94,6 +97,7 @@ impl Seen {
             app: String::new(),
             tz: String::new(),
             owes: Owes::default(),
+            owing_since: None,
             clock_error_ms: 0,
             anchors: Vec::new(),
             changed: true,
@@ -102,6 +106,8 @@ impl Seen {
         request.caps.app.clone_into(&mut device.app);
         request.t.tz.clone_into(&mut device.tz);
         device.owes = request.owes;
+        let owing = request.owes.ops > 0 || request.owes.blobs > 0;
+        device.owing_since = owing.then(|| device.owing_since.unwrap_or(now));
         device.clock_error_ms = stamp.wall_ms.saturating_sub(now.0);
         device.changed = true;
         match device.anchors.iter_mut().find(|anchor| anchor.boot == here.boot) {
@@ -122,6 +128,14 @@ impl Seen {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(&device).cloned()
     }
 
+    /// All devices, by id.
+    pub fn all(&self) -> Vec<(DeviceId, Device)> {
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = devices.iter().map(|(id, device)| (*id, device.clone())).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+
     /// What has changed since it was last taken.
     pub fn take_changed(&self) -> Vec<(DeviceId, Device)> {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +150,7 @@ impl Seen {
 pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), StoreError> {
     let mut insert = tx.prepare_cached(
         "INSERT OR REPLACE INTO device_seen (device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-         clock_error_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         clock_error_ms, owing_since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for (id, device) in devices {
         let anchors = serde_json::to_string(&device.anchors).map_err(|error| StoreError::Damaged(error.to_string()))?;
@@ -149,7 +163,8 @@ pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), Store
             device.owes.blobs as i64,
             device.owes.bytes as i64,
             anchors,
-            device.clock_error_ms
+            device.clock_error_ms,
+            device.owing_since.map(|since| since.0)
         ])?;
     }
     Ok(())

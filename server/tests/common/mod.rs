@@ -22,6 +22,7 @@ use nuanfang_core::time::{Millis, Stamp};
 use nuanfang_core::wire::auth::{ChallengeReply, EnrolReply, TokenReply, b64, challenge_bytes};
 use nuanfang_core::wire::{Caps, Clocks, Op, Owes, ScopeCursor, SyncReply, SyncRequest};
 use nuanfang_server::clock::Clock;
+use nuanfang_server::http::gate::Limits;
 use nuanfang_server::office::OfficeAct;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::{AppState, Config, enrolment, http, serve};
@@ -61,9 +62,18 @@ impl House {
     }
 
     pub async fn open_in(dir: tempfile::TempDir) -> Self {
+        Self::open_as(dir, Limits::default()).await
+    }
+
+    pub async fn open_with(limits: Limits) -> Self {
+        Self::open_as(tempfile::tempdir().expect("a folder"), limits).await
+    }
+
+    async fn open_as(dir: tempfile::TempDir, limits: Limits) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
         let mut config = Config::local(dir.path().join("data"));
         config.clock = Some(clock.clone());
+        config.limits = limits;
         let state = tokio::task::spawn_blocking(move || serve::open(config, ([127, 0, 0, 1], 1).into()))
             .await
             .expect("no panic")

@@ -57,6 +57,7 @@ fn a_port_that_is_taken() {
 fn plain_http_beyond_this_machine() {
     let company = Company::new();
     refused(&serve(&company.data(), &["--listen", "0.0.0.0:0"]), &["0.0.0.0:0", "--tls-cert", "--trusted-proxy"]);
+    refused(&serve(&company.data(), &["--metrics", "0.0.0.0:0"]), &["0.0.0.0:0", "--metrics"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The embedded store: SQLite in WAL mode, one writer thread with group commit, a pool of readers.
 
+pub mod load;
 #[cfg(feature = "mutants")]
 mod memory;
 pub mod readers;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use nuanfang_core::time::Millis;
 use rusqlite::{Connection, OpenFlags};
 
+use self::load::Load;
 use self::readers::Readers;
 use self::writer::{Committed, Writer, Writing};
 use super::StoreError;
@@ -26,6 +28,7 @@ const STEPS: &[Step] = &[
     (1, include_str!("../../../migrations/sqlite/0001_log.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_projections.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_office.sql")),
+    (21, include_str!("../../../migrations/sqlite/0021_owing.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.
@@ -82,6 +85,16 @@ impl Sqlite {
     /// The data folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// How busy the writer is.
+    pub fn load(&self) -> &Load {
+        self.writer.load()
+    }
+
+    /// Bytes in the write-ahead log.
+    pub fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.dir.join("nuanfang.db-wal")).map_or(0, |meta| meta.len())
     }
 
     /// Reads in one consistent view, off the async threads. Ended after two seconds, so that nobody pins the log.

@@ -6,13 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuanfang_core::drill::{self, Mutant, Side};
 use nuanfang_core::id::VisitId;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
+use super::load::Load;
 use crate::keys::Keys;
 use crate::office::folded::Folded;
 use crate::store::StoreError;
@@ -133,6 +134,7 @@ pub struct Writer {
     queue: SyncSender<Job>,
     committed: broadcast::Sender<Committed>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+    load: Load,
     #[cfg(feature = "mutants")]
     here: Option<here::Here>,
 }
@@ -143,13 +145,16 @@ impl Writer {
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let (committed, _) = broadcast::channel(1024);
         let told = committed.clone();
+        let load = Load::default();
+        let measured = load.clone();
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || {
-            work(&db, &file, &Shelf { blobs, keys }, &jobs, &told);
+            work(&db, &file, &Shelf { blobs, keys, load: measured }, &jobs, &told);
         })?;
         Ok(Self {
             queue,
             committed,
             thread: Arc::new(Mutex::new(Some(thread))),
+            load,
             #[cfg(feature = "mutants")]
             here: None,
         })
@@ -168,9 +173,13 @@ impl Writer {
             here.run(run, &self.committed);
             return Ok(answered);
         }
-        self.queue.try_send(Job::Write { bytes, run }).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Closed,
+        self.load.waiting.inc();
+        self.queue.try_send(Job::Write { bytes, run }).map_err(|error| {
+            self.load.waiting.dec();
+            match error {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => StoreError::Closed,
+            }
         })?;
         Ok(answered)
     }
@@ -188,8 +197,17 @@ impl Writer {
             here.run(run, &self.committed);
             return Ok(answered);
         }
-        self.queue.send(Job::Write { bytes, run }).map_err(|_| StoreError::Closed)?;
+        self.load.waiting.inc();
+        self.queue.send(Job::Write { bytes, run }).map_err(|_| {
+            self.load.waiting.dec();
+            StoreError::Closed
+        })?;
         Ok(answered)
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Listens to what is committed.
@@ -232,11 +250,13 @@ mod here {
     impl Writer {
         /// A writer that works on the caller's thread.
         pub(in crate::store::sqlite) fn here(db: Connection, blobs: Blobs, keys: Arc<Keys>) -> Self {
-            let desk = Here(Arc::new(Mutex::new((db, Folded::default(), Shelf { blobs, keys }))));
+            let desk =
+                Here(Arc::new(Mutex::new((db, Folded::default(), Shelf { blobs, keys, load: Load::default() }))));
             Self {
                 queue: mpsc::sync_channel(0).0,
                 committed: broadcast::channel(1).0,
                 thread: Arc::default(),
+                load: Load::default(),
                 here: Some(desk),
             }
         }
@@ -247,6 +267,7 @@ mod here {
 struct Shelf {
     blobs: Blobs,
     keys: Arc<Keys>,
+    load: Load,
 }
 
 fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told: &broadcast::Sender<Committed>) {
@@ -260,6 +281,7 @@ fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told:
         loop {
             match job {
                 Job::Write { bytes: n, run } => {
+                    shelf.load.waiting.dec();
                     bytes += n;
                     waiting.push(run);
                 }
@@ -327,7 +349,11 @@ fn group(
             return Ok(());
         }
         drill::effect(Side::Server);
-        db.execute_batch("COMMIT").map_err(StoreError::from)
+        shelf.load.group.observe(acks.len() as f64);
+        let begun = Instant::now();
+        let committed = db.execute_batch("COMMIT").map_err(StoreError::from);
+        shelf.load.commit.observe(begun.elapsed().as_secs_f64());
+        committed
     });
     drill::effect(Side::Server);
     if let Err(error) = done {

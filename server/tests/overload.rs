@@ -1,0 +1,175 @@
+//! More comes than the server can take: whoever is turned away is told when to come again and has lost nothing, one
+//! device's haste is no other's wait, photos keep no signature waiting; and what goes on is told to whoever watches.
+
+mod common;
+
+use std::num::NonZeroU32;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use common::{House, Phone};
+use nuanfang_core::canon::envelope::BlobRef;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::role;
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_server::http::gate::Limits;
+use nuanfang_server::{Config, Server};
+use tokio::sync::mpsc::{self, Sender};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+const VISIT: VisitId = VisitId(Uuid::from_u128(0xa11));
+const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+fn worker(number: u128) -> WorkerId {
+    WorkerId(Uuid::from_u128(number))
+}
+
+/// A request whose body has begun to be read and does not end before it is told to.
+struct Open {
+    more: Sender<Result<Bytes, std::io::Error>>,
+    answer: JoinHandle<StatusCode>,
+}
+
+impl Open {
+    async fn begin(house: &House, request: axum::http::request::Builder, first: &[u8]) -> Self {
+        let (more, body) = mpsc::channel(1);
+        let request = request.body(Body::from_stream(ReceiverStream::new(body))).expect("a request");
+        let app = house.app.clone();
+        let answer = tokio::spawn(async move { app.oneshot(request).await.expect("the router answers").status() });
+        more.send(Ok(Bytes::copy_from_slice(first))).await.expect("it is read");
+        // There is room for one: this one fits once the first is taken out.
+        more.send(Ok(Bytes::new())).await.expect("it is read");
+        Self { more, answer }
+    }
+
+    async fn end(self, last: &[u8]) -> StatusCode {
+        self.more.send(Ok(Bytes::copy_from_slice(last))).await.expect("it is read");
+        drop(self.more);
+        self.answer.await.expect("no panic")
+    }
+}
+
+fn sync(phone: &Phone) -> axum::http::request::Builder {
+    Request::post("/v1/sync").header("authorization", format!("Bearer {}", phone.token))
+}
+
+async fn ask(house: &House, phone: &Phone) -> (StatusCode, HeaderMap, serde_json::Value) {
+    let body = serde_json::to_vec(&phone.request()).expect("JSON");
+    let (status, headers, body) = house.send(sync(phone).body(Body::from(body)).expect("a request")).await;
+    (status, headers, serde_json::from_slice(&body).expect("JSON"))
+}
+
+fn wait(headers: &HeaderMap) -> u32 {
+    let wait = headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=8).contains(&wait), "{wait}");
+    wait
+}
+
+#[tokio::test]
+async fn a_device_that_comes_too_often_waits_and_nobody_else_does() {
+    let limits = Limits {
+        device_per_second: NonZeroU32::MIN,
+        device_burst: NonZeroU32::new(4).expect("four"),
+        ..Limits::default()
+    };
+    let house = House::open_with(limits).await;
+    let (hasty, mut other) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+    let mut waits = Vec::new();
+    for _ in 0..64 {
+        let (status, headers, said) = ask(&house, &hasty).await;
+        if status == BUSY {
+            assert_eq!(said["code"], "device.too_fast");
+            waits.push(wait(&headers));
+        } else {
+            assert_eq!(status, StatusCode::OK);
+        }
+    }
+    assert!(waits.len() >= 32, "{} turned away", waits.len());
+    assert!(waits.iter().any(|wait| *wait != waits[0]), "all of them come back at once: {waits:?}");
+    other.sync(&house).await;
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_turned_away_and_taken_when_it_comes_again() {
+    let house = House::open_with(Limits { exchange_bytes: 1024, ..Limits::default() }).await;
+    let (slow, mut phone) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(2))).await;
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    let body = serde_json::to_vec(&slow.request()).expect("JSON");
+    let open = Open::begin(&house, sync(&slow), &body[..10]).await;
+    let (status, headers, said) = ask(&house, &phone).await;
+    assert_eq!((status, &said["code"]), (BUSY, &"server.busy".into()));
+    wait(&headers);
+    assert_eq!(open.end(&body[10..]).await, StatusCode::OK);
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.acked_through, 1);
+}
+
+#[tokio::test]
+async fn photos_have_room_of_their_own() {
+    let house = House::open_with(Limits { pieces: 1, ..Limits::default() }).await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    let (first, second) = ([1; 100], [2; 100]);
+    let blob = |bytes: &[u8]| BlobRef { sha: Sha::of(bytes), len: bytes.len() as u64, role: role::PHOTO_OTHER.into() };
+    let blobs = vec![blob(&first), blob(&second)];
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, blobs);
+    phone.sync(&house).await;
+    let patch = |bytes: &[u8]| {
+        Request::patch(format!("/v1/blobs/{}", Sha::of(bytes)))
+            .header("authorization", format!("Bearer {}", phone.token))
+            .header("upload-offset", "0")
+    };
+    let open = Open::begin(&house, patch(&first), &first[..10]).await;
+    let (status, headers, _) = house.send(patch(&second).body(Body::from(second.to_vec())).expect("a request")).await;
+    assert_eq!(status, BUSY);
+    wait(&headers);
+    assert_eq!(ask(&house, &phone).await.0, StatusCode::OK, "a photo keeps no signature waiting");
+    assert_eq!(open.end(&first[10..]).await, StatusCode::NO_CONTENT);
+    let (status, ..) = house.send(patch(&second).body(Body::from(second.to_vec())).expect("a request")).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn strangers_take_no_room_from_phones() {
+    let house = House::open_with(Limits { strangers: 1, ..Limits::default() }).await;
+    let phone = Phone::enrol(&house, worker(1)).await;
+    let challenge = || Request::post("/v1/challenge").header("content-type", "application/json");
+    let body = serde_json::json!({ "device": phone.device }).to_string();
+    let open = Open::begin(&house, challenge(), &body.as_bytes()[..5]).await;
+    let (status, ..) = house.send(challenge().body(Body::from(body.clone())).expect("a request")).await;
+    assert_eq!(status, BUSY);
+    assert_eq!(ask(&house, &phone).await.0, StatusCode::OK);
+    assert_eq!(open.end(&body.as_bytes()[5..]).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_measures_are_told_at_an_address_of_their_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = Config { metrics: Some(([127, 0, 0, 1], 0).into()), ..Config::local(dir.path().join("data")) };
+    let running = Server::start(config).await.expect("it starts");
+    let told = running.metrics.expect("an address");
+    let (url, own) = (format!("http://{told}/metrics"), format!("{}/metrics", running.url()));
+    reqwest::get(format!("{}/v1/time", running.url())).await.expect("an answer");
+    let answer = reqwest::get(url).await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = answer.text().await.expect("text");
+    for name in [
+        "nuanfang_writer_waiting 0",
+        "nuanfang_writer_group_count",
+        "nuanfang_writer_commit_seconds_bucket",
+        r#"nuanfang_request_seconds_count{route="/v1/time",status="200"} 1"#,
+        "nuanfang_wal_bytes ",
+        "nuanfang_quarantined 0",
+        "# TYPE nuanfang_device_unsent_age_seconds gauge",
+        "# EOF",
+    ] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
+    let elsewhere = reqwest::get(own).await.expect("an answer").text().await.expect("text");
+    assert!(!elsewhere.contains("nuanfang_"), "the open address tells no measures");
+    running.shutdown().await;
+}
