@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::inspection::Finding;
 use super::office_event::{
     Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, FormCompleted, Imported, InvoiceRecorded,
-    LaneChosen, LateDecided, Rescheduled, SettingsChanged, UserAdded, UserDisabled, VisitPlan,
+    LaneChosen, LateDecided, Rejudged, Rescheduled, SettingsChanged, UserAdded, UserDisabled, VisitPlan,
 };
 use super::quote::QuoteShown;
 use super::signature::{SignatureRefused, Signed};
@@ -149,6 +149,8 @@ events! {
     LaneChosen(LaneChosen) = "office.lane_chosen",
     /// The office decides about a late lane.
     LateDecided(LateDecided) = "office.late_decided",
+    /// The office has an operation judged anew that was kept apart.
+    Rejudged(Rejudged) = "office.rejudged",
     /// A ledger was imported.
     Imported(Imported) = "office.imported",
     /// An office user.

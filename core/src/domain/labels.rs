@@ -43,6 +43,7 @@ pub fn event_label(event: &Event) -> (&'static str, &'static str) {
         Event::Rescheduled(_) => ("调度：改期", "Office: rescheduled"),
         Event::Cancelled(_) => ("调度：取消", "Office: cancelled"),
         Event::LaneChosen(_) => ("调度：选定结果", "Office: lane chosen"),
+        Event::Rejudged(_) => ("调度：重新判定", "Office: judged anew"),
         Event::LateDecided(_) => ("调度：迟到记录处理", "Office: late lane decided"),
         Event::CallbackMade(_) => ("回访 / 抽查", "Call-back or spot check"),
         Event::FormCompleted(_) => ("调度：表格补充", "Office: form completed"),

@@ -6,7 +6,7 @@ use super::kind::{Channel, ItemAnswer, VisitKind};
 use super::units::DeciCelsius;
 use super::window::Window;
 use crate::canon::hash::Sha;
-use crate::id::{DeviceId, HouseholdId, VisitId, WorkerId};
+use crate::id::{DeviceId, HouseholdId, OpId, VisitId, WorkerId};
 use crate::time::Millis;
 
 /// That the resident was reached and the window agreed (F1-1), when the office did it.
@@ -103,6 +103,15 @@ pub enum LateDecision {
     Supplement,
     /// It does not count; it stays on record.
     Rejected,
+}
+
+/// `office.rejudged`: what was held or quarantined is judged by the state as it is now. It may come out as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rejudged {
+    /// The operation.
+    pub op: OpId,
+    /// Why now: what has changed since.
+    pub reason: String,
 }
 
 /// `office.late_decided`.

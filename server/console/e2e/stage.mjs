@@ -23,7 +23,7 @@ export const logins = { dispatcher: 'diaodu', service: 'kefu', billing: 'shoufei
 export const password = 'shili-nuanfang'
 
 /** The pages by their addresses, as a supervisor or administrator sees them. */
-export const pages = ['/board', '/tasks', '/households', '/import', '/price-lists', '/workers', '/devices', '/instruments', '/audit']
+export const pages = ['/board', '/tasks', '/quarantine', '/households', '/import', '/price-lists', '/workers', '/devices', '/instruments', '/audit']
 
 function binary() {
   const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../../target')

@@ -30,6 +30,7 @@ export const router = createRouter({
       meta: { page: 'board', title: 'visit.title' },
     },
     page('tasks', '/tasks', () => import('@/pages/TasksPage.vue')),
+    page('quarantine', '/quarantine', () => import('@/pages/QuarantinePage.vue')),
     page('households', '/households', () => import('@/pages/HouseholdsPage.vue')),
     {
       path: '/households/:id',

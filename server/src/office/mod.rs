@@ -15,6 +15,7 @@ pub mod log;
 pub mod project;
 pub mod rebuild;
 pub mod registers;
+pub mod rejudge;
 pub mod role;
 pub mod seen;
 pub mod uploads;

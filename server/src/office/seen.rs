@@ -41,6 +41,8 @@ pub struct Device {
     pub owes: Owes,
     /// Since when it has held something, by the office's clock; none while it holds nothing.
     pub owing_since: Option<Millis>,
+    /// When it showed a log that is not the one received; it must be enrolled anew.
+    pub forked: Option<Millis>,
     /// Its wall clock minus the office's, milliseconds.
     pub clock_error_ms: i64,
     /// Its clock's anchors, newest boot last.
@@ -59,7 +61,7 @@ impl Seen {
     pub fn load(db: &Connection) -> Result<Self, StoreError> {
         let mut query = db.prepare(
             "SELECT device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-             clock_error_ms, owing_since_ms FROM device_seen",
+             clock_error_ms, owing_since_ms, forked_ms FROM device_seen",
         )?;
         let rows = query.query_map([], |row| {
             let owes = Owes {
@@ -74,6 +76,7 @@ impl Seen {
                 tz: row.get(3)?,
                 owes,
                 owing_since: row.get::<_, Option<i64>>(9)?.map(Millis),
+                forked: row.get::<_, Option<i64>>(10)?.map(Millis),
                 clock_error_ms: row.get(8)?,
                 anchors,
                 changed: false,
@@ -98,6 +101,7 @@ impl Seen {
             tz: String::new(),
             owes: Owes::default(),
             owing_since: None,
+            forked: None,
             clock_error_ms: 0,
             anchors: Vec::new(),
             changed: true,
@@ -121,6 +125,15 @@ impl Seen {
             }
         }
         device.anchors.clone()
+    }
+
+    /// Notes that `device` showed another log than the one received.
+    pub fn note_fork(&self, device: DeviceId, now: Millis) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = devices.get_mut(&device) {
+            device.forked.get_or_insert(now);
+            device.changed = true;
+        }
     }
 
     /// What `device` last said.
@@ -150,7 +163,8 @@ impl Seen {
 pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), StoreError> {
     let mut insert = tx.prepare_cached(
         "INSERT OR REPLACE INTO device_seen (device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-         clock_error_ms, owing_since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         clock_error_ms, owing_since_ms, forked_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for (id, device) in devices {
         let anchors = serde_json::to_string(&device.anchors).map_err(|error| StoreError::Damaged(error.to_string()))?;
@@ -164,7 +178,8 @@ pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), Store
             device.owes.bytes as i64,
             anchors,
             device.clock_error_ms,
-            device.owing_since.map(|since| since.0)
+            device.owing_since.map(|since| since.0),
+            device.forked.map(|at| at.0)
         ])?;
     }
     Ok(())

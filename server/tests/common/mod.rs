@@ -69,6 +69,18 @@ impl House {
         Self::open_as(tempfile::tempdir().expect("a folder"), limits).await
     }
 
+    /// Ends it and opens its data folder again.
+    pub async fn reopen(self) -> Self {
+        let Self { dir, state, app, .. } = self;
+        tokio::task::spawn_blocking(move || {
+            state.store.close();
+            drop((state, app));
+        })
+        .await
+        .expect("no panic");
+        Self::open_in(dir).await
+    }
+
     async fn open_as(dir: tempfile::TempDir, limits: Limits) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
         let mut config = Config::local(dir.path().join("data"));

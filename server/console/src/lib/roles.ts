@@ -11,6 +11,7 @@ const all = ['dispatcher', 'service', 'billing', 'supervisor', 'auditor', 'admin
 const pages = {
   board: ['dispatcher', 'service', 'billing', 'supervisor', 'auditor'],
   tasks: ['dispatcher', 'service', 'supervisor'],
+  quarantine: ['dispatcher', 'supervisor', 'auditor', 'admin'],
   households: all,
   prices: all,
   instruments: ['dispatcher', 'service', 'supervisor', 'auditor', 'admin'],

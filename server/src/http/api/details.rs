@@ -37,6 +37,7 @@ fn by_kind(kind: &str) -> (&'static str, &'static str) {
         "office.rescheduled" => ("改期", "Rescheduled"),
         "office.cancelled" => ("取消", "Cancelled"),
         "office.lane_chosen" => ("选定结果", "Lane chosen"),
+        "office.rejudged" => ("重新判定", "Judged anew"),
         "office.late_decided" => ("迟到记录处理", "Late lane decided"),
         "office.callback_made" => ("回访 / 抽查", "Call-back or spot check"),
         "office.form_completed" => ("表格补充", "Form completed"),

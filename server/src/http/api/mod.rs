@@ -11,6 +11,7 @@ mod imports;
 mod keys;
 mod people;
 pub mod permit;
+mod quarantine;
 mod registers;
 mod requests;
 mod session;
@@ -68,6 +69,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(registers::enrolment))
         .routes(routes!(registers::devices))
         .routes(routes!(registers::revoke_device))
+        .routes(routes!(quarantine::alarms))
+        .routes(routes!(quarantine::quarantine))
+        .routes(routes!(quarantine::rejudge))
         .routes(routes!(registers::instruments))
         .routes(routes!(registers::price_lists))
         .routes(routes!(tasks::tasks))

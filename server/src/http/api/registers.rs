@@ -8,12 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::convert::{Builder, Shape};
 use fast_qr::{ECL, QRBuilder};
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::office_event::{DeviceRevoked, RevokeReason};
 use nuanfang_core::domain::worker::local_date;
 use nuanfang_core::domain::{Event, Rules};
 use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed_entity::{PriceItem, PriceListEntity};
-use rusqlite::Connection;
+use rusqlite::{Connection, Params};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -26,7 +28,7 @@ use super::{Asked, At, Body, no_visit};
 use crate::http::Problem;
 use crate::office::OfficeAct;
 use crate::office::dispatch::{self, Errand};
-use crate::office::project::device;
+use crate::office::project::{device, setting};
 use crate::office::registers::{instrument, price, worker};
 use crate::office::seen::Seen;
 use crate::state::AppState;
@@ -136,6 +138,14 @@ pub struct DeviceView {
     /// The app's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
+    /// It may hold evidence – it said so, or a visit of its worker should have begun – and has not come for longer than the
+    /// company lets pass (setting `phone.silence_hours`; F.13).
+    pub silent: bool,
+    /// Its log is not the one received: it was copied or set back, and must be enrolled anew. What it holds is kept.
+    pub forked: bool,
+    /// The rules its last operation was recorded by are those in force; none before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_current: Option<bool>,
     /// Operations acknowledged.
     pub acked_through: u64,
     /// Operations that survive the loss of this server.
@@ -219,10 +229,12 @@ pub async fn workers(
                 }
                 None => None,
             };
-            let phones = counted(db, "SELECT worker, count(*) FROM device WHERE status = 'active' GROUP BY worker")?;
+            let phones =
+                counted(db, "SELECT worker, count(*) FROM device WHERE status = 'active' GROUP BY worker", [])?;
             let visits = counted(
                 db,
                 "SELECT assignee, count(*) FROM visit WHERE open AND assignee IS NOT NULL GROUP BY assignee",
+                [],
             )?;
             let rules = Rules::builtin();
             let mut views = Vec::new();
@@ -252,9 +264,10 @@ pub async fn workers(
     Ok(Json(views))
 }
 
-fn counted(db: &Connection, sql: &str) -> Result<HashMap<Uuid, u64>, StoreError> {
+fn counted(db: &Connection, sql: &str, params: impl Params) -> Result<HashMap<Uuid, u64>, StoreError> {
     let mut query = db.prepare_cached(sql)?;
-    let rows = query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?;
+    let rows =
+        query.query_map(params, |row| Ok((Uuid::from_bytes(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -290,15 +303,23 @@ pub async fn enrolment(
 #[utoipa::path(get, path = "/api/devices", tag = "registers", operation_id = "devices",
     responses((status = 200, description = "All phones, newest first", body = Vec<DeviceView>)))]
 pub async fn devices(_may: May<ReadDevices>, State(state): State<AppState>) -> Result<Json<Vec<DeviceView>>, Problem> {
-    let seen = state.seen.clone();
-    Ok(Json(state.read(move |db| read_devices(db, &seen)).await?))
+    let (seen, now) = (state.seen.clone(), state.now());
+    Ok(Json(state.read(move |db| read_devices(db, &seen, now)).await?))
 }
 
-fn read_devices(db: &Connection, seen: &Seen) -> Result<Vec<DeviceView>, StoreError> {
+pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<Vec<DeviceView>, StoreError> {
     let missing =
-        counted(db, "SELECT w.device, count(*) FROM blob_need n JOIN writer w ON w.dev = n.dev GROUP BY w.device")?;
+        counted(db, "SELECT w.device, count(*) FROM blob_need n JOIN writer w ON w.dev = n.dev GROUP BY w.device", [])?;
+    let begun = counted(
+        db,
+        "SELECT assignee, count(*) FROM visit WHERE open = 1 AND assignee IS NOT NULL AND from_ms <= ?1 GROUP BY assignee",
+        [now.0],
+    )?;
+    let patience = setting::silence_ms(db)?;
+    let in_force: Option<Sha> = setting::get(db, setting::RULES_IN_FORCE)?.and_then(|sha| sha.parse().ok());
     let mut query = db.prepare_cached(
-        "SELECT d.id, d.worker, p.name, d.name, d.status, d.enrolled_ms, coalesce(w.acked, 0), coalesce(w.safe, 0)
+        "SELECT d.id, d.worker, p.name, d.name, d.status, d.enrolled_ms, coalesce(w.acked, 0), coalesce(w.safe, 0),
+         (SELECT e.rules FROM envelope e WHERE e.dev = w.dev AND e.seq = w.acked)
          FROM device d LEFT JOIN writer w ON w.device = d.id LEFT JOIN worker p ON p.id = d.worker ORDER BY d.g DESC",
     )?;
     let mut rows = query.query([])?;
@@ -309,6 +330,10 @@ fn read_devices(db: &Connection, seen: &Seen) -> Result<Vec<DeviceView>, StoreEr
         let name: Option<String> = row.get(2)?;
         let status: String = row.get(4)?;
         let said = seen.get(DeviceId(id));
+        let missing = missing.get(&id).copied().unwrap_or(0);
+        let since = said.as_ref().map_or(row.get(5)?, |said| said.seen.0);
+        let owing = said.as_ref().is_some_and(|said| said.owing_since.is_some());
+        let holds = owing || missing > 0 || (status == "active" && begun.contains_key(&worker));
         views.push(DeviceView {
             id,
             worker: Named { id: worker, name: name.unwrap_or_else(|| worker.to_string()) },
@@ -325,7 +350,10 @@ fn read_devices(db: &Connection, seen: &Seen) -> Result<Vec<DeviceView>, StoreEr
                 files: said.owes.blobs,
                 bytes: said.owes.bytes,
             }),
-            files_missing: missing.get(&id).copied().unwrap_or(0),
+            files_missing: missing,
+            silent: status != "stolen" && holds && now.0.saturating_sub(since) > patience,
+            forked: said.as_ref().is_some_and(|said| said.forked.is_some()),
+            rules_current: row.get::<_, Option<[u8; 32]>>(8)?.map(|rules| Some(Sha(rules)) == in_force),
             clock_error_ms: said.as_ref().map(|said| said.clock_error_ms),
             tz: said.as_ref().map(|said| said.tz.clone()),
             app: said.map(|said| said.app),
@@ -358,8 +386,8 @@ pub async fn revoke_device(
     if reason == RevokeReason::Stolen {
         state.tokens.revoke(device);
     }
-    let seen = state.seen.clone();
-    let views = state.read(move |db| read_devices(db, &seen)).await?;
+    let (seen, now) = (state.seen.clone(), state.now());
+    let views = state.read(move |db| read_devices(db, &seen, now)).await?;
     views.into_iter().find(|view| view.id == id).map(Json).ok_or_else(missing)
 }
 

@@ -53,6 +53,9 @@ pub async fn sync<S: Store>(
     let exchange = Exchange::read(request, anchors, recv)
         .map_err(|_| Problem::bad_request("sync.head_mismatch", "上传内容在途中被改动，请重试"))?;
     let receipt = state.store.accept(exchange).await?;
+    if receipt.fork {
+        state.seen.note_fork(device.id, recv);
+    }
     let reply = state.store.read_now(|store| reply(&state, store, &asked, receipt))?;
     if drill::is(Mutant::RefuseLate)
         && reply.outcomes.iter().any(|outcome| outcome.o == nuanfang_core::wire::OutcomeKind::Late)

@@ -8,7 +8,7 @@ pub mod setting;
 pub mod visit;
 
 use nuanfang_core::domain::Event;
-use nuanfang_core::id::VisitId;
+use nuanfang_core::id::{OpId, VisitId};
 use nuanfang_core::wire::OutcomeKind;
 use rusqlite::params;
 
@@ -59,6 +59,7 @@ fn office(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> 
         Event::DeviceEnrolled(enrolled) => device::enrolled(writing, logged, enrolled)?,
         Event::DeviceRevoked(revoked) => device::revoked(writing, logged, revoked)?,
         Event::SettingsChanged(changed) => setting::changed(writing, logged, changed)?,
+        Event::Rejudged(rejudged) => rejudge(writing, rejudged.op)?,
         _ => {}
     }
     if let Some(visit) = logged.visit {
@@ -78,17 +79,42 @@ fn release(writing: &mut Writing<'_>, visit: Option<VisitId>) -> Result<(), Stor
         .prepare_cached("SELECT g FROM outcome WHERE visit = ?1 AND o = 'held' AND why = 'visit_unknown' ORDER BY g")?
         .query_map([visit.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for g in held {
-        let Some(logged) = log::at(writing.tx, g as u64)? else { continue };
-        let mut judgement = judge(writing.tx, &logged)?;
-        if judgement == Judgement::APPLIED {
-            // Said once more to the phone, which was told that it is held.
-            judgement.why = Some("released");
+    held.into_iter().try_for_each(|g| anew(writing, g))
+}
+
+/// Judges anew what is kept of an operation that the office names. What fails again stays where it is.
+fn rejudge(writing: &mut Writing<'_>, op: OpId) -> Result<(), StoreError> {
+    let kept: Vec<i64> = writing
+        .tx
+        .prepare_cached(
+            "SELECT o.g FROM outcome o JOIN envelope e ON e.g = o.g
+             WHERE e.op = ?1 AND o.o IN ('held', 'quarantined') ORDER BY o.g",
+        )?
+        .query_map([op.0.as_bytes()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for g in kept {
+        match writing.savepoint(|writing| anew(writing, g)) {
+            Err(error) if !error.is_passing() => tracing::error!(%error, %op, "an operation stays apart"),
+            done => done?,
         }
-        writing.tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([g])?;
-        note(writing, &logged, judgement)?;
-        if judgement.counts() {
-            visit::lane_event(writing, &logged)?;
+    }
+    Ok(())
+}
+
+/// Judges one envelope by the state as it is now, and has its phone told again.
+fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
+    let Some(logged) = log::at(writing.tx, g as u64)? else { return Ok(()) };
+    let mut judgement = judge(writing.tx, &logged)?;
+    if judgement == Judgement::APPLIED {
+        judgement.why = Some("released");
+    }
+    writing.tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([g])?;
+    note(writing, &logged, judgement)?;
+    writing.tx.prepare_cached("UPDATE outcome SET anew = 1 WHERE g = ?1")?.execute([g])?;
+    if judgement.counts() {
+        visit::lane_event(writing, &logged)?;
+        if matches!(logged.fact.event, Event::Opened(_)) {
+            release(writing, logged.visit)?;
         }
     }
     Ok(())

@@ -21,6 +21,17 @@ pub const SUPPLIER_PHONE: &str = "supplier.phone";
 /// The rules bundle in force, by content address.
 pub const RULES_IN_FORCE: &str = "rules.in_force";
 
+/// After how many hours a phone that holds evidence and does not come is alarmed about (F.13).
+pub const SILENCE_HOURS: &str = "phone.silence_hours";
+/// The same where nothing is set.
+const SILENCE_HOURS_DEFAULT: i64 = 24;
+
+/// After how long a phone that holds evidence and does not come is alarmed about, milliseconds.
+pub fn silence_ms(db: &Connection) -> Result<i64, StoreError> {
+    let hours = get(db, SILENCE_HOURS)?.and_then(|hours| hours.parse().ok()).filter(|hours| *hours > 0);
+    Ok(hours.unwrap_or(SILENCE_HOURS_DEFAULT).saturating_mul(3_600_000))
+}
+
 /// The value of a setting.
 pub fn get(db: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     let mut query = db.prepare_cached("SELECT v FROM setting WHERE k = ?1")?;

@@ -136,7 +136,7 @@ impl Reading for Connection {
     fn outcomes(&self, device: DeviceId, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
         let mut query = self.prepare_cached(
             "SELECT o.seq, o.o, o.why FROM outcome o JOIN writer w ON w.dev = o.dev
-             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.why = 'released') ORDER BY o.seq LIMIT ?4",
+             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew = 1) ORDER BY o.seq LIMIT ?4",
         )?;
         let rows = query.query_map(params![device.0.as_bytes(), base as i64, acked as i64, TOLD], |row| {
             let o = outcome_from(row.get_ref(1)?.as_str()?);

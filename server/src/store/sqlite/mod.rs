@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     (2, include_str!("../../../migrations/sqlite/0002_projections.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_office.sql")),
     (21, include_str!("../../../migrations/sqlite/0021_owing.sql")),
+    (22, include_str!("../../../migrations/sqlite/0022_anew.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.

@@ -1,0 +1,177 @@
+//! What devices sent and the office has to look at: held because it is not understood yet, or quarantined. All of it is
+//! kept and acknowledged; the office can have it judged anew once what stood against it has changed.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use nuanfang_core::id::{OpId, WorkerId};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::details::label;
+use super::permit::{Dispatch, May, ReadDevices};
+use super::registers::{DeviceState, DeviceView, read_devices};
+use super::views::Named;
+use super::{At, Body, text};
+use crate::http::Problem;
+use crate::office::registers::names;
+use crate::office::rejudge;
+use crate::state::AppState;
+use crate::store::StoreError;
+
+/// How many are shown, newest first.
+const SHOWN: usize = 500;
+
+/// Where it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptName {
+    /// 暂存: not understood yet.
+    Held,
+    /// 隔离: a person has to look.
+    Quarantined,
+}
+
+/// One operation that is kept apart.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeptView {
+    /// The operation.
+    pub op: Uuid,
+    /// `visit.completed`.
+    pub kind: String,
+    /// As shown.
+    pub zh: String,
+    /// As shown in English.
+    pub en: String,
+    /// Who acted.
+    pub worker: Named,
+    /// Whose log it came in.
+    pub device: Uuid,
+    /// What that phone calls itself; none if it was never enrolled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// About which visit; it may be one that the office does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Uuid>,
+    /// The office knows the visit.
+    pub visit_known: bool,
+    /// When it was done, best estimate.
+    pub at_ms: i64,
+    /// When it came.
+    pub recv_ms: i64,
+    /// Where it is kept.
+    pub kept: KeptName,
+    /// Why, a stable code: `never_assigned`.
+    pub why: String,
+}
+
+/// Have an operation judged anew.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejudgeRequest {
+    /// What has changed since.
+    pub reason: String,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RejudgedView {
+    /// It is still kept apart.
+    pub kept: bool,
+    /// Why, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What somebody in the office should look at now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlarmsView {
+    /// Phones that may hold evidence and have not come for too long (F.13).
+    pub silent_devices: u64,
+    /// Phones whose log forked and that were not enrolled anew.
+    pub forked_devices: u64,
+    /// Operations held or quarantined.
+    pub kept: u64,
+}
+
+/// What somebody should look at now, counted.
+#[utoipa::path(get, path = "/api/alarms", tag = "quarantine", operation_id = "alarms",
+    responses((status = 200, description = "Counts", body = AlarmsView)))]
+pub async fn alarms(_may: May<ReadDevices>, State(state): State<AppState>) -> Result<Json<AlarmsView>, Problem> {
+    let (seen, now) = (state.seen.clone(), state.now());
+    let read = move |db: &Connection| {
+        let devices = read_devices(db, &seen, now)?;
+        let count = |of: fn(&DeviceView) -> bool| devices.iter().filter(|device| of(device)).count() as u64;
+        let kept: i64 =
+            db.query_row("SELECT count(*) FROM outcome WHERE o IN ('held', 'quarantined')", [], |row| row.get(0))?;
+        Ok::<_, StoreError>(AlarmsView {
+            silent_devices: count(|device| device.silent),
+            forked_devices: count(|device| device.forked && device.state == DeviceState::Active),
+            kept: kept.unsigned_abs(),
+        })
+    };
+    Ok(Json(state.read(read).await?))
+}
+
+/// What is held or quarantined, newest first.
+#[utoipa::path(get, path = "/api/quarantine", tag = "quarantine", operation_id = "quarantine",
+    responses((status = 200, description = "What is kept apart, newest first, 500 at most", body = Vec<KeptView>)))]
+pub async fn quarantine(_may: May<ReadDevices>, State(state): State<AppState>) -> Result<Json<Vec<KeptView>>, Problem> {
+    Ok(Json(state.read(read).await?))
+}
+
+/// Judge an operation anew by the state as it is now. It may come out as it was.
+#[utoipa::path(post, path = "/api/quarantine/{op}/rejudge", tag = "quarantine", operation_id = "rejudge",
+    params(("op" = Uuid, Path, description = "The operation")), request_body = RejudgeRequest,
+    responses((status = 200, description = "Judged", body = RejudgedView),
+        (status = 404, description = "It is not kept apart", body = Problem, content_type = "application/problem+json")))]
+pub async fn rejudge(
+    may: May<Dispatch>,
+    State(state): State<AppState>,
+    At(op): At<Uuid>,
+    Body(request): Body<RejudgeRequest>,
+) -> Result<Json<RejudgedView>, Problem> {
+    let act = rejudge::act(OpId(op), text("reason", &request.reason, 200)?);
+    let check = move |db: &Connection| {
+        let gone =
+            || Problem::new(StatusCode::NOT_FOUND, "quarantine.not_kept", "该记录不在暂存或隔离中，可能已被重新判定");
+        if rejudge::is_kept(db, op)? { Ok(()) } else { Err(gone()) }
+    };
+    state.office.append(WorkerId(may.user.id), vec![act], check).await?;
+    let still = state.read(move |db| Ok::<_, StoreError>(read(db)?.into_iter().find(|kept| kept.op == op))).await?;
+    Ok(Json(RejudgedView { kept: still.is_some(), why: still.map(|kept| kept.why) }))
+}
+
+fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {
+    let names = names(db)?;
+    let mut query = db.prepare_cached(&format!(
+        "SELECT e.op, e.kind, e.worker, w.device, d.name, e.visit, v.id IS NOT NULL, e.est_ms, e.recv_ms, o.o = 'held',
+         coalesce(o.why, '')
+         FROM outcome o JOIN envelope e ON e.g = o.g JOIN writer w ON w.dev = e.dev
+         LEFT JOIN device d ON d.id = w.device LEFT JOIN visit v ON v.id = e.visit
+         WHERE o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT {SHOWN}"
+    ))?;
+    let rows = query.query_map([], |row| {
+        let kind: String = row.get(1)?;
+        let worker = Uuid::from_bytes(row.get(2)?);
+        let (zh, en) = label(&kind);
+        Ok(KeptView {
+            op: Uuid::from_bytes(row.get(0)?),
+            kind,
+            zh,
+            en,
+            worker: Named { id: worker, name: names.get(&worker).cloned().unwrap_or_else(|| worker.to_string()) },
+            device: Uuid::from_bytes(row.get(3)?),
+            device_name: row.get(4)?,
+            visit: row.get::<_, Option<[u8; 16]>>(5)?.map(Uuid::from_bytes),
+            visit_known: row.get(6)?,
+            at_ms: row.get(7)?,
+            recv_ms: row.get(8)?,
+            kept: if row.get(9)? { KeptName::Held } else { KeptName::Quarantined },
+            why: row.get(10)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

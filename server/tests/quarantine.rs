@@ -1,0 +1,149 @@
+//! What is kept apart is seen by the office and judged anew: at its word, and by a build that understands more. And a
+//! phone that may hold evidence and does not come is alarmed about.
+
+mod common;
+
+use axum::http::{Method, StatusCode};
+use common::desk::Desk;
+use common::{House, Phone};
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::office_event::SettingsChanged;
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::wire::{OutcomeKind, Owes};
+use nuanfang_server::office::project::setting;
+use nuanfang_server::office::role::Role;
+use nuanfang_server::office::{OfficeAct, rebuild};
+use nuanfang_server::store::StoreError;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const VISIT: VisitId = VisitId(Uuid::from_u128(0xa11));
+const FIRST: WorkerId = WorkerId(Uuid::from_u128(1));
+const SECOND: WorkerId = WorkerId(Uuid::from_u128(2));
+const HOUR: i64 = 3_600_000;
+
+/// A visit of the first worker's, and the second worker's phone that logged a photo there.
+async fn stray(house: &House) -> (Phone, Uuid) {
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+    let mut phone = Phone::enrol(house, SECOND).await;
+    let op = phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    let reply = phone.sync(house).await;
+    assert_eq!(reply.outcomes[0].o, OutcomeKind::Quarantined);
+    (phone, op.0)
+}
+
+async fn rejudge(house: &House, desk: &Desk, op: Uuid) -> (StatusCode, Value) {
+    let path = format!("/api/quarantine/{op}/rejudge");
+    let (status, _, body) = desk.send(house, Method::POST, &path, &json!({"reason": "已改派给他"})).await;
+    (status, serde_json::from_slice(&body).expect("JSON"))
+}
+
+fn dump(house: &House) -> String {
+    house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump")
+}
+
+#[tokio::test]
+async fn what_is_kept_apart_is_judged_anew_at_the_offices_word() {
+    let house = House::open().await;
+    let (mut phone, op) = stray(&house).await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    assert_eq!(desk.get(&house, "/api/alarms").await, json!({"silent_devices": 0, "forked_devices": 0, "kept": 1}));
+    let kept = desk.get(&house, "/api/quarantine").await;
+    assert_eq!(kept.as_array().map(Vec::len), Some(1), "{kept}");
+    let row = &kept[0];
+    assert_eq!((&row["op"], &row["kept"], &row["why"]), (&json!(op), &json!("quarantined"), &json!("never_assigned")));
+    assert_eq!((&row["visit_known"], &row["device_name"]), (&json!(true), &json!("测试手机")));
+
+    // Nothing has changed: it stays, and the answer says so.
+    let (status, said) = rejudge(&house, &desk, op).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": true, "why": "never_assigned"})));
+
+    house.assign(VISIT, 1, SECOND).await;
+    let (status, said) = rejudge(&house, &desk, op).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": false})));
+    assert_eq!(desk.get(&house, "/api/quarantine").await, json!([]));
+    let visit = desk.get(&house, &format!("/api/visits/{}", VISIT.0)).await;
+    assert!(
+        visit["events"].to_string().contains(&op.to_string()) || visit.to_string().contains("photo.other"),
+        "{visit}"
+    );
+
+    // Its phone was told that it is kept apart; now it is told that it counts.
+    let told = phone.sync(&house).await.outcomes;
+    assert_eq!((told[0].seq, told[0].o, told[0].why.as_deref()), (1, OutcomeKind::Applied, Some("released")));
+
+    let (status, said) = rejudge(&house, &desk, op).await;
+    assert_eq!((status, &said["code"]), (StatusCode::NOT_FOUND, &json!("quarantine.not_kept")));
+
+    let before = dump(&house);
+    let store = house.state.store.clone();
+    tokio::task::spawn_blocking(move || store.write_blocking(0, rebuild::rebuild))
+        .await
+        .expect("no panic")
+        .expect("rebuilt");
+    assert_eq!(dump(&house), before, "the log makes the same of it");
+}
+
+#[tokio::test]
+async fn what_an_older_build_held_is_judged_anew_at_the_start() {
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    phone.log_raw(Some(VISIT), 1, "visit.teleported", r#"{"n":"00"}"#, Vec::new());
+    phone.sync(&house).await;
+    // As a build leaves it that does not know the first kind either.
+    let older = "INSERT INTO outcome (g, dev, seq, o, why, visit)
+                 SELECT g, dev, seq, 'held', 'kind_unknown', visit FROM envelope WHERE kind = 'visit.photographed'";
+    let held = house.state.store.write::<_, StoreError, _>(0, move |writing| Ok(writing.tx.execute(older, [])?));
+    assert_eq!(held.await.expect("written"), 1);
+    let house = house.reopen().await;
+    let why = |(seq, o, why): (u64, String, Option<String>)| (seq, o, why.unwrap_or_default());
+    let outcomes: Vec<_> = house.outcomes().into_iter().map(why).collect();
+    assert_eq!(outcomes, [(1, "applied".into(), "released".into()), (2, "held".into(), "kind_unknown".into())]);
+}
+
+#[tokio::test]
+async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
+    let house = House::open().await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let (owing, idle) = (Phone::enrol(&house, FIRST).await, Phone::enrol(&house, SECOND).await);
+    let mut request = owing.request();
+    request.owes = Owes { ops: 3, blobs: 1, bytes: 70_000 };
+    owing.try_sync(&house, &request).await;
+    idle.try_sync(&house, &idle.request()).await;
+    let silent = async || {
+        let devices = desk.get(&house, "/api/devices").await;
+        let of = |phone: &Phone| {
+            let own = devices.as_array().expect("a list").iter().find(|row| row["id"] == json!(phone.device.0));
+            own.expect("the phone's row")["silent"].clone()
+        };
+        (of(&owing), of(&idle))
+    };
+    house.clock.advance(23 * HOUR);
+    assert_eq!(silent().await, (json!(false), json!(false)));
+    house.clock.advance(2 * HOUR);
+    assert_eq!(silent().await, (json!(true), json!(false)));
+    let changes = vec![setting::to(setting::SILENCE_HOURS, "48")];
+    house.act(OfficeAct::of(Event::SettingsChanged(SettingsChanged { changes }))).await;
+    assert_eq!(silent().await, (json!(false), json!(false)));
+    house.clock.advance(24 * HOUR);
+    assert_eq!(silent().await, (json!(true), json!(false)));
+    assert_eq!(desk.get(&house, "/api/alarms").await["silent_devices"], json!(1));
+}
+
+#[tokio::test]
+async fn a_copied_phone_is_seen_as_such() {
+    let house = House::open().await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let (mut phone, _) = stray(&house).await;
+    let mut copy = phone.clone();
+    let event = |phone: &mut Phone, body| phone.log_raw(Some(VISIT), 1, "visit.photographed", body, Vec::new());
+    event(&mut phone, r#"{"n":"01","role":"photo.other"}"#);
+    phone.sync(&house).await;
+    event(&mut copy, r#"{"n":"02","role":"photo.other"}"#);
+    assert!(copy.try_sync(&house, &copy.request()).await.fork);
+    assert_eq!(desk.get(&house, "/api/alarms").await["forked_devices"], json!(1));
+    let devices = desk.get(&house, "/api/devices").await;
+    assert_eq!((&devices[0]["forked"], &devices[0]["rules_current"]), (&json!(true), &json!(true)));
+}
