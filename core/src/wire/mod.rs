@@ -159,7 +159,7 @@ pub struct SyncReply {
     /// The server's epoch; a higher one than the phone's means it was restored.
     pub epoch: u64,
     /// The log forked: the same position held other bytes. The phone enrols anew.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fork: bool,
     /// All operations up to here are on the server's disk.
     pub acked_through: u64,
@@ -168,12 +168,13 @@ pub struct SyncReply {
     /// All operations up to here, their files included, survive the loss of the server.
     pub safe_through: u64,
     /// Outcomes of this exchange's operations and changes of earlier ones, other than applied.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
-    /// What changed in each scope the phone may read.
+    /// What changed in each scope the phone may read; one in which nothing did is not named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<ScopeReply>,
     /// Files to send, signatures and small ones first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub need: Vec<BlobNeed>,
     /// The server's time when it answered: the phone's anchor.
     pub now_ms: Millis,

@@ -32,6 +32,16 @@ pub const PLAIN: [Figure; 1] = [Figure {
     goal: Some(0.9),
 }];
 
+/// The worst that phones can do: each operation an exchange of its own.
+pub const SINGLE: [Figure; 1] = [Figure {
+    id: "B2",
+    name: "the same, 64 phones × 1 operation of 3 KB",
+    unit: "operations/s",
+    probe: PROBE,
+    value: Value::OfProbe,
+    goal: Some(0.45),
+}];
+
 /// As a day really is: what a resident signs is checked and counter-signed as it comes in.
 pub const SIGNED: [Figure; 1] = [Figure {
     id: "B1-signed",
@@ -74,8 +84,9 @@ impl Bench for Ingest {
 }
 
 impl Ingest {
-    /// Fills the outboxes; `signed`: with a signed record among each visit's operations.
-    pub fn prepare(size: Size, signed: bool) -> Tried<Self> {
+    /// Fills the outboxes for `figures`.
+    pub fn prepare(size: Size, figures: &'static [Figure]) -> Tried<Self> {
+        let signed = figures == SIGNED;
         let (phones, visits) = size.of((64, 40), (3, 20));
         let folder = scratch()?;
         let town = Town::open(&folder.path().join("before"))?;
@@ -94,13 +105,13 @@ impl Ingest {
             let planned = town.schedule(plans)?;
             let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
             for (visit, id) in planned.into_iter().enumerate() {
-                phone.work(id, HouseholdId(home(visit)), signed, &mut dice)?;
+                let home = HouseholdId(home(visit));
+                phone.work(id, home, signed, if figures == SINGLE { 1 } else { OPS }, &mut dice)?;
             }
             ready.push(phone);
         }
         drop(line);
         town.close();
-        let figures: &'static [Figure] = if signed { &SIGNED } else { &PLAIN };
         Ok(Self { figures, folder, phones: ready, operations: phones * visits * OPS })
     }
 

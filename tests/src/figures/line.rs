@@ -28,6 +28,18 @@ impl Line {
         Ok(Self { stream: BufReader::with_capacity(16 * 1024, stream), out: Vec::new() })
     }
 
+    /// Patches with `body` as the whole body; the answer must be 204.
+    pub fn patch(&mut self, path: &str, headers: &str, body: &[u8]) -> Tried<()> {
+        let head =
+            format!("PATCH {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n", body.len());
+        self.stream.get_mut().write_all(head.as_bytes())?;
+        self.stream.get_mut().write_all(body)?;
+        match self.answer()? {
+            (204, _) => Ok(()),
+            (status, body) => Err(format!("{path} answered {status}: {}", String::from_utf8_lossy(&body)).into()),
+        }
+    }
+
     /// Posts `parts`, one after another, as one body, with further header lines each ending in `\r\n`. The answer must
     /// be 200 and is unpacked.
     pub fn post(&mut self, path: &str, headers: &str, parts: &[&[u8]]) -> Tried<Vec<u8>> {

@@ -3,15 +3,16 @@
 
 use std::net::SocketAddr;
 
-use nuanfang_core::canon::envelope::nonce;
+use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::kind::{AnswerState, ItemAnswer, Mask, Outcome};
 use nuanfang_core::domain::place::Place;
 use nuanfang_core::domain::signature::{Purpose, Signed, Signer, SignerRole};
 use nuanfang_core::domain::worker_event::{
-    Arrived, Completed, Departed, Entered, Explained, InstructionOpened, ItemsAnswered, Part, ProblemDescribed,
+    Arrived, Completed, Departed, Entered, Explained, InstructionOpened, ItemsAnswered, Part, Photographed,
+    ProblemDescribed,
 };
-use nuanfang_core::domain::{Event, Rules};
+use nuanfang_core::domain::{Event, Rules, role};
 use nuanfang_core::id::{BootId, DeviceId, HouseholdId, OpId, SupplierId, VisitId, WorkerId};
 use nuanfang_core::record::{Jws, LogPosition, SoftwareKey, sign_low_s, sign_record};
 use nuanfang_core::time::{Millis, Stamp};
@@ -24,10 +25,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::Tried;
 use super::line::Line;
 use super::prose::prose;
 use super::record::{self, Cited};
+use super::{Tried, timed};
 
 /// Operations an exchange brings: one visit's.
 pub const OPS: usize = 10;
@@ -40,6 +41,7 @@ const ZSTD_LEVEL: i32 = 3;
 struct Batch {
     base: u64,
     base_sha: Sha,
+    end: u64,
     head_sha: Sha,
     mono_ms: u64,
     ops: Vec<u8>,
@@ -82,26 +84,53 @@ impl Phone {
         })
     }
 
-    /// Does a visit: ten operations, one exchange. `signed`: one of them is a signed record.
-    pub fn work(&mut self, visit: VisitId, household: HouseholdId, signed: bool, dice: &mut Dice) -> Tried<()> {
-        let (base, base_sha) = (self.seq, self.head);
-        let mut ops = Vec::with_capacity(OPS * (BODY + 600));
-        for (place, event) in events(dice).into_iter().enumerate() {
-            let event = if signed && place == 8 { self.sign(visit, household)? } else { event };
-            let op = self.log(visit, &event)?;
-            if place > 0 {
-                ops.push(b',');
+    /// Does a visit: ten operations, so many of them an exchange. `signed`: one of them is a signed record.
+    pub fn work(
+        &mut self,
+        visit: VisitId,
+        household: HouseholdId,
+        signed: bool,
+        exchange: usize,
+        dice: &mut Dice,
+    ) -> Tried<()> {
+        for (number, events) in events(dice).chunks(exchange).enumerate() {
+            let (base, base_sha) = (self.seq, self.head);
+            let mut ops = Vec::with_capacity(exchange * (BODY + 600));
+            for (place, event) in events.iter().enumerate() {
+                let op = if signed && number * exchange + place == 8 {
+                    let record = self.sign(visit, household)?;
+                    self.log(visit, &record, Vec::new())?
+                } else {
+                    self.log(visit, event, Vec::new())?
+                };
+                if place > 0 {
+                    ops.push(b',');
+                }
+                serde_json::to_writer(&mut ops, &op)?;
             }
-            serde_json::to_writer(&mut ops, &op)?;
+            self.pack(base, base_sha, ops)?;
         }
-        ops.extend_from_slice(b"]}");
-        let ops = zstd::bulk::compress(&ops, ZSTD_LEVEL)?;
-        let mono_ms = self.mono_ms;
-        self.batches.push(Batch { base, base_sha, head_sha: self.head, mono_ms, ops });
         Ok(())
     }
 
-    fn log(&mut self, visit: VisitId, event: &Event) -> Tried<Op> {
+    /// Takes a picture of these bytes: one operation, one exchange.
+    pub fn photograph(&mut self, visit: VisitId, picture: &[u8]) -> Tried<()> {
+        let (base, base_sha) = (self.seq, self.head);
+        let blob = BlobRef { sha: Sha::of(picture), len: picture.len() as u64, role: role::PHOTO_OTHER.into() };
+        let event = Event::Photographed(Photographed { role: role::PHOTO_OTHER.into(), subject: None, place: None });
+        let op = self.log(visit, &event, vec![blob])?;
+        self.pack(base, base_sha, serde_json::to_vec(&op)?)
+    }
+
+    fn pack(&mut self, base: u64, base_sha: Sha, mut ops: Vec<u8>) -> Tried<()> {
+        ops.extend_from_slice(b"]}");
+        let ops = zstd::bulk::compress(&ops, ZSTD_LEVEL)?;
+        let (mono_ms, end) = (self.mono_ms, self.seq);
+        self.batches.push(Batch { base, base_sha, end, head_sha: self.head, mono_ms, ops });
+        Ok(())
+    }
+
+    fn log(&mut self, visit: VisitId, event: &Event, blobs: Vec<BlobRef>) -> Tried<Op> {
         self.mono_ms += 30_000;
         self.seq += 1;
         let missing = BODY.saturating_sub(event.to_body(&nonce()).len());
@@ -116,7 +145,7 @@ impl Phone {
             rules: Rules::builtin().sha(),
             t: Stamp { wall_ms: 0, mono_ms: self.mono_ms, boot: self.boot },
             body: RawValue::from_string(event.to_body(&filled))?,
-            blobs: Vec::new(),
+            blobs,
         };
         self.head = op.envelope(self.device, self.head).sha();
         Ok(op)
@@ -178,6 +207,7 @@ pub struct Sender<'a> {
     phone: &'a Phone,
     line: Line,
     headers: String,
+    token: String,
     scopes: Vec<ScopeCursor>,
 }
 
@@ -186,7 +216,9 @@ pub struct Sender<'a> {
 struct Receipt {
     acked_through: u64,
     ack_sha: Sha,
+    #[serde(default)]
     outcomes: Vec<Told>,
+    #[serde(default)]
     scopes: Vec<ScopeCursor>,
 }
 
@@ -200,35 +232,50 @@ impl<'a> Sender<'a> {
         let request = TokenRequest { device, nonce: challenge.nonce, signature };
         let TokenReply { token, .. } = line.ask("/v1/token", &request)?;
         let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\ncontent-encoding: zstd\r\n");
-        let mut sender = Self { phone, line, headers, scopes: Vec::new() };
-        let nothing = zstd::bulk::compress(b"]}", ZSTD_LEVEL)?;
-        let at = Batch { base: 0, base_sha: Sha::ZERO, head_sha: Sha::ZERO, mono_ms: 1_000, ops: nothing };
-        sender.exchange(&at)?;
+        let mut sender = Self { phone, line, headers, token, scopes: Vec::new() };
+        sender.ask_for_news()?;
         Ok(sender)
     }
 
-    /// Sends everything, exchange after exchange; each must be acknowledged and applied.
-    pub fn send_all(&mut self) -> Tried<()> {
-        for batch in &self.phone.batches {
-            let receipt = self.exchange(batch)?;
-            if receipt.acked_through != batch.base + OPS as u64 || receipt.ack_sha != batch.head_sha {
-                return Err(format!("only {} of {} acknowledged", receipt.acked_through, batch.base).into());
-            }
-            if let Some(told) = receipt.outcomes.first() {
-                return Err(format!("not applied: {told:?}").into());
-            }
-        }
-        Ok(())
+    /// An exchange that brings nothing and, once the feeds are read, finds nothing. Bytes of the request and of the answer.
+    pub fn ask_for_news(&mut self) -> Tried<(usize, usize)> {
+        let ops = zstd::bulk::compress(b"]}", ZSTD_LEVEL)?;
+        let nothing = Batch { base: 0, base_sha: Sha::ZERO, end: 0, head_sha: Sha::ZERO, mono_ms: 1_000, ops };
+        Ok(self.exchange(&nothing)?.1)
     }
 
-    fn exchange(&mut self, batch: &Batch) -> Tried<Receipt> {
+    /// Sends a file, whole.
+    pub fn send_file(&mut self, bytes: &[u8]) -> Tried<()> {
+        let headers = format!("authorization: Bearer {}\r\nupload-offset: 0\r\n", self.token);
+        self.line.patch(&format!("/v1/blobs/{}", Sha::of(bytes)), &headers, bytes)
+    }
+
+    /// Sends everything, exchange after exchange; each must be acknowledged and applied. How long each took, in seconds.
+    pub fn send_all(&mut self) -> Tried<Vec<f64>> {
         let phone = self.phone;
+        phone.batches.iter().map(|batch| Ok(timed(|| self.send(batch))?.0)).collect()
+    }
+
+    fn send(&mut self, batch: &Batch) -> Tried<()> {
+        let (receipt, _) = self.exchange(batch)?;
+        if receipt.acked_through != batch.end || receipt.ack_sha != batch.head_sha {
+            return Err(format!("only {} of {} acknowledged", receipt.acked_through, batch.end).into());
+        }
+        match receipt.outcomes.first() {
+            Some(told) => Err(format!("not applied: {told:?}").into()),
+            None => Ok(()),
+        }
+    }
+
+    fn exchange(&mut self, batch: &Batch) -> Tried<(Receipt, (usize, usize))> {
+        let phone = self.phone;
+        let mut asked = std::mem::take(&mut self.scopes);
         let request = SyncRequest {
             v: VERSION,
             req: Uuid::now_v7(),
             device: phone.device,
             epoch: phone.epoch,
-            scopes: std::mem::take(&mut self.scopes),
+            scopes: asked.clone(),
             caps: Caps { app: "0.1.0".into(), kinds: vec!["visit.*".into()], enc: vec!["zstd".into()] },
             t: Clocks {
                 stamp: Stamp { wall_ms: 0, mono_ms: batch.mono_ms, boot: phone.boot },
@@ -246,7 +293,9 @@ impl<'a> Sender<'a> {
         let opening = zstd::bulk::compress(&opening, 1)?;
         let answer = self.line.post("/v1/sync", &self.headers, &[&opening, &batch.ops])?;
         let mut receipt: Receipt = serde_json::from_slice(&answer)?;
-        self.scopes = std::mem::take(&mut receipt.scopes);
-        Ok(receipt)
+        let news = std::mem::take(&mut receipt.scopes);
+        asked.retain(|old| news.iter().all(|new| new.id != old.id));
+        self.scopes = asked.into_iter().chain(news).collect();
+        Ok((receipt, (opening.len() + batch.ops.len(), answer.len())))
     }
 }

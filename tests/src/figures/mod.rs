@@ -6,11 +6,14 @@
 mod board;
 mod documents;
 mod folding;
+mod idle;
 mod import;
 mod ingest;
 mod line;
 mod load;
+mod one;
 mod opening;
+mod photos;
 mod prose;
 mod record;
 mod rows;
@@ -102,9 +105,13 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 7] = [
-    (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, false)?))),
-    (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, true)?))),
+pub const BENCHES: [(&[Figure], Prepare); 11] = [
+    (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
+    (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
+    (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
+    (&one::FIGURES, |size| Ok(Box::new(one::One::prepare(size)?))),
+    (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
+    (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),

@@ -104,14 +104,19 @@ fn reply<S: Store>(
 /// What may be read: the company's scope and the worker's own, whatever else was asked for.
 fn scopes<R: Reading + ?Sized>(store: &R, asked: &Asked, epoch: u64) -> Result<Vec<ScopeReply>, StoreError> {
     let own = worker_scope(asked.device.worker.0);
+    let same_epoch = asked.epoch == epoch;
     [COMPANY, &own]
         .into_iter()
         .map(|name| {
-            let same_epoch = asked.epoch == epoch;
             let known = asked.scopes.iter().find(|cursor| cursor.id == name).filter(|_| same_epoch);
             let anew = ScopeCursor { id: name.to_owned(), pos: 0, hash: String::new() };
-            store.pull(known.unwrap_or(&anew))
+            let mut scope = store.pull(known.unwrap_or(&anew))?;
+            // After a restore the phone's mirror stands for nothing, and an empty scope is news too.
+            scope.reset |= !same_epoch;
+            Ok(scope)
         })
+        // Most of hundreds of phones' questions find nothing.
+        .filter(|scope| scope.as_ref().map_or(true, |scope| scope.reset || scope.more || !scope.feed.is_empty()))
         .collect()
 }
 

@@ -1,0 +1,112 @@
+//! The way of photos (SYNC B6): each comes in one piece, is hashed, made durable and published. The probe does the same
+//! with bare files: write, SHA-256, sync, rename, sync of the folder.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::{VisitKind, Window};
+use nuanfang_core::id::WorkerId;
+use nuanfang_core::time::Millis;
+use nuanfang_server::enrolment;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::line::Line;
+use super::load::{Phone, Sender};
+use super::town::{Town, copy, plan};
+use super::{Bench, Figure, Run, Size, Tried, Value, scratch, timed};
+
+/// What is measured here.
+pub const FIGURES: [Figure; 1] = [Figure {
+    id: "B6",
+    name: "photos of 400 KB, one after another, until each is whole and durable",
+    unit: "MB/s",
+    probe: "the same bytes: write, SHA-256, sync, rename, sync of the folder",
+    value: Value::OfProbe,
+    goal: Some(0.9),
+}];
+
+/// Bytes of a photo.
+const PHOTO: usize = 400_000;
+
+/// The bench: a server that knows of photos which have not come.
+pub struct Photos {
+    folder: TempDir,
+    phone: Phone,
+    photos: Vec<Vec<u8>>,
+}
+
+impl Photos {
+    /// Logs the photos.
+    pub fn prepare(size: Size) -> Tried<Self> {
+        let folder = scratch()?;
+        let town = Town::open(&folder.path().join("before"))?;
+        town.import_ledger(&folder.path().join("ledger"), 12)?;
+        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
+        let worker = WorkerId(Uuid::new_v4());
+        let at = town.state().now().0;
+        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
+        let planned = town.schedule(vec![plan(VisitKind::Repair, home, Some(worker), window)])?;
+        let visit = *planned.first().ok_or("no visit")?;
+        let mut line = Line::open(town.addr())?;
+        let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
+        let photos: Vec<Vec<u8>> = (0..size.of(100, 3)).map(noise).collect();
+        for photo in &photos {
+            phone.photograph(visit, photo)?;
+        }
+        drop(line);
+        Sender::open(&phone, town.addr())?.send_all()?;
+        town.close();
+        Ok(Self { folder, phone, photos })
+    }
+}
+
+/// Bytes that nothing packs.
+fn noise(seed: usize) -> Vec<u8> {
+    let mut block = Sha::of(&seed.to_le_bytes());
+    let mut bytes = Vec::with_capacity(PHOTO + 32);
+    while bytes.len() < PHOTO {
+        block = Sha::of(&block.0);
+        bytes.extend_from_slice(&block.0);
+    }
+    bytes.truncate(PHOTO);
+    bytes
+}
+
+impl Bench for Photos {
+    fn figures(&self) -> &'static [Figure] {
+        &FIGURES
+    }
+
+    fn run(&mut self) -> Tried<Vec<Run>> {
+        let run = scratch()?;
+        let data = run.path().join("data");
+        copy(&self.folder.path().join("before"), &data)?;
+        let town = Town::open(&data)?;
+        let mut sender = Sender::open(&self.phone, town.addr())?;
+        let (measured, ()) = timed(|| self.photos.iter().try_for_each(|photo| sender.send_file(photo)))?;
+        let whole = town.ids("SELECT DISTINCT d.id FROM device d, blob b WHERE b.whole_ms IS NULL")?;
+        if !whole.is_empty() {
+            return Err("a photo was sent and is not whole".into());
+        }
+        town.close();
+        let bare = run.path().join("bare");
+        fs::create_dir_all(&bare)?;
+        let (probe, ()) = timed(|| self.photos.iter().try_for_each(|photo| keep(&bare, photo)))?;
+        let megabytes = (PHOTO * self.photos.len()) as f64 / 1e6;
+        Ok(vec![Run { measured: megabytes / measured, probe: megabytes / probe }])
+    }
+}
+
+fn keep(folder: &Path, photo: &[u8]) -> Tried<()> {
+    let part = folder.join("part");
+    let mut file = File::create(&part)?;
+    file.write_all(photo)?;
+    let sha = Sha::of(photo);
+    file.sync_data()?;
+    fs::rename(&part, folder.join(sha.to_string()))?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
