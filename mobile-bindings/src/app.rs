@@ -1,11 +1,13 @@
 //! The one long-lived object a screen holds. Each call does one thing in the core; those that use the network say so,
 //! and belong off the thread that draws.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::app::Config;
 use nuanfang_core::device::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
+use nuanfang_core::device::rescue::RescueView;
 use nuanfang_core::device::signing::{self, RecordPreview};
 use nuanfang_core::device::status::{RecordStatus, SyncStatus};
 use nuanfang_core::domain::Place;
@@ -298,6 +300,12 @@ impl FieldApp {
     /// The records of one visit with their state.
     pub fn visit_records(&self, visit: VisitId) -> Answer<Vec<RecordStatus>> {
         Ok(self.0.visit_records(visit)?)
+    }
+
+    /// Writes everything this phone still holds into one file at `path` that only the company can open, for a phone that
+    /// can't send any more. Takes as long as its photos are large.
+    pub fn export_rescue(&self, path: String) -> Answer<RescueView> {
+        Ok(self.0.export_rescue(Path::new(&path))?)
     }
 
     /// Releases the database's locks before the system suspends the app (iOS).

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
+use nuanfang_core::device::rescue::RescueView;
 use nuanfang_core::device::signing::RecordPreview;
 use nuanfang_core::device::status::{RecordState, RecordStatus, SyncState, SyncStatus, Words};
 use nuanfang_core::domain::kind::VisitKind;
@@ -121,6 +122,21 @@ pub struct SyncStatus {
     pub safe: u64,
     /// The log's last position.
     pub head: u64,
+}
+
+/// What went into a rescue file.
+#[uniffi::remote(Record)]
+pub struct RescueView {
+    /// Operations.
+    pub ops: u64,
+    /// Files.
+    pub files: u64,
+    /// Files that this phone can no longer read; they are not in it.
+    pub files_lost: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The device's key signed for it; otherwise the company keeps it apart for a person to look at.
+    pub signed: bool,
 }
 
 /// Who is enrolled here.

@@ -1,7 +1,7 @@
 //! One long-lived object with everything a screen needs. A screen asks and shows; every decision is the core's. No
 //! call but [`FieldApp::enrol`] and [`FieldApp::sync_once`] touches the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::courier::{Courier, Run, Stop, Transport};
 use super::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
 use super::http::{Http, Trust};
 use super::photo::{self, PhotoFacts};
+use super::rescue::{self, RescueView};
 use super::runner::{OneRun, Runner};
 use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
 use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
@@ -437,6 +438,16 @@ impl FieldApp {
     pub fn visit_records(&self, visit: VisitId) -> Result<Vec<RecordStatus>, Refusal> {
         let obstacle = self.runner.state().obstacle;
         Ok(self.inner.store.read(|connection| status::of_visit(connection, visit, obstacle.as_ref()))?)
+    }
+
+    /// Writes everything this phone still holds into one file at `path` that only the company can open: for a phone that
+    /// can't send any more. Nothing here changes, and sending goes on all the same.
+    ///
+    /// # Errors
+    /// `device.not_enrolled`, `rescue.key_locked`, what the disk says; there is no file then.
+    pub fn export_rescue(&self, path: &Path) -> Result<RescueView, Refusal> {
+        let inner = &self.inner;
+        Ok(rescue::export(&inner.store, &*inner.key, &inner.config.app_version, self.stamp(), path)?)
     }
 
     /// Before the system suspends the app: lets go of the database file's locks.

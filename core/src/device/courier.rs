@@ -11,6 +11,7 @@ use super::sync::{self, Applied, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::drill;
+use crate::id::DeviceId;
 use crate::record::{DeviceKey, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
 
@@ -27,8 +28,10 @@ pub struct Call {
     pub headers: Vec<(&'static str, String)>,
     /// The body; empty for none.
     pub body: Vec<u8>,
-    /// The body is JSON and may be compressed on its way.
+    /// The body is JSON.
     pub json: bool,
+    /// The body may be compressed on its way.
+    pub pack: bool,
 }
 
 /// What came back. Anybody may have sent it.
@@ -157,7 +160,7 @@ impl Courier<'_> {
     fn exchange(&self) -> Result<Applied, Stop> {
         let request = sync::next_request(self.store, self.speaker, self.clock.stamp())?;
         let body = serde_json::to_vec(&request).map_err(|error| Trouble::Damaged(error.to_string()))?;
-        let call = Call { method: "POST", path: "/v1/sync".into(), body, json: true, ..Call::default() };
+        let call = Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() };
         let answer = self.authorised(call)?;
         let received = self.clock.stamp();
         let reply = sync::read_reply(&answer.body).map_err(Stop::NotAReceipt)?;
@@ -257,14 +260,24 @@ impl Courier<'_> {
         if let (Some(token), false) = (kept.as_ref(), renew) {
             return Ok(token.clone());
         }
-        let device = self.store.read(enrolment::get)?.device;
+        let enrolment = self.store.read(enrolment::get)?;
+        let reply = match self.ask_token(enrolment.device, None) {
+            // The server may have been restored to before this phone was enrolled: its own certificate says so.
+            Err(Stop::Refused { code }) if code == "token.refused" => {
+                self.ask_token(enrolment.device, Some(enrolment.certificate))?
+            }
+            asked => asked?,
+        };
+        *kept = Some(reply.token.clone());
+        Ok(reply.token)
+    }
+
+    fn ask_token(&self, device: DeviceId, certificate: Option<String>) -> Result<TokenReply, Stop> {
         let challenge: ChallengeReply = post(self.transport, "/v1/challenge", &ChallengeRequest { device })?;
         let signature = sign_low_s(self.key, &challenge_bytes(device, &challenge.nonce))
             .map_err(|error| Stop::Key(error.to_string()))?;
-        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature) };
-        let reply: TokenReply = post(self.transport, "/v1/token", &request)?;
-        *kept = Some(reply.token.clone());
-        Ok(reply.token)
+        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature), certificate };
+        post(self.transport, "/v1/token", &request)
     }
 }
 

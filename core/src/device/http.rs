@@ -16,7 +16,7 @@ use crate::error::Refusal;
 
 /// The largest answer that is read, in bytes, after decompression.
 pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
-/// A JSON body larger than this is compressed.
+/// A body larger than this is compressed, where the server reads compressed ones.
 const COMPRESS_FROM: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(120);
@@ -101,7 +101,7 @@ impl Transport for Http {
         if call.json {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let squeezed = if call.json && call.body.len() > COMPRESS_FROM {
+        let squeezed = if call.pack && call.body.len() > COMPRESS_FROM {
             zstd::encode_all(call.body.as_slice(), 3).ok()
         } else {
             None

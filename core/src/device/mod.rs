@@ -22,6 +22,7 @@ pub mod paper;
 pub mod photo;
 pub mod pinned;
 pub mod register;
+pub mod rescue;
 pub mod runner;
 pub mod signature;
 pub mod signing;

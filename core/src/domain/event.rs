@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::inspection::Finding;
 use super::office_event::{
-    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, FormCompleted, Imported, InvoiceRecorded,
-    LaneChosen, LateDecided, Rejudged, Rescheduled, SettingsChanged, UserAdded, UserDisabled, VisitPlan,
+    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, FormCompleted, HouseholdErased, Imported,
+    InvoiceRecorded, LaneChosen, LateDecided, Rejudged, Rescheduled, Restored, SettingsChanged, UserAdded,
+    UserDisabled, VisitPlan,
 };
 use super::quote::QuoteShown;
 use super::signature::{SignatureRefused, Signed};
@@ -169,6 +170,10 @@ events! {
     FormCompleted(FormCompleted) = "office.form_completed",
     /// An invoice was issued.
     InvoiceRecorded(InvoiceRecorded) = "office.invoice_recorded",
+    /// The office's data was brought back from the backup.
+    Restored(Restored) = "office.restored",
+    /// What is known of a dwelling's people is destroyed.
+    HouseholdErased(HouseholdErased) = "office.household_erased",
 }
 
 fn read<T: DeserializeOwned>(kind: &str, body: &str, event: impl FnOnce(T) -> Event) -> Event {

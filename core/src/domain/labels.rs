@@ -53,7 +53,9 @@ pub fn event_label(event: &Event) -> (&'static str, &'static str) {
         | Event::UserDisabled(_)
         | Event::DeviceEnrolled(_)
         | Event::DeviceRevoked(_)
-        | Event::SettingsChanged(_) => ("调度：管理操作", "Office: administration"),
+        | Event::SettingsChanged(_)
+        | Event::Restored(_)
+        | Event::HouseholdErased(_) => ("调度：管理操作", "Office: administration"),
         Event::Unknown { .. } => ("未知记录", "Unknown"),
         Event::Unreadable { .. } => ("无法读取的记录", "Unreadable"),
     }

@@ -189,6 +189,10 @@ pub struct DeviceEnrolled {
     pub public_key: String,
     /// What the phone calls itself.
     pub name: String,
+    /// Since when its certificate holds, where this puts back an enrolment that the office lost with its data;
+    /// otherwise since now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
 }
 
 /// Why a device leaves.
@@ -281,4 +285,55 @@ pub struct InvoiceRecorded {
     pub number: String,
     /// Local date, `2026-11-23`.
     pub issued_on: String,
+}
+
+/// `office.restored`: the office's data was lost and brought back from the backup. What came after `through` and
+/// before the loss is offered again by the phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Restored {
+    /// The epoch that begins: by it phones know.
+    pub epoch: u64,
+    /// The last envelope that the backup held, in the order of receipt.
+    pub through: u64,
+}
+
+/// Why somebody is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureGround {
+    /// The person asked for it.
+    Request,
+    /// There is no more reason to keep it.
+    Retention,
+}
+
+/// A file that another takes the place of: rows of an import without those of who was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The file that is gone.
+    pub was: Sha,
+    /// What is read in its place.
+    pub by: Sha,
+}
+
+/// `office.household_erased`: what is known of a dwelling's people is destroyed (PIPL art. 47). Heads, counts and chains
+/// stay; nothing of it says whom it was about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HouseholdErased {
+    /// Which dwelling.
+    pub household: HouseholdId,
+    /// Why.
+    pub ground: ErasureGround,
+    /// Why, in words that name nobody.
+    pub reason: String,
+    /// The visits whose bodies and files are destroyed.
+    pub visits: Vec<VisitId>,
+    /// How many bodies.
+    pub bodies: u64,
+    /// The file with what stays of its signed records, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Sha>,
+    /// Files of imported rows that held its row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
 }

@@ -105,6 +105,9 @@ pub struct TokenRequest {
     pub nonce: String,
     /// The device key's signature over [`challenge_bytes`]: ES256, r ‖ s, base64url without padding.
     pub signature: String,
+    /// The device's certificate, as the enrolment gave it: for a server that was restored and lost the enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// Its answer.

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod chain;
 pub mod feed;
 pub mod feed_entity;
+pub mod rescue;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -7,5 +7,6 @@ mod fake_server;
 mod field;
 mod over_http;
 mod phone;
+mod rescue;
 mod store_file;
 mod worker_day;

@@ -96,7 +96,7 @@ impl Sender {
         let device = self.device;
         let challenge: ChallengeReply = ask(house, "/v1/challenge", &ChallengeRequest { device }).await?;
         let signature = sign_low_s(&*self.key, &challenge_bytes(device, &challenge.nonce))?;
-        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature) };
+        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature), certificate: None };
         let reply: TokenReply = ask(house, "/v1/token", &request).await?;
         self.token = reply.token;
         Ok(())

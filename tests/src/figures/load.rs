@@ -229,7 +229,7 @@ impl<'a> Sender<'a> {
         let device = phone.device;
         let challenge: ChallengeReply = line.ask("/v1/challenge", &ChallengeRequest { device })?;
         let signature = b64(&sign_low_s(&phone.key, &challenge_bytes(device, &challenge.nonce))?);
-        let request = TokenRequest { device, nonce: challenge.nonce, signature };
+        let request = TokenRequest { device, nonce: challenge.nonce, signature, certificate: None };
         let TokenReply { token, .. } = line.ask("/v1/token", &request)?;
         let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\ncontent-encoding: zstd\r\n");
         let mut sender = Self { phone, line, headers, token, scopes: Vec::new() };

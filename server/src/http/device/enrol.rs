@@ -32,7 +32,8 @@ pub async fn enrol<S: Store>(
         .ok_or_else(|| Problem::forbidden("enrol.code_invalid", "注册码无效或已过期，请向调度重新索取"))?;
     let device = DeviceId(Uuid::now_v7());
     let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();
-    let act = Event::DeviceEnrolled(DeviceEnrolled { device, worker, public_key: request.public_key, name });
+    let act =
+        Event::DeviceEnrolled(DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None });
     state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
     let enrolled = state
         .store

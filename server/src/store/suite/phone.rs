@@ -34,7 +34,8 @@ pub struct Phone {
 impl Phone {
     pub async fn enrol<F: Fixture>(house: &House<F>, worker: WorkerId) -> Self {
         let device = DeviceId(Uuid::now_v7());
-        let enrolled = DeviceEnrolled { device, worker, public_key: "MFk".into(), name: "测试手机".into() };
+        let enrolled =
+            DeviceEnrolled { device, worker, public_key: "MFk".into(), name: "测试手机".into(), since: None };
         house.act(OfficeAct::of(Event::DeviceEnrolled(enrolled))).await;
         Self {
             device,
