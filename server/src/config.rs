@@ -35,7 +35,8 @@ pub struct Config {
     pub transport: Transport,
     /// The address phones use, as it stands in enrolment codes; by default derived from `listen`.
     pub public_url: Option<String>,
-    /// A second folder that survives the loss of the first; without it nothing becomes *safe*.
+    /// A second place that survives the loss of the first, a folder or `s3://BUCKET/PREFIX`; without it nothing becomes
+    /// *safe*.
     pub backup: Option<PathBuf>,
     /// The office's clock; by default the machine's, shifted by what the data folder says.
     pub clock: Option<Arc<dyn Clock>>,

@@ -25,7 +25,7 @@ use crate::metrics;
 use crate::office::desk::Desk;
 use crate::office::project::{self, setting};
 use crate::office::seen::{self, Seen};
-use crate::office::{Office, OfficeAct, registers, rejudge, uploads};
+use crate::office::{Office, OfficeAct, erase, registers, rejudge, uploads};
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::blobs::make_dir;
@@ -262,6 +262,7 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
     let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
     let office = Office::new(store.clone(), Arc::clone(&clock));
     settle_company(&store, &office, &config).map_err(in_data)?;
+    erase::finish(&store).map_err(in_data)?;
     let understood = rejudge::understood(&store, &office).map_err(in_data)?;
     if understood > 0 {
         tracing::info!(understood, "what an older build held is judged anew");

@@ -1,9 +1,15 @@
 //! The command line: one binary, each act a subcommand, an exit status that means something, one line for what is
 //! wrong.
 
+mod backup;
 mod enrol;
+mod erase;
 mod rebuild;
+mod recovery;
+mod rescue;
+mod restore;
 mod serve;
+mod setting;
 mod verify;
 
 use std::process::ExitCode;
@@ -29,6 +35,12 @@ enum Command {
     Enrol(enrol::Enrol),
     Verify(verify::Verify),
     Rebuild(rebuild::Rebuild),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Rescue(rescue::Rescue),
+    Erase(erase::Erase),
+    Hold(erase::Hold),
+    Setting(setting::Setting),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
     /// Print the version
@@ -49,6 +61,12 @@ fn run_one(command: Command) -> ExitCode {
         Command::Enrol(enrol) => enrol.run(),
         Command::Verify(verify) => verify.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
+        Command::Rescue(rescue) => rescue.run(),
+        Command::Erase(erase) => erase.run(),
+        Command::Hold(hold) => hold.run(),
+        Command::Setting(setting) => setting.run(),
         Command::Openapi => match crate::http::api::openapi().to_pretty_json() {
             Ok(text) => {
                 terminal::say(text);

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::Config;
+use crate::office::project::erasure;
+use crate::office::rebuild;
 use crate::serve::open;
 use crate::store::{Reading, Store, StoreError};
 use crate::terminal::{say, untried};
@@ -36,9 +38,14 @@ impl Rebuild {
         let done = (|| {
             let stand = state.store.read_now(Reading::verify_chains)?;
             say(format_args!("日志完整：{stand} 条记录，链条无误"));
-            let before = state.store.read_now(Reading::dump)?;
+            // Who was erased is not told again, so the feed's positions are others.
+            let dump = match state.store.read_now(erasure::any)? {
+                true => rebuild::dump_without_feed,
+                false => rebuild::dump,
+            };
+            let before = state.store.read_now(dump)?;
             let folded = state.store.rebuild()?;
-            let after = state.store.read_now(Reading::dump)?;
+            let after = state.store.read_now(dump)?;
             say(format_args!("已由 {folded} 条记录重建全部数据表"));
             Ok::<_, StoreError>(before == after)
         })();

@@ -11,6 +11,7 @@ use crate::config::{Config, Transport};
 use crate::http::gate::Limits;
 use crate::serve::{Server, StartError};
 use crate::state::AppState;
+use crate::store::StoreError;
 use crate::store::ship;
 use crate::terminal::{say, untried, words};
 
@@ -40,7 +41,8 @@ pub struct Serve {
     /// The address phones use, as it stands in enrolment codes: https://heat.example.cn
     #[arg(long)]
     public_url: Option<String>,
-    /// A second folder, on another disk or machine, that everything is copied to: only then does work become safe
+    /// A second place that everything is copied to, a folder on another disk or machine or s3://BUCKET/PREFIX (address
+    /// and credentials from AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID …): only then does work become safe
     #[arg(long)]
     backup: Option<PathBuf>,
     /// The supplier's name, for a new data folder
@@ -111,17 +113,23 @@ impl Serve {
 
 /// Says, once, who may come in first and what opens the backup.
 fn greet(state: &AppState) -> Result<(), StartError> {
-    let other = |error: crate::store::StoreError| StartError::Other(error.to_string());
+    let other = |error: StoreError| StartError::Other(error.to_string());
     if let Some((login, password)) = crate::office::cli::first_admin(state).map_err(StartError::Other)? {
         say(format_args!("首次启动，已建立管理员：用户名 {login}，密码 {password}（只显示这一次）"));
     }
     if state.config.backup.is_some() {
-        let (key, new) = ship::recovery_key(&state.vault).map_err(other)?;
-        let told = state.vault.secret("recovery_key_told").map_err(other)?.is_some();
-        if new || !told {
-            say(format_args!("备份恢复密钥：{key}（只显示这一次；请与备份分开保管，没有它备份无法恢复）"));
-            state.vault.set_secret("recovery_key_told", b"1").map_err(other)?;
-        }
+        greet_backup(state).map_err(other)?;
+    }
+    Ok(())
+}
+
+/// Says, once, what opens the backup.
+pub(super) fn greet_backup(state: &AppState) -> Result<(), StoreError> {
+    const TOLD: &str = "recovery_key_told";
+    let (key, new) = ship::recovery_key(&state.vault)?;
+    if new || state.vault.secret(TOLD)?.is_none() {
+        say(format_args!("备份恢复密钥：{key}（只显示这一次；请与备份分开保管，没有它备份无法恢复）"));
+        state.vault.set_secret(TOLD, b"1")?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
 use super::log::{self, Arriving, LogHead};
-use super::project::{self, device};
+use super::project::{self, device, erasure};
 use super::seen::Anchor;
 use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
@@ -60,8 +60,18 @@ impl Exchange {
     pub fn read(request: SyncRequest, anchors: Vec<Anchor>, recv: Millis) -> Result<Self, Unchained> {
         let SyncRequest { device, base, base_sha, head_sha, ops, .. } = request;
         let sent = ops.len();
-        let mut arriving = Vec::with_capacity(sent);
-        let (mut seq, mut prev) = (base, base_sha);
+        let exchange = Self::of(device, (base, base_sha), ops, anchors, recv);
+        let end = exchange.arriving.last().map_or(base_sha, |(_, sha, ..)| *sha);
+        if exchange.arriving.len() == sent && end != head_sha {
+            return Err(Unchained::Head);
+        }
+        Ok(exchange)
+    }
+
+    /// The chain of operations that follow on `base`, position and hash. Those after a gap are left out.
+    pub fn of(device: DeviceId, base: (u64, Sha), ops: Vec<Op>, anchors: Vec<Anchor>, recv: Millis) -> Self {
+        let mut arriving = Vec::with_capacity(ops.len());
+        let (mut seq, mut prev) = base;
         for op in ops {
             if Some(op.seq) != seq.checked_add(1) {
                 break;
@@ -73,10 +83,7 @@ impl Exchange {
             (seq, prev) = (envelope.seq, sha);
             arriving.push((envelope, sha, event, String::from(Box::<str>::from(body))));
         }
-        if arriving.len() == sent && prev != head_sha {
-            return Err(Unchained::Head);
-        }
-        Ok(Self { device, base, base_sha, arriving, anchors, recv })
+        Self { device, base: base.0, base_sha: base.1, arriving, anchors, recv }
     }
 
     /// About how many bytes it writes.
@@ -157,6 +164,9 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
 /// nobody else.
 fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
     let again = arriving.clone();
+    // What comes about somebody who was erased is stored as what was there is now: without its body.
+    let erased = erasure::is_erased(writing.tx, arriving.envelope.visit)?;
+    let body = (!erased).then_some(body);
     let done = writing.savepoint(|writing| {
         let logged = log::store(writing.tx, head, arriving, body)?;
         expect_files(writing.tx, head, &logged)?;
@@ -180,6 +190,14 @@ fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str
 fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result<(), StoreError> {
     for blob in &logged.fact.blobs {
         let sha = blob.sha.0.as_slice();
+        if logged.erased {
+            tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len, whole_ms, flag) VALUES (?1, ?2, ?3, 'erased')")?
+                .execute(params![sha, blob.len as i64, logged.recv.0])?;
+            continue;
+        }
+        // A file that was erased, named again by somebody who is not, is evidence once more.
+        tx.prepare_cached("UPDATE blob SET flag = NULL, whole_ms = NULL WHERE sha = ?1 AND flag = 'erased'")?
+            .execute([sha])?;
         tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?
             .execute(params![sha, blob.len as i64])?;
         tx.prepare_cached(

@@ -11,9 +11,10 @@ use nuanfang_core::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::{Estimate, Stamp};
 use uuid::Uuid;
 
-use super::log::{Arriving, Entry, LogHead};
+use super::log::{self, Arriving, Entry, LogHead};
 use crate::clock::Clock;
 use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::writer::Writing;
 use crate::store::{Store, StoreError};
 
 /// One act of the office.
@@ -131,5 +132,20 @@ impl<S: Store> Office<S> {
         let sha = envelope.sha();
         let (recv, estimate) = (now, Estimate::exact(now));
         Entry { arriving: Arriving { envelope, sha, event: act.event, recv, estimate, last: true }, body }
+    }
+}
+
+impl Office {
+    /// Does one act within a transaction of the embedded store that does more than append.
+    pub(crate) fn append_in(
+        &self,
+        writing: &mut Writing<'_>,
+        actor: WorkerId,
+        act: OfficeAct,
+    ) -> Result<(), StoreError> {
+        log::append(writing, self.device, |_, head| {
+            Ok::<_, StoreError>(vec![self.entry(head.acked + 1, head.ack_sha, actor, act)])
+        })
+        .map(drop)
     }
 }

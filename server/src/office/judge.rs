@@ -81,7 +81,7 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
     }
     match &fact.event {
         Event::Unknown { .. } => return Ok(Judgement::held("kind_unknown")),
-        Event::Unreadable { .. } if !logged.erased => return Ok(Judgement::quarantined("body_unreadable")),
+        Event::Unreadable { .. } => return Ok(Judgement::quarantined("body_unreadable")),
         Event::Unmasked(_) => return Ok(Judgement::APPLIED),
         _ => {}
     }

@@ -10,7 +10,7 @@ use nuanfang_core::time::{Estimate, Millis, Stamp, TimeQuality};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::project;
+use super::{project, uploads};
 use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
 
@@ -113,8 +113,9 @@ pub fn writer(tx: &Connection, device: DeviceId, office: bool) -> Result<LogHead
     Ok(LogHead { dev: tx.last_insert_rowid(), office, acked: 0, ack_sha: Sha::ZERO, safe: 0 })
 }
 
-/// Stores one envelope as it came and returns it as logged. The log's head is moved by [`advance`].
-pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) -> Result<Logged, StoreError> {
+/// Stores one envelope as it came and returns it as logged; without a body where the person is erased. The log's head
+/// is moved by [`advance`].
+pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: Option<&str>) -> Result<Logged, StoreError> {
     let Arriving { envelope, sha, event, recv, estimate, last } = arriving;
     let blobs = if envelope.blobs.is_empty() {
         None
@@ -149,7 +150,9 @@ pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) 
         last,
     ])?;
     let g = tx.last_insert_rowid();
-    tx.prepare_cached("INSERT INTO body (g, body) VALUES (?1, ?2)")?.execute(params![g, body])?;
+    if let Some(body) = body {
+        tx.prepare_cached("INSERT INTO body (g, body) VALUES (?1, ?2)")?.execute(params![g, body])?;
+    }
     Ok(Logged {
         g: g as u64,
         dev: writer.dev,
@@ -169,7 +172,7 @@ pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: &str) 
             event,
             blobs: envelope.blobs,
         },
-        erased: false,
+        erased: body.is_none(),
         last,
     })
 }
@@ -205,7 +208,8 @@ fn append_one(writing: &mut Writing<'_>, head: &mut LogHead, entry: Entry) -> Re
     if envelope.seq != head.acked + 1 || envelope.prev != head.ack_sha {
         return Err(StoreError::Damaged(format!("entry {} does not follow on the office's log", envelope.seq)));
     }
-    let logged = store(writing.tx, head, arriving, &body)?;
+    let logged = store(writing.tx, head, arriving, Some(&body))?;
+    uploads::placed(writing.tx, &logged)?;
     (head.acked, head.ack_sha) = (logged.fact.seq, logged.sha);
     advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
     project::project(writing, &logged)?;
@@ -386,7 +390,8 @@ pub(crate) fn sha(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha> {
     Ok(Sha(row.get(column)?))
 }
 
-fn quality_to(quality: TimeQuality) -> u8 {
+/// How a quality is written down.
+pub(crate) fn quality_to(quality: TimeQuality) -> u8 {
     match quality {
         TimeQuality::Anchored => 0,
         TimeQuality::Bracketed => 1,
@@ -394,7 +399,8 @@ fn quality_to(quality: TimeQuality) -> u8 {
     }
 }
 
-fn quality_from(code: u8) -> TimeQuality {
+/// Reads a quality as it is written down.
+pub(crate) fn quality_from(code: u8) -> TimeQuality {
     match code {
         0 => TimeQuality::Anchored,
         1 => TimeQuality::Bracketed,

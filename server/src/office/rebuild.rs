@@ -9,15 +9,29 @@ use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
 
 /// The tables made by [`super::project`], beside those of [`registers`].
-pub const TABLES: &[&str] =
-    &["outcome", "device", "setting", "visit", "assignment", "record", "blob_ref", "scope", "feed", "scope_entity"];
+pub const TABLES: &[&str] = &[
+    "outcome",
+    "device",
+    "setting",
+    "visit",
+    "assignment",
+    "record",
+    "blob_ref",
+    "erased_household",
+    "erased_visit",
+    "erased_record",
+    "blob_replaced",
+];
+
+/// The tables of the feed. After an erasure its positions are counted anew: phones are told the scope as it is.
+pub const FEED: &[&str] = &["scope", "feed", "scope_entity"];
 
 /// Envelopes read at a time.
 const PAGE: usize = 500;
 
 /// All projections.
 pub fn tables() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().chain(registers::TABLES).copied()
+    TABLES.iter().chain(FEED).chain(registers::TABLES).copied()
 }
 
 /// Empties all projections and folds the log again. Returns how many envelopes it holds.
@@ -27,6 +41,7 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
     for table in tables() {
         writing.tx.execute(&format!("DELETE FROM {table}"), [])?;
     }
+    project::erasure::prepare(writing)?;
     let mut g = 0;
     let mut count = 0;
     loop {
@@ -58,9 +73,18 @@ fn one(writing: &mut Writing<'_>, logged: &log::Logged) -> Result<(), StoreError
 
 /// All projections as text, table by table, row by row in a fixed order: two stores with the same log give the same.
 pub fn dump(db: &Connection) -> Result<String, StoreError> {
+    dump_of(db, tables())
+}
+
+/// The same without the feed.
+pub fn dump_without_feed(db: &Connection) -> Result<String, StoreError> {
+    dump_of(db, tables().filter(|table| !FEED.contains(table)))
+}
+
+fn dump_of(db: &Connection, tables: impl Iterator<Item = &'static str>) -> Result<String, StoreError> {
     use std::fmt::Write;
     let mut out = String::new();
-    for table in tables() {
+    for table in tables {
         let mut query = db.prepare(&format!("SELECT * FROM {table}"))?;
         let columns = query.column_count();
         let mut lines = Vec::new();

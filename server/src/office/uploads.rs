@@ -7,6 +7,7 @@ use nuanfang_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::log::Logged;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
 use crate::store::sqlite::writer::Writing;
@@ -50,6 +51,23 @@ pub fn needed(db: &Connection, device: DeviceId) -> Result<Vec<Sha>, StoreError>
     )?;
     let shas = query.query_map(params![device.0.as_bytes(), ASKED], |row| Ok(Sha(row.get(0)?)))?;
     Ok(shas.collect::<Result<_, _>>()?)
+}
+
+/// Notes the files of an act of the office: they are whole already, and owed to the backup.
+pub fn placed(tx: &Connection, logged: &Logged) -> Result<(), StoreError> {
+    for blob in &logged.fact.blobs {
+        let sha = blob.sha.0.as_slice();
+        tx.prepare_cached(
+            "INSERT INTO blob (sha, len, whole_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (sha) DO UPDATE SET whole_ms = coalesce(whole_ms, excluded.whole_ms)",
+        )?
+        .execute(params![sha, blob.len as i64, logged.recv.0])?;
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO blob_owed (dev, seq, sha) SELECT ?1, ?3, sha FROM blob WHERE sha = ?2 AND shipped = 0",
+        )?
+        .execute(params![logged.dev, sha, logged.fact.seq as i64])?;
+    }
+    Ok(())
 }
 
 /// A file is whole and durable: nobody is asked for it any more, and whoever looks at its visits is told.

@@ -113,6 +113,28 @@ impl Blobs {
         Ok(sha)
     }
 
+    /// Takes a file away, and what has come of it. `false` if there was nothing.
+    pub fn remove(&self, sha: &Sha) -> io::Result<bool> {
+        let mut found = vec![self.path(sha)];
+        for entry in fs::read_dir(self.dir.join("part"))? {
+            let entry = entry?;
+            if entry.file_name().to_str().and_then(piece).is_some_and(|(of, _)| of == *sha) {
+                found.push(entry.path());
+            }
+        }
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(sha);
+        let mut removed = false;
+        for path in found {
+            match fs::remove_file(&path) {
+                Ok(()) => removed = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            sync_dir(path.parent().unwrap_or(&self.dir))?;
+        }
+        Ok(removed)
+    }
+
     /// How many bytes of an unfinished file are here and durable.
     pub fn offset(&self, sha: &Sha) -> u64 {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).get(sha).copied().unwrap_or(0)

@@ -51,6 +51,9 @@ pub enum StoreError {
     /// What is stored contradicts itself.
     #[error("数据损坏：{0}")]
     Damaged(String),
+    /// The backup is none, is another's, or does not open. Nothing is wrong with the data folder.
+    #[error("备份不可用：{0}")]
+    Backup(String),
     /// The work panicked; it was rolled back.
     #[error("内部错误：{0}")]
     Panicked(String),

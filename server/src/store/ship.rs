@@ -1,39 +1,46 @@
-//! The backup: the log in append-only, hash-chained segments, heads apart from sealed bodies, and the files, in a
-//! second folder. What is there is read back before it counts; *safe* moves by nothing else (I2).
+//! The backup: the log in append-only, hash-chained segments, heads apart from sealed bodies, and the sealed files, in
+//! a second place. What is there was read back before it counts; *safe* moves by nothing else (SYNC I2, §5). The
+//! format is docs/formats/backup.md.
 //!
 //! ```text
-//! BACKUP/supplier           which data folder this is the backup of
-//! BACKUP/heads/000001.seg   one JSON line an envelope, the last line names the segment before and its hash
-//! BACKUP/bodies/000001.seg  the same envelopes' bodies, each sealed under the data key of its household
-//! BACKUP/blobs/ab/<sha>     files
-//! BACKUP/vault.sealed       the vault, sealed under the recovery key that the first start printed
+//! BACKUP/backup.json           which supplier's it is
+//! BACKUP/heads/000000001.seg   one JSON line an envelope or file; the last line names the segment before and its hash
+//! BACKUP/bodies/000000001.seg  the same envelopes' bodies, each sealed under the data key of its household
+//! BACKUP/blobs/ab/<sha>        files, sealed likewise
+//! BACKUP/vault.sealed          the vault, sealed under the recovery key that the first start printed
 //! ```
 
-mod segment;
-mod vault_copy;
+mod collect;
+pub mod line;
+pub mod place;
+pub mod reader;
+pub mod seal;
+pub mod survey;
+pub mod vault_copy;
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::drill::{self, Side};
 use rusqlite::{Connection, params};
 
-use super::StoreError;
-use super::blobs::{make_dir, sync_dir};
-use super::sqlite::Sqlite;
-
+pub use collect::{Shipped, all as segments, unmasked};
 pub use vault_copy::recovery_key;
+
+use self::line::{BodyLine, FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
+use self::place::Place;
+use self::reader::About;
+use super::StoreError;
+use super::sqlite::Sqlite;
+use super::sqlite::writer::Writing;
 
 /// How often is looked for something new.
 const EVERY: Duration = Duration::from_millis(500);
 /// Envelopes in one segment at most.
 const SEGMENT: usize = 2_000;
-/// Files copied between two looks at the log.
+/// Files copied, and files taken away, with one segment at most.
 const FILES: usize = 64;
 
 /// The shipper at work.
@@ -43,15 +50,28 @@ pub struct Shipping {
 }
 
 impl Shipping {
-    /// Begins to ship the data folder of `store` to `to`.
+    /// Begins to ship the data folder of `store` to `to`. A place that does not answer now is tried again later: phones
+    /// are not to wait for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Backup`] if the place is not this data folder's backup.
     pub fn start(store: Sqlite, to: PathBuf) -> Result<Self, StoreError> {
-        prepare(&store, &to)?;
+        let to = Place::make(&to)?;
+        let mut prepared = match prepare(&store, &to) {
+            Err(other @ StoreError::Backup(_)) => return Err(other),
+            tried => tried.is_ok(),
+        };
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("backup".into()).spawn(move || {
             let mut failing = false;
             while !stopped.load(Ordering::Relaxed) {
-                match ship(&store, &to) {
+                let done = match prepared {
+                    true => ship(&store, &to),
+                    false => prepare(&store, &to).map(|()| true),
+                };
+                prepared |= done.is_ok();
+                match done {
                     Ok(true) => failing = false,
                     Ok(false) => {
                         failing = false;
@@ -80,123 +100,198 @@ impl Shipping {
     }
 }
 
-/// Makes the backup folder, or makes sure that it is this data folder's.
-fn prepare(store: &Sqlite, to: &Path) -> Result<(), StoreError> {
-    for folder in ["heads", "bodies", "blobs"] {
-        make_dir(&to.join(folder))?;
-    }
-    let name = to.join("supplier");
-    let own = store.keys.supplier.id.to_string();
-    match fs::read_to_string(&name) {
-        Ok(found) if found.trim() == own => {}
-        Ok(_) => return Err(StoreError::Damaged(format!("{} is the backup of another supplier", to.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let empty = fs::read_dir(to.join("heads"))?.next().is_none();
-            if !empty {
-                return Err(StoreError::Damaged(format!("{} does not say whose backup it is", to.display())));
-            }
-            fs::write(&name, own)?;
-            fs::File::open(&name)?.sync_all()?;
+/// Makes a place this data folder's backup, or makes sure that it is. An empty place gets everything from the beginning;
+/// one that was left behind, the disk of another week, what it lacks.
+///
+/// # Errors
+/// [`StoreError::Backup`] if it is another supplier's. That it holds another history than this data folder's shows when
+/// it is shipped to.
+pub fn prepare(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    match reader::about(to)? {
+        Some(about) if about.supplier != store.keys.supplier.id.0 => {
+            return Err(StoreError::Backup(format!("{} 是另一家企业的备份", to.name())));
         }
-        Err(error) => return Err(error.into()),
+        Some(_) => {}
+        None if !to.list("heads")?.is_empty() => {
+            return Err(StoreError::Backup(format!("{} 没有标明是谁的备份", to.name())));
+        }
+        None => {
+            let about = About::of(store.keys.supplier.id.0);
+            to.put(reader::ABOUT, &about.to_bytes()?)?;
+        }
     }
-    Ok(sync_dir(to)?)
+    if let Some(known) = store.read_now(collect::last)? {
+        let is = |name: &str, sha: Sha| Ok::<_, StoreError>(to.get(name)?.is_some_and(|bytes| Sha::of(&bytes) == sha));
+        if !(is(&heads_name(known.segment), known.heads)? && is(&bodies_name(known.segment), known.bodies)?) {
+            tracing::warn!(
+                place = to.name(),
+                "the backup is another place than before: it is brought up from the beginning"
+            );
+            store.write_blocking::<_, StoreError, _>(0, |writing| begin_anew(writing.tx))?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything is to be shipped once more, or found there: the place is another one. What is called safe stays so.
+fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
+    tx.execute_batch(
+        "DELETE FROM segment;
+         UPDATE blob SET shipped = 0;
+         INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
+           SELECT e.dev, e.seq, r.sha FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
+           JOIN blob b ON b.sha = r.sha
+           WHERE (e.seq > w.safe OR w.office = 1) AND b.flag IS NOT 'erased';",
+    )?;
+    Ok(())
 }
 
 /// Ships what is new once. Returns whether there was anything.
-pub fn ship(store: &Sqlite, to: &Path) -> Result<bool, StoreError> {
-    let mut moved = segment::ship(store, to, SEGMENT)?;
-    moved |= files(store, to)?;
-    // Bodies are worth nothing without their keys: those go first.
-    vault_copy::ship(store, to)?;
-    if moved || store.read_now(is_behind)? {
-        store.write_blocking::<_, StoreError, _>(0, |writing| advance_safe(writing.tx))?;
-    }
-    Ok(moved)
-}
-
-/// Copies files that are whole and not there yet.
-fn files(store: &Sqlite, to: &Path) -> Result<bool, StoreError> {
-    let waiting: Vec<Sha> = store.read_now::<_, StoreError>(|db| {
-        let mut query =
-            db.prepare_cached("SELECT sha FROM blob WHERE whole_ms IS NOT NULL AND shipped = 0 LIMIT ?1")?;
-        let rows = query.query_map([FILES as i64], |row| Ok(Sha(row.get(0)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    })?;
-    for sha in &waiting {
-        copy(store, to, sha)?;
-    }
-    if waiting.is_empty() {
+pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+    let before = store.read_now(collect::last)?;
+    let (number, after) = before.map_or((1, 0), |before| (before.segment + 1, before.through));
+    let gone = store.read_now(|db| collect::gone(db, FILES))?;
+    let files = store.read_now(|db| collect::files(db, FILES))?;
+    let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
+    if rows.is_empty() && files.is_empty() && gone.is_empty() {
+        vault_copy::ship(store, to)?;
         return Ok(false);
     }
-    store.write_blocking::<_, StoreError, _>(0, move |writing| {
-        for sha in &waiting {
-            let sha = sha.0.as_slice();
-            writing.tx.prepare_cached("UPDATE blob SET shipped = 1 WHERE sha = ?1")?.execute([sha])?;
-            writing.tx.prepare_cached("DELETE FROM blob_owed WHERE sha = ?1")?.execute([sha])?;
-        }
-        Ok(())
-    })?;
+    if reader::about(to)?.is_none() {
+        // A disk that was taken out leaves an empty folder behind, on another disk.
+        return Err(StoreError::Backup(format!("{} 已不是原来的备份：磁盘可能未挂载", to.name())));
+    }
+    // The heads are what makes a segment count: until they are there, its bodies may be written over.
+    if to.get(&heads_name(number))?.is_some() {
+        return adopt(store, to, before, number);
+    }
+    for file in &files {
+        copy(store, to, &file.file)?;
+    }
+    let bodies = rows.iter().map(|row| sealed(store, row)).collect::<Result<Vec<_>, _>>()?;
+    // Sealed content is worth nothing without its keys: those go first.
+    vault_copy::ship(store, to)?;
+    let through = rows.last().map_or(after, |row| row.head.g);
+    let mut lines: Vec<Line> = files.into_iter().map(Line::File).collect();
+    lines.extend(rows.into_iter().map(|row| Line::Head(Box::new(row.head))));
+    lines.extend(gone.into_iter().map(|gone| Line::Gone(GoneLine { gone })));
+    let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
+    let heads = line::write(&lines, number, through, heads_before).map_err(unwritable)?;
+    let bodies = line::write(&bodies, number, through, bodies_before).map_err(unwritable)?;
+    to.put(&bodies_name(number), &bodies)?;
+    if !to.create(&heads_name(number), &heads)? {
+        return Err(other_history(to, number));
+    }
+    let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
+    finish(store, to, shipped, lines)?;
     Ok(true)
 }
 
-fn copy(store: &Sqlite, to: &Path, sha: &Sha) -> Result<(), StoreError> {
-    let name = sha.to_string();
-    let folder = to.join("blobs").join(&name[..2]);
-    let target = folder.join(&name);
+/// Takes over a segment that is in the backup although the store does not know of it: the server ended between the
+/// two.
+fn adopt(store: &Sqlite, to: &Place, before: Option<Shipped>, number: u64) -> Result<bool, StoreError> {
+    let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
+    let heads = reader::heads(to, number, Some(heads_before)).map_err(|fault| fault.into_error(to))?;
+    let bodies = reader::bodies(to, &heads, Some(bodies_before)).map_err(|fault| fault.into_error(to))?;
+    for head in heads.envelopes() {
+        let own = store.read_now::<_, StoreError>(|db| {
+            let mut query = db.prepare_cached("SELECT 1 FROM envelope WHERE g = ?1 AND sha = ?2")?;
+            Ok(query.exists(params![head.g as i64, head.sha.0.as_slice()])?)
+        })?;
+        if !own {
+            return Err(other_history(to, number));
+        }
+    }
+    let shipped = Shipped { segment: number, through: heads.through, heads: heads.sha, bodies: bodies.sha };
+    finish(store, to, shipped, heads.lines)?;
+    Ok(true)
+}
+
+/// Notes what is now in the backup, and moves each log's safe position to where everything before it, files too, is.
+fn finish(store: &Sqlite, to: &Place, shipped: Shipped, lines: Vec<Line>) -> Result<(), StoreError> {
+    for line in &lines {
+        if let Line::Gone(GoneLine { gone }) = line {
+            to.delete(&file_name(gone))?;
+        }
+    }
+    store.write_blocking::<_, StoreError, _>(0, move |writing| note(writing, &shipped, &lines))
+}
+
+fn note(writing: &mut Writing<'_>, shipped: &Shipped, lines: &[Line]) -> Result<(), StoreError> {
+    let tx = writing.tx;
+    record_segment(tx, shipped)?;
+    for line in lines {
+        match line {
+            Line::Head(_) => {}
+            Line::File(FileLine { file, .. }) => {
+                let sha = file.0.as_slice();
+                tx.prepare_cached("UPDATE blob SET shipped = 1 WHERE sha = ?1")?.execute([sha])?;
+                tx.prepare_cached("DELETE FROM blob_owed WHERE sha = ?1")?.execute([sha])?;
+            }
+            Line::Gone(GoneLine { gone }) => {
+                tx.prepare_cached("UPDATE blob SET shipped = 0 WHERE sha = ?1")?.execute([gone.0.as_slice()])?;
+            }
+        }
+    }
+    advance_safe(tx, shipped.through)
+}
+
+/// Notes that a segment is in the backup.
+pub(crate) fn record_segment(tx: &Connection, shipped: &Shipped) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT INTO segment (segment, through, heads, bodies) VALUES (?1, ?2, ?3, ?4)")?.execute(
+        params![
+            shipped.segment as i64,
+            shipped.through as i64,
+            shipped.heads.0.as_slice(),
+            shipped.bodies.0.as_slice()
+        ],
+    )?;
+    Ok(())
+}
+
+/// Moves each log's safe position to where everything before it, files too, is in the backup, which holds the envelopes
+/// up to `through`.
+pub(crate) fn advance_safe(tx: &Connection, through: u64) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE writer SET safe = max(safe, min(
+           coalesce((SELECT e.seq FROM envelope e WHERE e.dev = writer.dev AND e.g <= ?1
+             ORDER BY e.seq DESC LIMIT 1), 0),
+           coalesce((SELECT min(o.seq) - 1 FROM blob_owed o WHERE o.dev = writer.dev), acked)))
+         WHERE safe < acked",
+    )?
+    .execute([through as i64])?;
+    Ok(())
+}
+
+/// Seals a file and puts it into the backup.
+fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<(), StoreError> {
     let bytes = store
         .blobs
         .read(sha)?
         .filter(|bytes| Sha::of(bytes) == *sha)
-        .ok_or_else(|| StoreError::Damaged(format!("file {sha} is not what its name promises")))?;
-    make_dir(&folder)?;
-    durable(&target, &bytes)?;
-    if Sha::of(&fs::read(&target)?) != *sha {
-        return Err(StoreError::Damaged(format!("file {sha} reads back otherwise from the backup")));
-    }
-    Ok(())
+        .ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 与其校验值不符")))?;
+    let owner = store.read_now(|db| collect::file_owner(db, sha))?;
+    let key = store.vault.data_key(owner)?.ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 的密钥已销毁")))?;
+    to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)
 }
 
-/// Writes a file whole, or not at all.
-fn durable(target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = target.with_extension("part");
-    let mut file = fs::File::create(&part)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    drill::effect(Side::Server);
-    fs::rename(&part, target)?;
-    drill::effect(Side::Server);
-    match target.parent() {
-        Some(folder) => sync_dir(folder),
-        None => Ok(()),
-    }
+/// A body's line. One that is erased, or whose key is, stands without it.
+fn sealed(store: &Sqlite, row: &collect::Envelope) -> Result<BodyLine, StoreError> {
+    let (g, owner) = (row.head.g, row.owner);
+    let sealed = match (&row.body, store.vault.data_key(owner)?) {
+        (Some(body), Some(key)) => Some(seal::body(&key, &row.head.sha, body)?),
+        _ => None,
+    };
+    Ok(BodyLine { g, owner, sealed })
 }
 
-/// Whether something is in the backup that its log does not call safe yet: the server ended between the two.
-fn is_behind(db: &Connection) -> Result<bool, StoreError> {
-    let through = shipped(db)?;
-    let mut query = db.prepare_cached(
-        "SELECT 1 FROM writer w WHERE w.safe < w.acked
-         AND EXISTS (SELECT 1 FROM envelope e WHERE e.dev = w.dev AND e.seq = w.safe + 1 AND e.g <= ?1)
-         AND NOT EXISTS (SELECT 1 FROM blob_owed o WHERE o.dev = w.dev AND o.seq <= w.safe + 1)",
-    )?;
-    Ok(query.exists([through as i64])?)
+fn other_history(to: &Place, segment: u64) -> StoreError {
+    StoreError::Backup(format!(
+        "{} 的第 {segment} 段属于另一段历史：此备份已由另一台服务器续写，或不是本数据目录的备份",
+        to.name()
+    ))
 }
 
-/// Moves each log's safe position to where everything before it, files too, is in the backup.
-fn advance_safe(tx: &Connection) -> Result<(), StoreError> {
-    let shipped = shipped(tx)?;
-    tx.prepare_cached(
-        "UPDATE writer SET safe = max(safe, min(
-           coalesce((SELECT max(e.seq) FROM envelope e WHERE e.dev = writer.dev AND e.g <= ?1), 0),
-           coalesce((SELECT min(o.seq) - 1 FROM blob_owed o WHERE o.dev = writer.dev), acked)))
-         WHERE safe < acked",
-    )?
-    .execute(params![shipped as i64])?;
-    Ok(())
-}
-
-/// The last envelope that is in the backup.
-fn shipped(db: &Connection) -> Result<u64, StoreError> {
-    Ok(segment::last(db)?.map_or(0, |segment| segment.through))
+fn unwritable(error: serde_json::Error) -> StoreError {
+    StoreError::Damaged(error.to_string())
 }

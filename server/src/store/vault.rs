@@ -1,10 +1,14 @@
 //! The vault: secrets, apart from the log. Password hashes, private keys, enrolment codes, data keys.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::wire::auth::{b64, unb64};
 use rand::RngCore;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -16,7 +20,37 @@ const STEPS: &[Step] = &[(1, include_str!("../../migrations/vault/0001_vault.sql
 #[derive(Debug)]
 pub struct Vault {
     db: Mutex<Connection>,
-    file: PathBuf,
+}
+
+/// Everything in a vault, as its copy in a backup holds it (docs/formats/backup.md). Bytes are base64url.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contents {
+    secrets: BTreeMap<String, String>,
+    passwords: BTreeMap<Uuid, String>,
+    enrolments: Vec<(Sha, Uuid, i64)>,
+    data_keys: BTreeMap<Uuid, String>,
+}
+
+/// What is known of a data key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataKey {
+    /// It is here.
+    Here([u8; 32]),
+    /// It was destroyed: the person is erased.
+    Destroyed,
+    /// It never was here.
+    Unknown,
+}
+
+impl Contents {
+    /// The data key of `owner`.
+    pub fn data_key(&self, owner: Uuid) -> DataKey {
+        match self.data_keys.get(&owner).map(|key| unb64(key)) {
+            None => DataKey::Unknown,
+            Some(key) => key.and_then(|key| key.try_into().ok()).map_or(DataKey::Destroyed, DataKey::Here),
+        }
+    }
 }
 
 impl Vault {
@@ -28,7 +62,7 @@ impl Vault {
         // A rollback journal that comes back after a power cut undoes its commit; EXTRA syncs the folder it goes from.
         db.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;")?;
         migrate(&mut db, &file, STEPS)?;
-        Ok(Self { db: Mutex::new(db), file })
+        Ok(Self { db: Mutex::new(db) })
     }
 
     /// Reads or writes it. Blocks: use from blocking code, keep it short.
@@ -69,9 +103,69 @@ impl Vault {
         })
     }
 
-    /// Its file.
-    pub fn file(&self) -> &Path {
-        &self.file
+    /// Destroys the data key of `owner`, for ever: no other takes its place.
+    pub fn destroy_data_key(&self, owner: Uuid) -> Result<(), StoreError> {
+        self.with(|db| {
+            db.execute("INSERT OR REPLACE INTO data_key (owner, key) VALUES (?1, x'')", params![owner.as_bytes()])?;
+            Ok(())
+        })
+    }
+
+    /// Whether the data key of `owner` was destroyed.
+    pub fn is_destroyed(&self, owner: Uuid) -> Result<bool, StoreError> {
+        self.with(|db| {
+            let mut query = db.prepare_cached("SELECT 1 FROM data_key WHERE owner = ?1 AND key = x''")?;
+            Ok(query.exists(params![owner.as_bytes()])?)
+        })
+    }
+
+    /// Everything in it, in one consistent state.
+    pub fn contents(&self) -> Result<Contents, StoreError> {
+        self.with(|db| {
+            let db = db.transaction()?;
+            let mut query = db.prepare("SELECT name, value FROM secret")?;
+            let secrets = query.query_map([], |row| Ok((row.get(0)?, b64(row.get_ref(1)?.as_bytes()?))))?;
+            let secrets = secrets.collect::<Result<_, _>>()?;
+            let mut query = db.prepare("SELECT user, hash FROM password")?;
+            let passwords = query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)))?;
+            let passwords = passwords.collect::<Result<_, _>>()?;
+            let mut query = db.prepare("SELECT code_hash, worker, expires_ms FROM enrolment ORDER BY code_hash")?;
+            let enrolments =
+                query.query_map([], |row| Ok((Sha(row.get(0)?), Uuid::from_bytes(row.get(1)?), row.get(2)?)))?;
+            let enrolments = enrolments.collect::<Result<_, _>>()?;
+            let mut query = db.prepare("SELECT owner, key FROM data_key")?;
+            let data_keys =
+                query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), b64(row.get_ref(1)?.as_bytes()?))))?;
+            let data_keys = data_keys.collect::<Result<_, _>>()?;
+            Ok(Contents { secrets, passwords, enrolments, data_keys })
+        })
+    }
+
+    /// Puts `contents` into a vault that is empty. All or nothing.
+    pub fn fill(&self, contents: &Contents) -> Result<(), StoreError> {
+        let bytes = |text: &String| unb64(text).ok_or_else(|| StoreError::Damaged("密钥库副本".into()));
+        self.with(|db| {
+            let tx = db.transaction()?;
+            for (name, value) in &contents.secrets {
+                tx.execute("INSERT INTO secret (name, value) VALUES (?1, ?2)", params![name, bytes(value)?])?;
+            }
+            for (user, hash) in &contents.passwords {
+                tx.execute("INSERT INTO password (user, hash) VALUES (?1, ?2)", params![user.as_bytes(), hash])?;
+            }
+            for (code, worker, expires_ms) in &contents.enrolments {
+                tx.execute(
+                    "INSERT INTO enrolment (code_hash, worker, expires_ms) VALUES (?1, ?2, ?3)",
+                    params![code.0, worker.as_bytes(), expires_ms],
+                )?;
+            }
+            for (owner, key) in &contents.data_keys {
+                tx.execute(
+                    "INSERT INTO data_key (owner, key) VALUES (?1, ?2)",
+                    params![owner.as_bytes(), bytes(key)?],
+                )?;
+            }
+            Ok(tx.commit()?)
+        })
     }
 }
 

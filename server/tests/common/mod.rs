@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod desk;
+pub mod second;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -164,6 +165,8 @@ pub struct Phone {
     pub base_sha: Sha,
     pub head_sha: Sha,
     pub queue: Vec<Op>,
+    pub logged: Vec<Op>,
+    pub certificate: String,
     pub scopes: Vec<ScopeCursor>,
     pub boot: BootId,
     pub mono_ms: u64,
@@ -194,6 +197,8 @@ impl Phone {
             base_sha: Sha::ZERO,
             head_sha: Sha::ZERO,
             queue: Vec::new(),
+            logged: Vec::new(),
+            certificate: reply.certificate,
             scopes: Vec::new(),
             boot: BootId(Uuid::new_v4()),
             mono_ms: 1_000,
@@ -205,10 +210,17 @@ impl Phone {
     }
 
     pub async fn ask_token(&self, house: &House) -> (StatusCode, Bytes) {
+        self.ask_token_with(house, None).await
+    }
+
+    pub async fn ask_token_with(&self, house: &House, certificate: Option<&str>) -> (StatusCode, Bytes) {
         let (_, reply) = house.post_json("/v1/challenge", json!({ "device": self.device })).await;
         let nonce = serde_json::from_slice::<ChallengeReply>(&reply).expect("a nonce").nonce;
         let signature = sign_low_s(&*self.key, &challenge_bytes(self.device, &nonce)).expect("signed");
-        let body = json!({ "device": self.device, "nonce": nonce, "signature": b64(&signature) });
+        let mut body = json!({ "device": self.device, "nonce": nonce, "signature": b64(&signature) });
+        if let Some(certificate) = certificate {
+            body["certificate"] = json!(certificate);
+        }
         house.post_json("/v1/token", body).await
     }
 
@@ -232,8 +244,29 @@ impl Phone {
             blobs,
         };
         self.head_sha = op_row.envelope(self.device, self.head_sha).sha();
-        self.queue.push(op_row);
+        self.queue.push(op_row.clone());
+        self.logged.push(op_row);
         op
+    }
+
+    /// Comes to a server anew, as a phone does whose token is no longer taken.
+    pub async fn come_back(&mut self, house: &House) {
+        let (mut status, mut token) = self.ask_token(house).await;
+        if status == StatusCode::UNAUTHORIZED {
+            (status, token) = self.ask_token_with(house, Some(&self.certificate)).await;
+        }
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&token));
+        self.token = serde_json::from_slice::<TokenReply>(&token).expect("a token").token;
+    }
+
+    /// Sends a file, whole.
+    pub async fn upload(&self, house: &House, bytes: &[u8]) -> StatusCode {
+        let request = Request::patch(format!("/v1/blobs/{}", Sha::of(bytes)))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("upload-offset", "0")
+            .body(Body::from(bytes.to_vec()))
+            .expect("a request");
+        house.send(request).await.0
     }
 
     pub fn request(&self) -> SyncRequest {
@@ -276,7 +309,12 @@ impl Phone {
     /// Exchanges and takes the receipt as a phone does.
     pub async fn sync(&mut self, house: &House) -> SyncReply {
         let reply = self.try_sync(house, &self.request()).await;
-        if reply.acked_through == self.base + self.queue.len() as u64 {
+        if reply.epoch > self.epoch {
+            // The server was restored: what it has lost is offered again.
+            self.epoch = reply.epoch;
+            (self.base, self.base_sha) = (reply.acked_through, reply.ack_sha);
+            self.queue = self.logged.iter().filter(|op| op.seq > self.base).cloned().collect();
+        } else if reply.acked_through == self.base + self.queue.len() as u64 {
             assert_eq!(reply.ack_sha, self.head_sha, "the receipt proves the head");
             self.base = reply.acked_through;
             self.base_sha = reply.ack_sha;

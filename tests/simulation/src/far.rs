@@ -9,24 +9,30 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use nuanfang_core::device::clock::SoftwareClock;
 use nuanfang_core::device::courier::{Answer, Call};
-use nuanfang_core::drill::{self, Ended, Mutant, Side};
+use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, VisitId};
 use nuanfang_core::time::Millis;
+use nuanfang_server::clock::Clock;
+use nuanfang_server::office::restore::fill_store;
+use nuanfang_server::store::StoreError;
+use nuanfang_server::store::ship::place::Place;
+use nuanfang_server::store::ship::{self, reader, vault_copy};
+use nuanfang_server::store::sqlite::Sqlite;
 use nuanfang_server::store::vault::Vault;
-use nuanfang_server::store::{StoreError, ship};
 use nuanfang_server::{AppState, http};
 use std::collections::HashMap;
 use tower::ServiceExt;
 
-use crate::ground::{BEGIN, Ground, Kept, Time, copy_files, open_server};
+use crate::ground::{BEGIN, Ground, Kept, Time, open_server};
 use crate::ledger::{Known, Ledger};
 use crate::plan::Fault;
 use crate::tally::{Failure, Tally};
 
-/// What is in the backup: what a restore brings back.
+/// What the server knew when its log was shipped: what a restore of it brings back.
 pub struct Saved {
-    kept: Kept,
-    /// What the server knew.
+    /// The last envelope.
+    through: i64,
+    /// What was known up to there.
     pub known: Known,
 }
 
@@ -50,8 +56,10 @@ pub struct Far {
     pub dir: PathBuf,
     /// Its secrets.
     pub vault: Arc<Vault>,
-    /// The backup.
+    /// What is in the backup.
     pub saved: Option<Saved>,
+    /// What may be there beyond that: the process ended over shipping it.
+    maybe: Vec<Saved>,
     /// What it should know.
     pub known: Known,
     /// What was ever made.
@@ -60,7 +68,7 @@ pub struct Far {
     pub visits: Vec<VisitId>,
     /// The furthest each log was ever acknowledged.
     pub acked: HashMap<DeviceId, u64>,
-    /// The restores so far, plus one.
+    /// Which epoch it is; 1 before the first restore.
     pub epoch: u64,
     /// True time.
     pub time: Arc<Time>,
@@ -78,21 +86,20 @@ pub struct Far {
     pub story: Option<Vec<String>>,
     keys: Arc<nuanfang_server::keys::Keys>,
     runtime: Arc<tokio::runtime::Runtime>,
-    template_files: PathBuf,
+    backup: Arc<Place>,
 }
 
 impl Far {
     /// The far side of a new run.
     pub fn new(ground: &Ground, tell: bool) -> Self {
         let (dir, vault, kept) = ground.run();
-        for folder in ["heads", "bodies", "blobs"] {
-            std::fs::create_dir_all(dir.join("backup").join(folder)).expect("a folder");
-        }
+        let backup = Arc::new(Place::make(&dir.join("backup")).expect("a place"));
         let mut far = Self {
             server: None,
             kept,
             vault,
             saved: None,
+            maybe: Vec::new(),
             known: Known::default(),
             ledger: Ledger::default(),
             visits: Vec::new(),
@@ -107,7 +114,7 @@ impl Far {
             story: tell.then(Vec::new),
             keys: Arc::clone(&ground.keys),
             runtime: Arc::clone(&ground.runtime),
-            template_files: ground.dir.path().join("template").join("blobs"),
+            backup,
             dir,
         };
         far.open();
@@ -240,31 +247,26 @@ impl Far {
     /// Ships what is new to the backup.
     pub fn ship(&mut self) {
         let Some((state, _)) = self.server.clone() else { return };
-        let copy = Kept::copy(&self.kept.db);
-        let known = self.known.clone();
+        let saved = Saved { through: self.head(), known: self.known.clone() };
         let before = self.safe_sum();
-        let to = self.dir.join("backup");
+        let to = Arc::clone(&self.backup);
         let done = self.guarded(move |_| {
             let seen = state.seen.take_changed();
             let _ = state.store.write_blocking::<_, StoreError, _>(0, move |writing| {
                 nuanfang_server::office::seen::save(writing.tx, &seen)
             });
+            ship::prepare(&state.store, &to)?;
             while ship::ship(&state.store, &to)? {}
             Ok::<_, StoreError>(())
         });
         let whole = matches!(done, Some(Ok(())));
         self.tell(|_| format!("the log is shipped to the backup{}", if whole { "" } else { ", not to its end" }));
         if whole || self.safe_sum() > before {
-            self.saved = Some(Saved { kept: copy, known });
+            self.saved = Some(saved);
+            self.maybe.clear();
+        } else {
+            self.maybe.push(saved);
         }
-    }
-
-    /// Whether the backup knows an enrolment.
-    pub fn saves(&self, device: DeviceId) -> bool {
-        self.saved.as_ref().is_some_and(|saved| {
-            let mut query = saved.kept.db.prepare_cached("SELECT 1 FROM device WHERE id = ?1").expect("sql");
-            query.exists([device.0.as_bytes()]).expect("an answer")
-        })
     }
 
     fn safe_sum(&self) -> i64 {
@@ -272,22 +274,35 @@ impl Far {
         query.query_row([], |row| row.get(0)).expect("a sum")
     }
 
-    /// Loses the server's folder and makes it again from the backup.
+    /// Loses the server's folder and makes it again from the backup, by the code that a company runs on the worst day.
     pub fn restore(&mut self) {
-        let Some(saved) = &self.saved else { return };
-        let kept = Kept::copy(&saved.kept.db);
-        let known = saved.known.clone();
+        let key = vault_copy::known_key(&self.vault).expect("a vault").expect("a recovery key");
         self.end();
-        (self.kept, self.known) = (kept, known);
-        if !drill::is(Mutant::SameEpoch) {
-            self.epoch += 1;
-            let epoch = self.epoch.to_string();
-            self.kept.db.execute("UPDATE meta SET v = ?1 WHERE k = 'epoch'", [epoch]).expect("an epoch");
-        }
-        let blobs = self.dir.join("server").join("blobs");
-        std::fs::remove_dir_all(&blobs).expect("a folder");
-        copy_files(&self.template_files, &blobs);
-        copy_files(&self.dir.join("backup").join("blobs"), &blobs);
+        let dir = self.dir.join("server");
+        std::fs::remove_dir_all(&dir).expect("the folder is lost");
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let secrets = match reader::vault(&self.backup, &key) {
+            Ok(Some(secrets)) => secrets,
+            Ok(None) => return self.fail("I12", "the backup holds no vault"),
+            Err(error) => return self.fail("I12", format!("the backup's vault: {error}")),
+        };
+        self.vault = Arc::new(Vault::open(&dir).expect("a vault"));
+        self.vault.fill(&secrets).expect("filled");
+        self.kept = Kept::new();
+        let store = Sqlite::open_in_memory(&dir, &self.kept.name, Arc::clone(&self.vault), Arc::clone(&self.keys));
+        let store = store.expect("an empty store");
+        let restored = match fill_store(&self.backup, &secrets, &store, Arc::clone(&self.time) as Arc<dyn Clock>) {
+            Ok(restored) => restored,
+            Err(error) => return self.fail("I12", format!("the backup can't be restored: {error}")),
+        };
+        drop(store);
+        let mut found: Vec<Saved> = self.saved.take().into_iter().chain(self.maybe.drain(..)).collect();
+        found.retain(|saved| saved.through.unsigned_abs() == restored.envelopes);
+        let Some(saved) = found.pop() else {
+            return self.fail("I12", format!("envelope {} was the head at no ship", restored.envelopes));
+        };
+        (self.known, self.epoch) = (saved.known.clone(), restored.epoch);
+        self.saved = Some(saved);
         self.tell(|far| format!("the server is restored from its backup, epoch {}", far.epoch));
         self.open();
     }

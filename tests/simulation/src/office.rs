@@ -40,7 +40,7 @@ impl Far {
     }
 
     /// The last envelope on disk.
-    fn head(&self) -> i64 {
+    pub fn head(&self) -> i64 {
         let mut query = self.kept.db.prepare_cached("SELECT max(g) FROM envelope").expect("sql");
         query.query_row([], |row| row.get(0)).expect("a log")
     }

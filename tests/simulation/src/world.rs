@@ -219,12 +219,14 @@ impl World {
 
     fn restore(&mut self) {
         let mut far = lock(&self.far);
-        let known = |phone: &Phone| phone.gone || phone.enrolment().is_none_or(|own| far.saves(own.device));
-        if far.saved.is_none() || !self.phones.iter().all(known) {
+        if far.saved.is_none() {
             return;
         }
         far.tally.fault(Fault::Restore);
         far.restore();
+        if far.failure.is_some() {
+            return;
+        }
         let held: std::collections::HashSet<OpId> = self
             .phones
             .iter()

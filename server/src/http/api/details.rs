@@ -22,6 +22,8 @@ pub(super) fn label(kind: &str) -> (String, String) {
         "office.device_enrolled" => ("登记设备", "Phone enrolled"),
         "office.device_revoked" => ("停用设备", "Phone revoked"),
         "office.settings_changed" => ("修改设置", "Settings changed"),
+        "office.household_erased" => ("依法抹除个人信息", "Household erased"),
+        "office.restored" => ("从备份恢复", "Restored from the backup"),
         "pii.unmasked" => ("查看隐藏信息", "Masked value read"),
         _ => (zh, en),
     };

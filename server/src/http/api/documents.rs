@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::{Event, role as blob_role};
 use nuanfang_core::id::VisitId;
+use nuanfang_core::record::{Evidence, verify_record};
 use nuanfang_core::time::Millis;
 use nuanfang_documents::{Frame, OfficeField, Paper, print_sealed, verify_pdf};
 use rusqlite::{Connection, OptionalExtension};
@@ -25,7 +26,7 @@ use super::visit_read::Reader;
 use super::visit_view::{DocumentView, VerdictPartView, VerdictView};
 use crate::http::Problem;
 use crate::keys::Keys;
-use crate::office::project::record;
+use crate::office::project::{erasure, record};
 use crate::office::{log, registers};
 use crate::state::AppState;
 use crate::store::vault::owner_only;
@@ -58,10 +59,12 @@ pub async fn document(
 ) -> Result<Response, Problem> {
     let (id, kind) = file.rsplit_once('.').ok_or_else(missing)?;
     let sha: Sha = id.parse().map_err(|_| missing())?;
-    let source = source(&state, sha).await?;
-    let (mime, bytes) = match kind {
-        "pdf" => ("application/pdf", print(&state, source).await?),
-        "json" => ("application/json", source.record),
+    let trace = state.read(move |db| erasure::trace(db, &sha)).await?;
+    let (mime, bytes) = match (kind, trace) {
+        ("json", Some(trace)) => ("application/json", trace),
+        ("pdf", Some(_)) => return Err(erased()),
+        ("pdf", None) => ("application/pdf", print(&state, source(&state, sha).await?).await?),
+        ("json", None) => ("application/json", source(&state, sha).await?.record),
         _ => return Err(missing()),
     };
     let name = format!("inline; filename=\"{}.{kind}\"", sha.short());
@@ -83,12 +86,18 @@ pub async fn verify_document(
     At(id): At<String>,
 ) -> Result<Json<VerdictView>, Problem> {
     let sha: Sha = id.parse().map_err(|_| missing())?;
-    let source = source(&state, sha).await?;
-    let pdf = print(&state, source).await?;
+    let trace = state.read(move |db| erasure::trace(db, &sha)).await?;
+    let pdf = match &trace {
+        Some(_) => Vec::new(),
+        None => print(&state, source(&state, sha).await?).await?,
+    };
     let verdict = blocking(move || {
         let file = crate::keys::file(&state)?;
         let keys = nuanfang_core::record::Keys::parse(&file).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok::<_, Problem>(verify_pdf(&pdf, Some(&keys), None))
+        Ok::<_, Problem>(match trace {
+            Some(trace) => verify_record(&trace, Some(&keys), &Evidence { strokes: None, image: None, photos: None }),
+            None => verify_pdf(&pdf, Some(&keys), None),
+        })
     })
     .await?;
     let name = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -149,6 +158,10 @@ pub async fn photo(
 
 fn missing() -> Problem {
     Problem::not_found("document.not_found", "没有这份文书")
+}
+
+fn erased() -> Problem {
+    Problem::new(StatusCode::GONE, "document.erased", "文书内容已依法抹除，仅存凭据（.json）")
 }
 
 /// What a document is made of.

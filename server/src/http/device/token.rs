@@ -9,9 +9,10 @@ use nuanfang_core::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, To
 
 use crate::auth::TOKEN_LIFE;
 use crate::http::Problem;
-use crate::office::project::device::Status;
+use crate::office::project::device::{Enrolment, Status};
+use crate::office::readmission::{self, Lost};
 use crate::state::AppState;
-use crate::store::{Reading, Store};
+use crate::store::{Reading, Store, StoreError};
 
 /// A nonce. Given to anybody who asks, so that asking tells nothing about who is enrolled.
 pub async fn challenge<S: Store>(
@@ -32,15 +33,42 @@ pub async fn token<S: Store>(
     if !state.tokens.redeem(request.device, &request.nonce) {
         return Err(refused());
     }
-    let enrolled = state.store.read_now(|store| store.device(request.device))?.ok_or_else(refused)?;
-    let key = unb64(&enrolled.public_key).and_then(|der| PublicKey::from_spki_der(&der).ok()).ok_or_else(refused)?;
+    let known = state.store.read_now(|store| store.device(request.device))?;
+    let key = match &known {
+        Some(enrolled) => unb64(&enrolled.public_key).and_then(|der| PublicKey::from_spki_der(&der).ok()),
+        None => lost(&state, &request)?.map(|lost| lost.key),
+    };
+    let key = key.ok_or_else(refused)?;
     let signature: [u8; 64] = unb64(&request.signature).and_then(|bytes| bytes.try_into().ok()).ok_or_else(refused)?;
     if !key.verify(&challenge_bytes(request.device, &request.nonce), &signature) {
         return Err(refused());
     }
+    let enrolled = match known {
+        Some(enrolled) => enrolled,
+        None => put_back(&state, &request).await?.ok_or_else(refused)?,
+    };
     if enrolled.status == Status::Stolen {
         return Err(Problem::forbidden("device_revoked", "本设备已挂失，不能再使用"));
     }
     let token = state.tokens.issue(request.device);
     Ok(Json(TokenReply { token, expires_s: u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX) }))
+}
+
+/// What a certificate says of an enrolment that a restored server does not know any more; `None` where it is not ours,
+/// or nothing was lost.
+fn lost<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<Lost>, StoreError> {
+    let restored = state.store.read_now(|store| store.epoch())? > 1;
+    Ok(request
+        .certificate
+        .as_ref()
+        .filter(|_| restored)
+        .and_then(|text| readmission::read(&state.keys, text).filter(|lost| lost.device == request.device)))
+}
+
+/// Enrols such a device again, as it was.
+async fn put_back<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<Enrolment>, StoreError> {
+    let Some(lost) = lost(state, request)? else { return Ok(None) };
+    let worker = lost.worker;
+    state.office.append::<StoreError, _>(worker, vec![lost.into_act()], |_| Ok(())).await?;
+    state.store.read_now(|store| store.device(request.device))
 }

@@ -12,8 +12,11 @@ use crate::store::vault::owner_only;
 /// Reports that are kept; older ones go.
 const KEPT: usize = 200;
 
+/// Their folder in the data folder.
+pub const FOLDER: &str = "import-reports";
+
 fn folder(data: &Path) -> PathBuf {
-    data.join("import-reports")
+    data.join(FOLDER)
 }
 
 /// Keeps a report, readable by the owner of the data folder alone.

@@ -98,7 +98,7 @@ pub fn enrolled(writing: &mut Writing<'_>, logged: &Logged, enrolled: &DeviceEnr
             enrolled.worker.0.as_bytes(),
             enrolled.public_key,
             enrolled.name,
-            logged.recv.0,
+            enrolled.since.unwrap_or(logged.recv).0,
             logged.g as i64,
         ])?;
     Ok(())

@@ -2,6 +2,7 @@
 //! of the log, the files and the state made so far, so that `rebuild` gives the same bytes.
 
 pub mod device;
+pub mod erasure;
 pub mod record;
 pub mod rules;
 pub mod setting;
@@ -26,6 +27,9 @@ pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, 
             .tx
             .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha, g, role) VALUES (?1, ?2, ?3)")?
             .execute(params![blob.sha.0.as_slice(), logged.g as i64, blob.role])?;
+    }
+    if logged.erased {
+        return erased(writing, logged);
     }
     registers::project(writing, logged)?;
     if logged.office {
@@ -54,12 +58,24 @@ pub fn quarantine(writing: &mut Writing<'_>, logged: &Logged, why: &'static str)
     Ok(judgement)
 }
 
+/// An envelope that says nothing any more. One that came after the erasure is kept apart, so that the office sees that a
+/// phone still held something.
+fn erased(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, StoreError> {
+    if logged.office || !erasure::came_after(writing.tx, logged)? {
+        return Ok(Judgement::APPLIED);
+    }
+    let judgement = Judgement::quarantined("erased");
+    note(writing, logged, judgement)?;
+    Ok(judgement)
+}
+
 fn office(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> {
     match &logged.fact.event {
         Event::DeviceEnrolled(enrolled) => device::enrolled(writing, logged, enrolled)?,
         Event::DeviceRevoked(revoked) => device::revoked(writing, logged, revoked)?,
         Event::SettingsChanged(changed) => setting::changed(writing, logged, changed)?,
         Event::Rejudged(rejudged) => rejudge(writing, rejudged.op)?,
+        Event::HouseholdErased(event) => erasure::erased(writing, logged, event)?,
         _ => {}
     }
     if let Some(visit) = logged.visit {
@@ -103,7 +119,8 @@ fn rejudge(writing: &mut Writing<'_>, op: OpId) -> Result<(), StoreError> {
 
 /// Judges one envelope by the state as it is now, and has its phone told again.
 fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
-    let Some(logged) = log::at(writing.tx, g as u64)? else { return Ok(()) };
+    // What was erased says nothing that could be judged.
+    let Some(logged) = log::at(writing.tx, g as u64)?.filter(|logged| !logged.erased) else { return Ok(()) };
     let mut judgement = judge(writing.tx, &logged)?;
     if judgement == Judgement::APPLIED {
         judgement.why = Some("released");

@@ -36,7 +36,7 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
 }
 
 /// The file of a record: what a document is made from and `verify` reads. `None` when there is no such record, or it
-/// was not counter-signed, or its body is erased.
+/// was not counter-signed; of an erased one [`super::erasure::trace`] has what stays.
 pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u8>>, StoreError> {
     let mut query =
         db.prepare_cached("SELECT g, receipt FROM record WHERE sha = ?1 AND receipt IS NOT NULL ORDER BY g LIMIT 1")?;

@@ -7,6 +7,7 @@ use nuanfang_core::wire::feed::COMPANY as COMPANY_SCOPE;
 use nuanfang_core::wire::feed_entity::{COMPANY, CompanyEntity, RULES, RulesEntity, STATEMENT, StatementEntity};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::rules;
 use crate::office::feed;
@@ -32,10 +33,37 @@ pub fn silence_ms(db: &Connection) -> Result<i64, StoreError> {
     Ok(hours.unwrap_or(SILENCE_HOURS_DEFAULT).saturating_mul(3_600_000))
 }
 
+/// For how many days an envelope of any kind is kept at least, from its receipt on.
+pub const RETAIN_DAYS: &str = "retain_days";
+/// The same for one kind: `retain_days.visit.signed`.
+pub const RETAIN_DAYS_OF: &str = "retain_days.";
+/// A dwelling that may not be erased, and why: `legal_hold.<household>`; empty once it is lifted.
+pub const LEGAL_HOLD: &str = "legal_hold.";
+
+/// For how many days an envelope of `kind` is kept at least.
+pub fn retain_days(db: &Connection, kind: &str) -> Result<i64, StoreError> {
+    let days = match get(db, &format!("{RETAIN_DAYS_OF}{kind}"))? {
+        Some(days) => Some(days),
+        None => get(db, RETAIN_DAYS)?,
+    };
+    Ok(days.and_then(|days| days.parse().ok()).unwrap_or(0))
+}
+
+/// Why the household may not be erased, if somebody said so.
+pub fn legal_hold(db: &Connection, household: Uuid) -> Result<Option<String>, StoreError> {
+    Ok(get(db, &format!("{LEGAL_HOLD}{household}"))?.filter(|reason| !reason.is_empty()))
+}
+
 /// The value of a setting.
 pub fn get(db: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     let mut query = db.prepare_cached("SELECT v FROM setting WHERE k = ?1")?;
     Ok(query.query_row([key], |row| row.get(0)).optional()?)
+}
+
+/// All settings, by name.
+pub fn all(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let mut query = db.prepare_cached("SELECT k, v FROM setting ORDER BY k")?;
+    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
 }
 
 /// A setting with its new value.

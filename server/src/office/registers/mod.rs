@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::office::import::{self, Present, Row};
 use crate::office::ledger::Register;
 use crate::office::log::Logged;
+use crate::office::project::erasure;
 use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
 
@@ -52,9 +53,10 @@ pub fn household_entity(db: &Connection, id: HouseholdId) -> Result<Option<House
 
 /// Makes what follows from `office.imported`: reads the rows it names and writes them.
 fn imported(writing: &mut Writing<'_>, logged: &Logged, imported: &Imported) -> Result<(), StoreError> {
+    let rows = erasure::standing(writing.tx, imported.rows)?;
     let bytes = writing
         .blobs
-        .read(&imported.rows)?
+        .read(&rows)?
         .ok_or_else(|| StoreError::Damaged(format!("缺少导入的数据文件 {}", imported.rows)))?;
     let at = logged.recv;
     let households = household::Refresh::begin(writing)?;

@@ -2,18 +2,22 @@
 //! backup alone has no secret, who has both has everything.
 
 use std::fs;
-use std::path::Path;
 
-use aes_gcm::aead::Aead;
+use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
 use nuanfang_core::canon::hash::Sha;
 use rand::RngCore;
 
-use super::durable;
+use super::place::Place;
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
-use crate::store::vault::Vault;
+use crate::store::vault::{Contents, Vault};
 
+/// Its name in the backup.
+pub const NAME: &str = "vault.sealed";
+/// What it begins with, and with it the format's version.
+const TAG: &[u8] = b"nuanfang/vault/1\n";
+const NONCE: usize = 12;
 const SECRET: &str = "recovery_key";
 
 /// The recovery key as 64 hex digits; made when there is none. The second is true when it is new.
@@ -27,26 +31,49 @@ pub fn recovery_key(vault: &Vault) -> Result<(String, bool), StoreError> {
     Ok((hex::encode(key), true))
 }
 
+/// The recovery key, if there is one.
+pub fn known_key(vault: &Vault) -> Result<Option<[u8; 32]>, StoreError> {
+    let damaged = || StoreError::Damaged("备份恢复密钥".into());
+    vault.secret(SECRET)?.map(|key| key.try_into().map_err(|_| damaged())).transpose()
+}
+
+/// Reads a recovery key as a person types it: 64 hex digits, spaces and hyphens wherever they help.
+pub fn read_key(text: &str) -> Option<[u8; 32]> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let mut key = [0; 32];
+    hex::decode_to_slice(digits.to_ascii_lowercase(), &mut key).ok()?;
+    Some(key)
+}
+
 /// Copies the vault when it has changed since.
-pub fn ship(store: &Sqlite, to: &Path) -> Result<(), StoreError> {
-    let bytes = store.vault.with(|_| Ok(fs::read(store.vault.file())?))?;
+pub fn ship(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    recovery_key(&store.vault)?;
+    let key = known_key(&store.vault)?.ok_or_else(|| StoreError::Damaged("备份恢复密钥".into()))?;
+    let contents =
+        serde_json::to_vec(&store.vault.contents()?).map_err(|error| StoreError::Damaged(error.to_string()))?;
     let known = store.dir().join("vault-shipped");
-    let sha = Sha::of(&bytes).to_string();
-    if fs::read_to_string(&known).is_ok_and(|shipped| shipped == sha) && to.join("vault.sealed").is_file() {
+    let sha = Sha::of(&[to.name().as_bytes(), b"\n", &contents].concat()).to_string();
+    if fs::read_to_string(&known).is_ok_and(|shipped| shipped == sha) && to.get(NAME)?.is_some() {
         return Ok(());
     }
-    recovery_key(&store.vault)?;
-    let key = store.vault.secret(SECRET)?.unwrap_or_default();
-    if key.len() != 32 {
-        return Err(StoreError::Damaged("the recovery key".into()));
-    }
-    let mut nonce = [0; 12];
+    to.put(NAME, &seal(&key, &contents)?)?;
+    Ok(fs::write(known, sha)?)
+}
+
+fn seal(key: &[u8; 32], contents: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut nonce = [0; NONCE];
     rand::rngs::OsRng.fill_bytes(&mut nonce);
-    let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(&key));
+    let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key));
     let sealed = cipher
-        .encrypt(Nonce::from_slice(&nonce), bytes.as_slice())
-        .map_err(|_| StoreError::Damaged("the vault can't be sealed".into()))?;
-    durable(&to.join("vault.sealed"), &[nonce.as_slice(), &sealed].concat())?;
-    fs::write(known, sha)?;
-    Ok(())
+        .encrypt(Nonce::from_slice(&nonce), Payload { msg: contents, aad: TAG })
+        .map_err(|_| StoreError::Damaged("密钥库无法加密".into()))?;
+    Ok([TAG, &nonce, &sealed].concat())
+}
+
+/// Opens a copy. `None` if the key is another one's, or the copy is damaged.
+pub fn open(key: &[u8; 32], sealed: &[u8]) -> Option<Contents> {
+    let (nonce, sealed) = sealed.strip_prefix(TAG)?.split_at_checked(NONCE)?;
+    let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key));
+    let opened = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: TAG }).ok()?;
+    serde_json::from_slice(&opened).ok()
 }

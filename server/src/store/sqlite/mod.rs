@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     (10, include_str!("../../../migrations/sqlite/0010_office.sql")),
     (21, include_str!("../../../migrations/sqlite/0021_owing.sql")),
     (22, include_str!("../../../migrations/sqlite/0022_anew.sql")),
+    (23, include_str!("../../../migrations/sqlite/0023_erasure.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.

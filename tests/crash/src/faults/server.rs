@@ -2,7 +2,7 @@
 
 use nuanfang_core::id::{VisitId, WorkerId};
 use nuanfang_server::http::Problem;
-use nuanfang_server::store::ship;
+use nuanfang_server::store::ship::{self, place::Place};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ struct Scene<'a> {
     house: House,
     phones: Vec<Sender>,
     planned: usize,
-    backup: std::path::PathBuf,
+    backup: Place,
     runtime: &'a Runtime,
 }
 
@@ -107,9 +107,6 @@ impl Trial for ServerTrial {
 
     fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<(usize, Vec<String>)> {
         let dir = TempDir::new_in(self.scratch.place(""))?;
-        for folder in ["backup/heads", "backup/bodies", "backup/blobs"] {
-            std::fs::create_dir_all(dir.path().join(folder))?;
-        }
         let disk = Disk::record(dir.path())?;
         let data = disk.root().join("data");
         let house = House::open(self.runtime.handle(), &data, Watch::at(MORNING))?;
@@ -123,7 +120,8 @@ impl Trial for ServerTrial {
             self.runtime.block_on(phone.log_in(&house))?;
             phones.push(phone);
         }
-        let backup = disk.root().join("backup");
+        let backup = Place::make(&disk.root().join("backup"))?;
+        ship::prepare(&house.state.store, &backup)?;
         let mut scene = Scene { house, phones, planned: 0, backup, runtime: &self.runtime };
         let before = disk.changes();
         if let Some((change, fault)) = from {

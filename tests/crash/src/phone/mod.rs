@@ -18,7 +18,7 @@ use nuanfang_core::domain::{Command, VisitKind, Window, role};
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
-use nuanfang_server::store::ship;
+use nuanfang_server::store::ship::{self, place::Place};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rusqlite::Connection;
@@ -157,10 +157,9 @@ pub(crate) fn read_log(db: &Connection) -> Fallible<Vec<Row>> {
 pub fn play(dir: &Path, acts: usize, seed: u64) -> Fallible<(Record, Truth)> {
     let (runtime, office, watch) = (runtime()?, Scratch::new()?, Watch::at(MORNING));
     let backup = office.place("backup");
-    for folder in ["heads", "bodies", "blobs"] {
-        std::fs::create_dir_all(backup.join(folder))?;
-    }
     let house = House::open(runtime.handle(), &office.place("data"), watch.clone())?;
+    let backup = Place::make(&backup)?;
+    ship::prepare(&house.state.store, &backup)?;
     let disk = Disk::record(dir)?;
     let mut day = Day {
         dir: disk.root().join("phone"),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
-use nuanfang_server::store::ship;
+use nuanfang_server::store::ship::{self, place::Place};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rusqlite::Connection;
@@ -134,15 +134,14 @@ pub(crate) fn read_log(db: &Connection) -> Fallible<Vec<Kept>> {
 /// # Errors
 /// If the server refuses anything: nothing fails here but by a fault of its own.
 pub fn play(dir: &Path, size: Size, seed: u64) -> Fallible<(Record, Truth)> {
-    for folder in ["backup/heads", "backup/bodies", "backup/blobs"] {
-        std::fs::create_dir_all(dir.join(folder))?;
-    }
     let disk = Arc::new(Disk::record(dir)?);
     let notary = Notary { disk: Arc::clone(&disk), promises: Arc::default() };
-    let (data, backup) = (disk.root().join("data"), disk.root().join("backup"));
+    let data = disk.root().join("data");
     let (runtime, watch, mut dice) = (runtime()?, Watch::at(MORNING), StdRng::seed_from_u64(seed));
     let mut house = House::open(runtime.handle(), &data, watch.clone())?;
     notary.promised(Promise::Open);
+    let backup = Place::make(&disk.root().join("backup"))?;
+    ship::prepare(&house.state.store, &backup)?;
     let mut phones = enrol(&runtime, &house, &notary, size.phones)?;
     for round in 0..size.rounds {
         for (number, phone) in phones.iter_mut().enumerate() {

@@ -1,0 +1,75 @@
+//! `nuanfang restore`: a data folder made anew from its backup.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::recovery;
+use crate::office::restore::{Unrestored, restore};
+use crate::store::ship::place::Place;
+use crate::terminal::{complain, say, untried};
+
+/// Make a data folder anew from its backup.
+///
+/// Needs the recovery key that the first start with --backup printed; it is read from --key-file, or asked for.
+/// Afterwards start `nuanfang serve` on the folder with the same --backup: phones come back by themselves and offer
+/// again what came between the last segment and the loss.
+///
+/// Exit status: 0 done; 1 the backup is damaged, and where (nothing was restored); 2 it could not be tried.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup: a folder, or s3://BUCKET/PREFIX
+    #[arg(long)]
+    from: PathBuf,
+    /// The data folder to make: new, or empty
+    #[arg(long)]
+    data: PathBuf,
+    /// A file with the recovery key; without it the key is asked for
+    #[arg(long)]
+    key_file: Option<PathBuf>,
+}
+
+impl Restore {
+    /// Restores and says what came back.
+    pub fn run(self) -> ExitCode {
+        let place = match Place::open(&self.from) {
+            Ok(place) => place,
+            Err(error) => return untried(error),
+        };
+        let key = match recovery::read(self.key_file.as_deref()) {
+            Ok(key) => key,
+            Err(why) => return untried(why),
+        };
+        match restore(&place, &key, &self.data) {
+            Ok(restored) => {
+                say(format_args!(
+                    "已恢复到 {}：{} 条记录，{} 个文件",
+                    self.data.display(),
+                    restored.envelopes,
+                    restored.files
+                ));
+                if let Some(last) = restored.last {
+                    say(format_args!("最后一条记录收于 {}", last.local().format("%Y-%m-%d %H:%M:%S")));
+                }
+                if restored.awaited > 0 {
+                    say(format_args!("{} 个文件将由手机重新上传", restored.awaited));
+                }
+                if restored.erased > 0 {
+                    say(format_args!("{} 条正文此前已依法抹除", restored.erased));
+                }
+                say(format_args!("用户、密码、企业密钥均已恢复；新纪元 {}。", restored.epoch));
+                say("接下来：");
+                say(format_args!("  nuanfang serve --data {} --backup {} …", self.data.display(), self.from.display()));
+                say("  手机连上后自动补传缺失的记录，无需任何操作。");
+                say("  请核对：在最后一条记录之后挂失的手机，须在控制台重新挂失。");
+                ExitCode::SUCCESS
+            }
+            Err(damaged @ Unrestored::Damaged(_)) => {
+                complain(format_args!("{damaged}"));
+                ExitCode::from(1)
+            }
+            Err(error) => untried(error),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Erasure of a dwelling's people (PIPL art. 47): whether it may be done, and that it is done everywhere — keys, bodies,
+//! files, rows, phones' mirrors, the backup. What stays is that something was there.
+//!
+//! The order is such that an end at any moment leaves either nothing done or something that the next start completes:
+//! the event with the bodies, then the keys, then the files, then the backup.
+
+mod hold;
+mod trace;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nuanfang_core::canon::envelope::BlobRef;
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::office_event::{ErasureGround, HouseholdErased, Register, Replaced};
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::import::{self, Row, reports};
+use super::project::erasure;
+use super::{OfficeAct, log, registers};
+use crate::state::AppState;
+use crate::store::StoreError;
+use crate::store::ship::unmasked;
+use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::writer::Writing;
+
+pub use hold::{find, holds};
+
+/// What was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// Visits.
+    pub visits: u64,
+    /// Bodies.
+    pub bodies: u64,
+    /// Signed records of which a trace stays.
+    pub records: u64,
+    /// Files of imported rows that were written anew.
+    pub replaced: u64,
+}
+
+/// Erases `household` from the data folder. Whether it may be done is for [`holds`] to say. Blocks.
+///
+/// # Errors
+/// What the store says; then nothing was done.
+pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &str) -> Result<Erased, StoreError> {
+    let visits = state.store.read_now(|db| visits(db, household))?;
+    let bodies = state.store.read_now(|db| bodies(db, household, &visits))?;
+    let traces = trace::traces(state, &visits, ground)?;
+    let mut blobs = Vec::new();
+    let mut keep = |bytes: &[u8], role: &str| -> Result<Sha, StoreError> {
+        let sha = state.blobs.put(bytes)?;
+        blobs.push(BlobRef { sha, len: bytes.len() as u64, role: role.to_owned() });
+        Ok(sha)
+    };
+    let records = traces.len() as u64;
+    let traces = match traces.is_empty() {
+        true => None,
+        false => Some(keep(&trace::pack(&traces)?, erasure::TRACES)?),
+    };
+    let mut replaced = Vec::new();
+    for (was, bytes) in without(state, household)? {
+        replaced.push(Replaced { was, by: keep(&bytes, import::ROLE)? });
+    }
+    let erased =
+        Erased { visits: visits.len() as u64, bodies: bodies.len() as u64, records, replaced: replaced.len() as u64 };
+    let event = HouseholdErased {
+        household: HouseholdId(household),
+        ground,
+        reason: reason.to_owned(),
+        visits: visits.clone(),
+        bodies: bodies.len() as u64,
+        traces,
+        replaced: replaced.clone(),
+    };
+    let act = OfficeAct { event: Event::HouseholdErased(event), visit: None, basis: 0, blobs };
+    let (office, at) = (state.office.clone(), state.now());
+    state.store.write_blocking::<_, StoreError, _>(0, move |writing| {
+        office.append_in(writing, WorkerId(registers::SYSTEM), act)?;
+        destroy(writing, &bodies, &visits, &replaced, at)
+    })?;
+    finish(&state.store)?;
+    Ok(erased)
+}
+
+/// Completes erasures that are on record: keys, files, papers made of them. Done at every start, so that none stays half
+/// done.
+pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
+    if !store.read_now(erasure::any)? {
+        return Ok(());
+    }
+    for owner in store.read_now(erasure::owners)? {
+        if !store.vault.is_destroyed(owner)? {
+            store.vault.destroy_data_key(owner)?;
+        }
+    }
+    let files: Vec<Sha> = store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare("SELECT sha FROM blob WHERE flag = 'erased'")?;
+        let rows = query.query_map([], |row| Ok(Sha(row.get(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    })?;
+    let mut papers = false;
+    for sha in files {
+        papers |= store.blobs.remove(&sha)?;
+    }
+    if papers {
+        forget_papers(store.dir())?;
+    }
+    Ok(())
+}
+
+/// Documents are printed again when they are asked for; reports of imports quote rows.
+fn forget_papers(data: &Path) -> Result<(), StoreError> {
+    for folder in ["documents", reports::FOLDER] {
+        match fs::remove_dir_all(data.join(folder)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes the database anew without the space of what was deleted. The store must be closed, its folder still locked.
+pub fn compact(data: &Path) -> Result<(), StoreError> {
+    let db = Connection::open(data.join("nuanfang.db"))?;
+    db.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; VACUUM;")?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// The household's visits.
+fn visits(db: &Connection, household: Uuid) -> Result<Vec<VisitId>, StoreError> {
+    let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1 ORDER BY id")?;
+    let rows = query.query_map([household.as_bytes()], |row| log::uuid(row, 0).map(VisitId))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The envelopes whose bodies are about the household: all of its visits', and who read its masked fields and why.
+fn bodies(db: &Connection, household: Uuid, visits: &[VisitId]) -> Result<Vec<u64>, StoreError> {
+    let mut found = Vec::new();
+    let mut query =
+        db.prepare("SELECT b.g FROM envelope e JOIN body b ON b.g = e.g WHERE e.visit = ?1 ORDER BY b.g")?;
+    for visit in visits {
+        let rows = query.query_map([visit.0.as_bytes()], |row| row.get::<_, i64>(0))?;
+        for g in rows {
+            found.push(g?.unsigned_abs());
+        }
+    }
+    // The bounds are those of the index of acts.
+    let mut query = db.prepare(
+        "SELECT e.g, e.kind, b.body FROM envelope e JOIN body b ON b.g = e.g
+         WHERE e.kind = 'pii.unmasked' AND e.kind >= 'office.' AND e.kind < 'pii/'",
+    )?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let (g, kind, body): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if unmasked(&kind, Some(&body)) == Some(household) {
+            found.push(g.unsigned_abs());
+        }
+    }
+    Ok(found)
+}
+
+/// Files of imported households that hold a row of `household`, each with what takes its place.
+fn without(state: &AppState, household: Uuid) -> Result<Vec<(Sha, Vec<u8>)>, StoreError> {
+    let files = state.store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare(
+            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g
+             WHERE e.kind = 'office.imported' AND e.kind >= 'office.' AND e.kind < 'pii/' ORDER BY e.g",
+        )?;
+        let bodies: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut files = Vec::new();
+        for body in bodies {
+            if let Event::Imported(imported) = log::read_event("office.imported", &body)
+                && imported.register == Register::Households
+            {
+                files.push(erasure::standing(db, imported.rows)?);
+            }
+        }
+        files.sort_unstable();
+        files.dedup();
+        Ok(files)
+    })?;
+    let mut found = Vec::new();
+    for sha in files {
+        let missing = || StoreError::Damaged(format!("导入内容 {sha} 缺失"));
+        let bytes = state.blobs.read(&sha)?.ok_or_else(missing)?;
+        let rows: Vec<Row> = import::unpack(&bytes)?.collect::<io::Result<_>>()?;
+        let others: Vec<Row> = rows.into_iter().filter(|row| row.id != household).collect();
+        let packed = import::pack(&others)?;
+        if Sha::of(&packed) != sha {
+            found.push((sha, packed));
+        }
+    }
+    Ok(found)
+}
+
+/// Destroys what the event names: bodies, and files that nobody else's envelopes name.
+fn destroy(
+    writing: &mut Writing<'_>,
+    bodies: &[u64],
+    visits: &[VisitId],
+    replaced: &[Replaced],
+    at: Millis,
+) -> Result<(), StoreError> {
+    let tx = writing.tx;
+    tx.execute_batch("PRAGMA secure_delete = ON")?;
+    for g in bodies {
+        tx.prepare_cached("DELETE FROM body WHERE g = ?1")?.execute([*g as i64])?;
+        tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([*g as i64])?;
+    }
+    let mut files = Vec::new();
+    for visit in visits {
+        let mut query = tx.prepare_cached(
+            "SELECT DISTINCT r.sha FROM envelope e JOIN blob_ref r ON r.g = e.g WHERE e.visit = ?1 ORDER BY r.sha",
+        )?;
+        let rows = query.query_map([visit.0.as_bytes()], |row| Ok(Sha(row.get(0)?)))?;
+        files.extend(rows.collect::<Result<Vec<_>, _>>()?);
+    }
+    for sha in files {
+        let mut named = tx.prepare_cached("SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = ?1")?;
+        if named.exists([sha.0.as_slice()])? {
+            // Its copy in the backup is sealed under a key that goes: it is shipped once more, under another.
+            tx.prepare_cached("UPDATE blob SET shipped = 0 WHERE sha = ?1")?.execute([sha.0.as_slice()])?;
+        } else {
+            drop_file(tx, &sha, at)?;
+        }
+    }
+    for file in replaced {
+        drop_file(tx, &file.was, at)?;
+    }
+    Ok(())
+}
+
+fn drop_file(tx: &Connection, sha: &Sha, at: Millis) -> Result<(), StoreError> {
+    let sha = sha.0.as_slice();
+    tx.prepare_cached("UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, ?2) WHERE sha = ?1")?
+        .execute(params![sha, at.0])?;
+    tx.prepare_cached("DELETE FROM blob_need WHERE sha = ?1")?.execute([sha])?;
+    tx.prepare_cached("DELETE FROM blob_owed WHERE sha = ?1")?.execute([sha])?;
+    Ok(())
+}

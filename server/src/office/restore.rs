@@ -1,0 +1,308 @@
+//! A data folder made anew from its backup: log, files, keys, users; every other table from the log. A new epoch begins,
+//! so that every phone offers again what came between the last segment and the loss (SYNC I12).
+//!
+//! Nothing is seen of it before it is whole: it is made in a folder beside and gets its name at the end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::office_event;
+use nuanfang_core::drill::{self, Mutant};
+use nuanfang_core::id::WorkerId;
+use nuanfang_core::time::{Estimate, Millis};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::log::{self, Arriving};
+use super::{Office, OfficeAct, rebuild, registers};
+use crate::clock::{Clock, ShiftedClock, real_now};
+use crate::store::StoreError;
+use crate::store::blobs::sync_dir;
+use crate::store::ship::line::{FileLine, GoneLine, Line, file_name};
+use crate::store::ship::place::Place;
+use crate::store::ship::reader::{self, Body, Chains, Fault, Heads};
+use crate::store::ship::{Shipped, advance_safe, record_segment, seal};
+use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::writer::Writing;
+use crate::store::vault::{Contents, DataKey, Vault};
+
+/// What was brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Envelopes.
+    pub envelopes: u64,
+    /// When the last of them came.
+    pub last: Option<Millis>,
+    /// Files.
+    pub files: u64,
+    /// Files that phones are asked for again.
+    pub awaited: u64,
+    /// Bodies that were erased.
+    pub erased: u64,
+    /// The epoch that begins.
+    pub epoch: u64,
+}
+
+/// Why nothing was brought back. The data folder is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrestored {
+    /// There is something in the folder already.
+    #[error("{} 不是空目录：恢复只写入新的或空的目录", .0.display())]
+    Occupied(PathBuf),
+    /// The backup is not what was written.
+    #[error("备份已损坏，未恢复任何内容：{0}")]
+    Damaged(Fault),
+    /// Anything else.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<io::Error> for Unrestored {
+    fn from(error: io::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Fault> for Unrestored {
+    fn from(fault: Fault) -> Self {
+        Self::Damaged(fault)
+    }
+}
+
+/// Makes the data folder `data` from the backup at `from`, whose vault opens with `key`. Blocks, for as long as it
+/// takes to read all of it.
+///
+/// # Errors
+/// As [`Unrestored`]; `data` is then as it was.
+pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Unrestored> {
+    let occupied = match fs::read_dir(data) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error.into()),
+    };
+    if occupied {
+        return Err(Unrestored::Occupied(data.to_owned()));
+    }
+    let about = reader::about(from)?.ok_or_else(|| StoreError::Backup(format!("{} 不是备份", from.name())))?;
+    let missing = || StoreError::Backup(format!("{} 中没有密钥库副本", from.name()));
+    let vault = reader::vault(from, key)?.ok_or_else(missing)?;
+    let beside = beside(data)?;
+    let done = fill(from, &vault, &beside, about.supplier).and_then(|restored| {
+        if data.is_dir() {
+            fs::remove_dir(data)?;
+        }
+        fs::rename(&beside, data)?;
+        sync_dir(data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        Ok(restored)
+    });
+    if done.is_err() {
+        // What was wrong is worth more than what the disk says now.
+        let _ = fs::remove_dir_all(&beside);
+    }
+    done
+}
+
+/// The folder beside `data` in which it is made; what an ended attempt left there goes.
+fn beside(data: &Path) -> Result<PathBuf, Unrestored> {
+    let mut name = data.file_name().ok_or_else(|| Unrestored::Occupied(data.to_owned()))?.to_owned();
+    name.push(".restoring");
+    let beside = data.with_file_name(name);
+    if beside.exists() {
+        fs::remove_dir_all(&beside)?;
+    }
+    fs::create_dir_all(&beside)?;
+    Ok(beside)
+}
+
+fn fill(from: &Place, vault: &Contents, dir: &Path, supplier: uuid::Uuid) -> Result<Restored, Unrestored> {
+    Vault::open(dir)?.fill(vault)?;
+    let store = Sqlite::open(dir, "", real_now())?;
+    if store.keys.supplier.id.0 != supplier {
+        return Err(StoreError::Backup("密钥库副本属于另一家企业".into()).into());
+    }
+    let done = fill_store(from, vault, &store, Arc::new(ShiftedClock::open(dir)?));
+    store.close();
+    done
+}
+
+/// Fills `store`, an empty one whose vault is `vault`, from the backup at `from`. The new epoch begins by `clock`, the
+/// office's. Blocks.
+///
+/// # Errors
+/// As [`Unrestored`]; `store` is then of no use.
+pub fn fill_store(
+    from: &Place,
+    vault: &Contents,
+    store: &Sqlite,
+    clock: Arc<dyn Clock>,
+) -> Result<Restored, Unrestored> {
+    let (files, mut restored) = logs(from, vault, store)?;
+    for file in files.values() {
+        if bring(from, vault, store, file)? {
+            restored.files += 1;
+        }
+    }
+    let (epoch, through) = (next_epoch(store, clock.now())?, restored.envelopes);
+    restored.epoch = epoch;
+    restored.awaited = store.write_blocking::<_, StoreError, _>(0, move |writing| {
+        rebuild::rebuild(writing)?;
+        let awaited = await_files(writing.tx)?;
+        advance_safe(writing.tx, through)?;
+        writing.tx.execute("UPDATE meta SET v = ?1 WHERE k = 'epoch'", [epoch.to_string()])?;
+        Ok(awaited)
+    })?;
+    let event = Event::Restored(office_event::Restored { epoch, through });
+    Office::new(store.clone(), clock).append_blocking::<StoreError, _>(
+        WorkerId(registers::SYSTEM),
+        vec![OfficeAct::of(event)],
+        |_| Ok(()),
+    )?;
+    Ok(restored)
+}
+
+/// Puts every segment's envelopes into the log. Returns the files that belong to them.
+fn logs(from: &Place, vault: &Contents, store: &Sqlite) -> Result<(BTreeMap<Sha, FileLine>, Restored), Unrestored> {
+    let mut restored = Restored { envelopes: 0, last: None, files: 0, awaited: 0, erased: 0, epoch: 0 };
+    let mut files = BTreeMap::new();
+    let mut chains = Chains::default();
+    let (mut before, mut bodies_before) = (Sha::ZERO, Sha::ZERO);
+    for number in 1..=reader::count(from)? {
+        let heads = reader::heads(from, number, Some(before))?;
+        let bodies = reader::bodies(from, &heads, Some(bodies_before))?;
+        chains.follow(&heads)?;
+        let opened = reader::open(&heads, &bodies, vault)?;
+        (before, bodies_before) = (heads.sha, bodies.sha);
+        restored.envelopes = heads.through;
+        restored.erased += opened.iter().filter(|body| **body == Body::Erased).count() as u64;
+        restored.last = heads.envelopes().last().map(|head| Millis(head.times[0])).or(restored.last);
+        let mut gone = Vec::new();
+        for line in &heads.lines {
+            match line {
+                Line::Head(_) => {}
+                Line::File(file) => drop(files.insert(file.file, file.clone())),
+                Line::Gone(GoneLine { gone: sha }) => {
+                    files.remove(sha);
+                    gone.push(*sha);
+                }
+            }
+        }
+        let shipped = Shipped { segment: number, through: heads.through, heads: heads.sha, bodies: bodies.sha };
+        store.write_blocking::<_, StoreError, _>(0, move |writing| {
+            put_back(writing, &heads, opened)?;
+            for sha in gone {
+                erased(writing.tx, &sha)?;
+            }
+            record_segment(writing.tx, &shipped)
+        })?;
+    }
+    Ok((files, restored))
+}
+
+fn put_back(writing: &mut Writing<'_>, heads: &Heads, bodies: Vec<Body>) -> Result<(), StoreError> {
+    for (head, body) in heads.envelopes().zip(bodies) {
+        let writer = log::writer(writing.tx, head.device, head.office)?;
+        let [recv, est, lo, hi] = head.times.map(Millis);
+        let arriving = Arriving {
+            envelope: head.envelope(writer.ack_sha),
+            sha: head.sha,
+            event: Event::Unknown { kind: head.kind.clone() },
+            recv,
+            estimate: Estimate { est, lo, hi, quality: log::quality_from(head.quality) },
+            last: head.last,
+        };
+        let body = match &body {
+            Body::Here(body) => Some(body.as_str()),
+            Body::Erased => None,
+        };
+        let logged = log::store(writing.tx, &writer, arriving, body)?;
+        if logged.g != head.g {
+            return Err(StoreError::Backup(format!("记录 {} 的次序不对", head.g)));
+        }
+        log::advance(writing.tx, writer.dev, head.seq, &head.sha)?;
+        for blob in &head.blobs {
+            writing
+                .tx
+                .prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?
+                .execute(params![blob.sha.0.as_slice(), blob.len as i64])?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings a file back. `false` if it was erased.
+fn bring(from: &Place, vault: &Contents, store: &Sqlite, file: &FileLine) -> Result<bool, Unrestored> {
+    let name = file_name(&file.file);
+    let bytes = from.get(&name)?.ok_or_else(|| Fault::of(&name, "缺失"))?;
+    let owner = seal::file_owner(&bytes).ok_or_else(|| Fault::of(&name, "无法识别"))?;
+    let key = match vault.data_key(owner) {
+        DataKey::Here(key) => key,
+        DataKey::Unknown => return Err(Fault::of(&name, "的密钥不在密钥库副本中").into()),
+        DataKey::Destroyed => {
+            let sha = file.file;
+            store.write_blocking::<_, StoreError, _>(0, move |writing| erased(writing.tx, &sha))?;
+            return Ok(false);
+        }
+    };
+    let opened = seal::open_file(&key, &file.file, &bytes).ok_or_else(|| Fault::of(&name, "内容与其校验值不符"))?;
+    store.blobs.put(&opened)?;
+    let file = file.clone();
+    store.write_blocking::<_, StoreError, _>(0, move |writing| {
+        writing
+            .tx
+            .prepare_cached(
+                "INSERT INTO blob (sha, len, whole_ms, shipped, flag) VALUES (?1, ?2, ?3, 1, ?4)
+                 ON CONFLICT (sha) DO UPDATE SET len = excluded.len, whole_ms = excluded.whole_ms, shipped = 1,
+                 flag = excluded.flag",
+            )?
+            .execute(params![file.file.0.as_slice(), file.len as i64, file.whole_ms, file.flag])?;
+        Ok(())
+    })?;
+    Ok(true)
+}
+
+fn erased(tx: &Connection, sha: &Sha) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, 0), shipped = 0 WHERE sha = ?1")?
+        .execute([sha.0.as_slice()])?;
+    Ok(())
+}
+
+/// Asks the phones for the files that the backup does not have, but for those of who was erased. Returns how many there
+/// are.
+fn await_files(tx: &Connection) -> Result<u64, StoreError> {
+    tx.execute_batch(
+        "UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (
+           SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha);
+         INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
+           SELECT e.dev, b.sha, b.len, r.role FROM blob b JOIN blob_ref r ON r.sha = b.sha JOIN envelope e ON e.g = r.g
+           WHERE b.whole_ms IS NULL;
+         INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
+           SELECT e.dev, e.seq, b.sha FROM blob b JOIN blob_ref r ON r.sha = b.sha JOIN envelope e ON e.g = r.g
+           WHERE b.whole_ms IS NULL;",
+    )?;
+    let mut query = tx.prepare("SELECT count(DISTINCT sha) FROM blob_need")?;
+    Ok(query.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// The epoch after the last one that is known. Seconds since 1970 keep two restores of the same backup apart, neither of
+/// which the backup may have heard of.
+fn next_epoch(store: &Sqlite, now: Millis) -> Result<u64, StoreError> {
+    let last: Option<String> = store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare(
+            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g WHERE e.kind = 'office.restored'
+             ORDER BY e.g DESC LIMIT 1",
+        )?;
+        Ok(query.query_row([], |row| row.get(0)).optional()?)
+    })?;
+    let last = match last.map(|body| Event::parse("office.restored", &body)) {
+        Some(Event::Restored(restored)) => restored.epoch,
+        _ => 1,
+    };
+    if drill::is(Mutant::SameEpoch) {
+        return Ok(last);
+    }
+    Ok((last + 1).max(now.0.unsigned_abs() / 1000))
+}

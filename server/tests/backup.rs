@@ -1,0 +1,355 @@
+//! The log off the machine and back: what is shipped, what `backup verify` sees of it, and what comes back after the
+//! first place is lost.
+
+mod common;
+
+use axum::http::StatusCode;
+use common::desk::{Desk, PASSWORD, household, log_in, workbook, worker};
+use common::second::{Second, blocking, dump, files, lose, nuanfang};
+use common::{House, Phone};
+use nuanfang_core::canon::envelope::{BlobRef, nonce};
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::event::Event;
+use nuanfang_core::domain::office_event::RevokeReason;
+use nuanfang_core::domain::role;
+use nuanfang_core::domain::worker_event::{Bare, Departed};
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_server::office::ledger::Register;
+use nuanfang_server::office::log;
+use nuanfang_server::office::restore::Unrestored;
+use nuanfang_server::office::role::Role;
+use nuanfang_server::store::StoreError;
+use nuanfang_server::store::ship::vault_copy;
+use uuid::Uuid;
+
+fn worker_id(n: u128) -> WorkerId {
+    WorkerId(Uuid::from_u128(n))
+}
+
+fn visit(n: u128) -> VisitId {
+    VisitId(Uuid::from_u128(0xa11_0000 + n))
+}
+
+fn home(n: u128) -> HouseholdId {
+    HouseholdId(Uuid::from_u128(0xb22_0000 + n))
+}
+
+fn departed() -> Event {
+    Event::Departed(Departed { tools_checked: true, parts: Vec::new() })
+}
+
+/// An event with a photo.
+fn photographed(phone: &mut Phone, visit: VisitId, photo: &[u8]) {
+    let blob = BlobRef { sha: Sha::of(photo), len: photo.len() as u64, role: role::PHOTOS[0].into() };
+    let event = Event::Acknowledged(Bare {});
+    phone.log_raw(Some(visit), 1, event.kind(), &event.to_body(&nonce()), vec![blob]);
+}
+
+/// An office with users and registers, two visits and a phone that has done one of them.
+async fn day() -> (House, Phone) {
+    let house = House::open().await;
+    let admin = Desk::open(&house, Role::Admin).await;
+    let households = [household("A-1", "示例花园", "101"), household("A-2", "示例花园", "102")];
+    let households = workbook(Register::Households, &households);
+    let report = admin.import(&house, "households", households).await;
+    assert_eq!(report["added"], 2, "{report}");
+    let workers = [worker("G-1", "李师傅", "维修员、测温员"), worker("G-2", "赵师傅", "维修员、巡检员")];
+    let report = admin.import(&house, "workers", workbook(Register::Workers, &workers)).await;
+    assert_eq!(report["added"], 2, "{report}");
+    house.schedule(visit(1), home(1), Some(worker_id(1))).await;
+    house.schedule(visit(2), home(2), Some(worker_id(1))).await;
+    let mut phone = Phone::enrol(&house, worker_id(1)).await;
+    phone.sync(&house).await;
+    phone.log(Some(visit(1)), 1, &departed());
+    photographed(&mut phone, visit(1), b"a photo, before");
+    phone.sync(&house).await;
+    assert_eq!(phone.upload(&house, b"a photo, before").await, StatusCode::NO_CONTENT);
+    (house, phone)
+}
+
+async fn envelopes(house: &House, phone: &Phone) -> u64 {
+    let device = phone.device;
+    let head = house.state.read::<_, StoreError, _>(move |db| log::find_writer(db, device)).await.expect("a log");
+    house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    head.map_or(0, |head| head.acked)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_up_to_the_last_segment_comes_back_and_phones_bring_the_rest() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    let before = phone.sync(&house).await;
+    assert_eq!((before.acked_through, before.safe_through), (2, 0), "nothing is safe before it is off the machine");
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    let (was, key) = (dump(&house).await, second.key(&house));
+    let fingerprint = house.state.keys.fingerprint();
+    // After the last segment: more work, a photo, a phone, a visit.
+    phone.log(Some(visit(2)), 1, &departed());
+    photographed(&mut phone, visit(2), b"a photo, after");
+    phone.sync(&house).await;
+    assert_eq!(phone.upload(&house, b"a photo, after").await, StatusCode::NO_CONTENT);
+    let mut late = Phone::enrol(&house, worker_id(2)).await;
+    house.schedule(visit(3), home(3), Some(worker_id(2))).await;
+    late.log(Some(visit(3)), 1, &departed());
+    assert_eq!(late.sync(&house).await.acked_through, 1);
+    lose(house).await;
+
+    let (house, restored) = second.reopened(key).await;
+    assert_eq!((restored.files, restored.awaited), (3, 0), "two registers and a photo");
+    assert_eq!(dump(&house).await, was, "every projection is what it was");
+    assert_eq!(house.state.keys.fingerprint(), fingerprint);
+    assert_eq!(log_in(&house, "admin", PASSWORD).await.0, StatusCode::OK, "users have their passwords");
+    assert!(house.state.blobs.has(&Sha::of(b"a photo, before")) && !house.state.blobs.has(&Sha::of(b"a photo, after")));
+
+    phone.come_back(&house).await;
+    let first = phone.sync(&house).await;
+    assert!(first.epoch > before.epoch, "a restored server says so");
+    assert_eq!((first.acked_through, first.safe_through), (2, 2));
+    assert!(first.scopes.iter().all(|scope| scope.reset), "the mirror is replaced");
+    let reply = phone.sync(&house).await;
+    assert_eq!((reply.acked_through, reply.need.len()), (4, 1), "the second exchange has all of it");
+    assert_eq!(phone.upload(&house, b"a photo, after").await, StatusCode::NO_CONTENT);
+    late.come_back(&house).await;
+    late.sync(&house).await;
+    let reply = late.sync(&house).await;
+    assert_eq!(reply.acked_through, 1, "a phone whose enrolment was lost comes back by its certificate");
+    assert_eq!(reply.outcomes[0].why.as_deref(), Some("visit_unknown"), "until the visit is entered anew");
+    assert_eq!((envelopes(&house, &phone).await, envelopes(&house, &late).await), (4, 1));
+    // The restored server goes on with the same backup.
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 4);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_brings_back_only_what_was_lost() {
+    let (house, phone) = day().await;
+    let (second, stranger) = (Second::new(), House::open().await);
+    let foreign = Phone::enrol(&stranger, worker_id(1)).await;
+    let (status, _) = foreign.ask_token_with(&house, Some(&foreign.certificate)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "another company's certificate");
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let lost = Phone::enrol(&house, worker_id(2)).await;
+    house.revoke(phone.device, RevokeReason::Stolen).await;
+    second.ship(&house).await;
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    let mut forged = lost.clone();
+    forged.key = foreign.key.clone();
+    let (status, _) = forged.ask_token_with(&house, Some(&lost.certificate)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a certificate without its key");
+    let (status, _) = phone.ask_token_with(&house, Some(&phone.certificate)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "a stolen phone stays stolen");
+    let (status, _) = foreign.ask_token_with(&house, Some(&foreign.certificate)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_losses_in_a_row_are_two_epochs_even_if_the_backup_heard_of_neither() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    lose(house).await;
+    let mut epochs = vec![phone.epoch];
+    for _ in 0..2 {
+        let (house, _) = second.reopened(key).await;
+        phone.come_back(&house).await;
+        phone.log(Some(visit(2)), 1, &departed());
+        phone.sync(&house).await;
+        phone.sync(&house).await;
+        epochs.push(phone.epoch);
+        assert_eq!(envelopes(&house, &phone).await, phone.logged.len() as u64);
+        second.ship(&house).await;
+        lose(house).await;
+    }
+    assert!(epochs.windows(2).all(|pair| pair[0] < pair[1]), "{epochs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_flipped_byte_in_any_file_is_named_and_nothing_is_restored_from_it() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    let key = second.key(&house);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    let root = second.path();
+    let last_heads = second.files("heads").pop();
+    let target = tempfile::tempdir().expect("a folder");
+    for folder in ["heads", "bodies", "blobs"] {
+        for file in second.files(folder) {
+            let whole = std::fs::read(&file).expect("a file");
+            let name = file.strip_prefix(&root).expect("inside").display().to_string();
+            for at in [0, whole.len() / 2, whole.len() - 1] {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 0x10;
+                std::fs::write(&file, &flipped).expect("written");
+                let seen = second.verify(Some(key)).await;
+                let named: Vec<&str> = seen.faults.iter().map(|fault| fault.name.as_str()).collect();
+                assert_eq!(named, [name.as_str()], "byte {at} of {name}");
+                if folder != "blobs" {
+                    assert_eq!(second.verify(None).await.faults[0].name, name, "without the key too");
+                }
+                match second.restore(key, &target.path().join("data")).await {
+                    Err(Unrestored::Damaged(fault)) => assert_eq!(fault.name, name),
+                    other => panic!("{name}: {other:?}"),
+                }
+                assert_eq!(files(target.path()), Vec::<std::path::PathBuf>::new(), "nothing is left of the attempt");
+            }
+            std::fs::write(&file, &whole).expect("written");
+            std::fs::remove_file(&file).expect("removed");
+            let seen = second.verify(Some(key)).await;
+            let end = last_heads.as_ref() == Some(&file);
+            assert_eq!(seen.faults.is_empty(), end, "a missing {name}; of a missing end only the data folder knows");
+            std::fs::write(&file, &whole).expect("written");
+        }
+    }
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    let sealed = root.join("vault.sealed");
+    let mut bytes = std::fs::read(&sealed).expect("the copy");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::write(&sealed, bytes).expect("written");
+    assert!(matches!(second.restore(key, &target.path().join("data")).await, Err(Unrestored::Store(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ended_between_segment_and_note_takes_its_segment_over() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let forgotten = |writing: &mut nuanfang_server::store::sqlite::writer::Writing<'_>| {
+        writing.tx.execute_batch("DELETE FROM segment; UPDATE blob SET shipped = 0; UPDATE writer SET safe = 0;")?;
+        Ok::<_, StoreError>(())
+    };
+    house.state.store.write(0, forgotten).await.expect("forgotten");
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    let first = std::fs::read(&second.files("heads")[0]).expect("a segment");
+    second.ship(&house).await;
+    assert_eq!(std::fs::read(&second.files("heads")[0]).expect("a segment"), first, "a segment is never written over");
+    assert_eq!(phone.sync(&house).await.safe_through, 3);
+    let key = second.key(&house);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    // Bodies without heads are no segment: their server ended before it counted.
+    let next = format!("bodies/{:09}.seg", second.files("heads").len() + 1);
+    std::fs::write(second.path().join(next), b"half").expect("written");
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_belongs_to_one_history() {
+    let (house, mut phone) = day().await;
+    let (second, other) = (Second::new(), Second::new());
+    second.ship(&house).await;
+    let key = second.key(&house);
+    // A new, empty place gets everything.
+    other.ship(&house).await;
+    let seen = other.verify(Some(key)).await;
+    assert_eq!((seen.faults, seen.files.len()), (Vec::new(), 3));
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    other.ship(&house).await;
+    // Back at the first place, what it lacks is made up: two disks may take turns.
+    second.ship(&house).await;
+    let all = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    for place in [&second, &other] {
+        let seen = place.verify(Some(key)).await;
+        assert_eq!((seen.faults, seen.through), (Vec::new(), all));
+    }
+    // Another supplier's data does not go there.
+    let stranger = House::open().await;
+    assert!(second.try_ship(&stranger).await.is_err());
+    // A server that was believed dead comes back after another has gone on.
+    let third = Second::new();
+    third.ship(&house).await;
+    let (successor, _) = third.reopened(key).await;
+    third.ship(&successor).await;
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    let refused = third.try_ship(&house).await.expect_err("two servers, one backup").to_string();
+    assert!(refused.contains("另一段历史"), "{refused}");
+    assert_eq!(third.verify(Some(key)).await.faults, []);
+}
+
+/// A backup written by the first version that had one. Written anew with `GOLDEN=write`, which is a change of format.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_frozen_backup_is_read_for_ever() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backup-1");
+    let key_file = golden.with_extension("key");
+    if std::env::var("GOLDEN").is_ok_and(|mode| mode == "write") {
+        let (house, _) = day().await;
+        let second = Second::new();
+        second.ship(&house).await;
+        std::fs::write(&key_file, hex::encode(second.key(&house))).expect("written");
+        let _ = std::fs::remove_dir_all(&golden);
+        copied(&second.path(), &golden);
+    }
+    let second = Second::new();
+    copied(&golden, &second.path());
+    let key = vault_copy::read_key(&std::fs::read_to_string(&key_file).expect("the key")).expect("64 digits");
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    let (house, restored) = second.reopened(key).await;
+    assert_eq!((restored.envelopes, restored.files, restored.erased), (9, 3, 0));
+    assert_eq!(log_in(&house, "admin", PASSWORD).await.0, StatusCode::OK);
+}
+
+fn copied(from: &std::path::Path, to: &std::path::Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).expect("inside"));
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("made");
+        std::fs::copy(&file, target).expect("copied");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_say_how_it_stands_by_their_exit_status() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let keep = tempfile::tempdir().expect("a folder");
+    let path = |path: &std::path::Path| path.display().to_string();
+    let key_file = keep.path().join("key");
+    std::fs::write(&key_file, format!("{}\n", hex::encode(second.key(&house)))).expect("written");
+    let (backup, data, key) = (path(&second.path()), path(&house.dir.path().join("data")), path(&key_file));
+    let run =
+        |arguments: Vec<String>| blocking(move || nuanfang(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+    let fresh = path(&keep.path().join("fresh"));
+    let args = |text: &str| -> Vec<String> {
+        let word = |word: &str| match word {
+            "BACKUP" => backup.clone(),
+            "DATA" => data.clone(),
+            "KEY" => key.clone(),
+            "FRESH" => fresh.clone(),
+            word => word.to_owned(),
+        };
+        text.split(' ').map(word).collect()
+    };
+    // A running server is no obstacle.
+    assert_eq!(run(args("backup status --backup BACKUP --data DATA")).await.0, 0);
+    assert_eq!(run(args("backup verify --backup BACKUP --data DATA")).await.0, 0);
+    assert_eq!(run(args("backup verify --backup BACKUP --key-file KEY")).await.0, 0);
+    assert_eq!(run(args("backup verify --backup BACKUP")).await.0, 3);
+    assert_eq!(run(args("backup verify --backup /nowhere")).await.0, 2);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    let (code, told) = run(args("backup status --backup BACKUP --data DATA")).await;
+    assert_eq!((code, told.contains("尚未备份：1 条记录")), (1, true), "{told}");
+    let (code, told) = run(args("restore --from BACKUP --data DATA --key-file KEY")).await;
+    assert_eq!((code, told.contains("不是空目录")), (2, true), "{told}");
+    let (code, told) = run(args("restore --from BACKUP --data FRESH --key-file KEY")).await;
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = run(args("rebuild --data FRESH")).await;
+    assert_eq!((code, told.contains("逐字节一致")), (0, true), "{told}");
+    let heads = second.files("heads").remove(0);
+    std::fs::write(&heads, b"{}\n").expect("written");
+    let (code, told) = run(args("backup verify --backup BACKUP --data DATA")).await;
+    assert_eq!((code, told.contains("heads/000000001.seg")), (1, true), "{told}");
+}

@@ -1,0 +1,281 @@
+//! Somebody is erased: nowhere is a byte of him left that anybody could read, and everything else stands.
+
+mod common;
+
+use std::path::Path;
+
+use axum::http::StatusCode;
+use common::desk::{Desk, household, workbook};
+use common::second::{Second, blocking, files, nuanfang};
+use common::{House, Phone};
+use nuanfang_core::canon::envelope::{BlobRef, nonce};
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::event::Event;
+use nuanfang_core::domain::kind::Outcome;
+use nuanfang_core::domain::role;
+use nuanfang_core::domain::signature::{Purpose, Signed};
+use nuanfang_core::domain::worker_event::{Completed, ProblemDescribed, Unmasked};
+use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
+use nuanfang_core::record::{SignedRecordBody, sign_record};
+use nuanfang_core::wire::{FeedKind, OutcomeKind};
+use nuanfang_server::office::ledger::Register;
+use nuanfang_server::office::role::Role;
+use nuanfang_server::office::{log, rebuild, rejudge};
+use nuanfang_server::store::StoreError;
+use uuid::Uuid;
+
+/// Who is erased; the name stands in the ledger, in a record, in a worker's words and in a photo.
+const NAME: &str = "欧阳示例甲";
+/// Who is not.
+const OTHER: &str = "司马示例乙";
+
+fn visit(n: u128) -> VisitId {
+    VisitId(Uuid::from_u128(0xa11_0000 + n))
+}
+
+fn worker() -> WorkerId {
+    WorkerId(Uuid::from_u128(1))
+}
+
+fn completed() -> Event {
+    Event::Completed(Completed { outcome: Outcome::Done, reason: None, next_window: None })
+}
+
+/// Two households, a visit to each, done by one phone.
+struct Day {
+    house: House,
+    phone: Phone,
+    record: Sha,
+}
+
+fn photo(whose: &str) -> Vec<u8> {
+    format!("a picture of {whose}").into_bytes()
+}
+
+async fn home(house: &House, account: &'static str) -> HouseholdId {
+    let found = house.state.read::<_, StoreError, _>(move |db| {
+        Ok(db.query_row("SELECT id FROM household WHERE account = ?1", [account], |row| row.get(0))?)
+    });
+    HouseholdId(Uuid::from_bytes(found.await.expect("a household")))
+}
+
+fn describe(phone: &mut Phone, visit: VisitId, whose: &str, photos: &[&[u8]]) {
+    let event = Event::ProblemDescribed(ProblemDescribed { text: format!("{whose}家暖气不热") });
+    let blob = |bytes: &&[u8]| BlobRef { sha: Sha::of(bytes), len: bytes.len() as u64, role: role::PHOTOS[0].into() };
+    let blobs = photos.iter().map(blob).collect();
+    phone.log_raw(Some(visit), 1, event.kind(), &event.to_body(&nonce()), blobs);
+}
+
+/// The record of the golden vectors, as if this phone's worker had made it at this visit.
+fn sign(house: &House, phone: &mut Phone, visit: VisitId, household: HouseholdId) -> Sha {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/golden/record.steps.json");
+    let steps: serde_json::Value = serde_json::from_slice(&std::fs::read(golden).expect("vectors")).expect("JSON");
+    let mut body: SignedRecordBody = serde_json::from_value(steps["signed"]["body"].clone()).expect("a record");
+    body.supplier.id = house.state.keys.supplier.id;
+    (body.visit, body.household) = (visit, household);
+    (body.log.device, body.log.prev) = (phone.device, phone.head_sha);
+    body.log.seq = phone.base + phone.queue.len() as u64 + 1;
+    body.worker.id = phone.worker;
+    body.signer.name = NAME.into();
+    let certificate = serde_json::from_str(&phone.certificate).expect("a certificate");
+    let record = sign_record(&body, &*phone.key, &certificate).expect("signed");
+    let signed = Signed {
+        purpose: Purpose::Measurement,
+        signer: body.signer,
+        covers: body.covers,
+        record_sha: record.record_sha,
+        jws: record.jws_text,
+    };
+    phone.log(Some(visit), 1, &Event::Signed(signed));
+    record.record_sha
+}
+
+async fn day() -> Day {
+    let house = House::open().await;
+    let admin = Desk::open(&house, Role::Admin).await;
+    let rows = [(NAME, "A-1", "101"), (OTHER, "A-2", "102")].map(|(name, account, room)| {
+        let mut row = household(account, "示例花园", room);
+        row["业主姓名"] = name.into();
+        row
+    });
+    let report = admin.import(&house, "households", workbook(Register::Households, &rows)).await;
+    assert_eq!(report["added"], 2, "{report}");
+    let (first, second) = (home(&house, "A-1").await, home(&house, "A-2").await);
+    house.schedule(visit(1), first, Some(worker())).await;
+    house.schedule(visit(2), second, Some(worker())).await;
+    let mut phone = Phone::enrol(&house, worker()).await;
+    phone.sync(&house).await;
+    describe(&mut phone, visit(1), NAME, &[&photo(NAME), b"the boiler room"]);
+    let unmasked = Unmasked { household: first, field: "业主电话".into(), reason: format!("{NAME}要求改约") };
+    phone.log(None, 0, &Event::Unmasked(unmasked));
+    let record = sign(&house, &mut phone, visit(1), first);
+    phone.log(Some(visit(1)), 1, &completed());
+    describe(&mut phone, visit(2), OTHER, &[&photo(OTHER), b"the boiler room"]);
+    let reply = phone.sync(&house).await;
+    assert_eq!((reply.outcomes.len(), reply.need.len()), (0, 3), "{:?}", reply.outcomes);
+    for bytes in [photo(NAME), photo(OTHER), b"the boiler room".to_vec()] {
+        assert_eq!(phone.upload(&house, &bytes).await, StatusCode::NO_CONTENT);
+    }
+    Day { house, phone, record }
+}
+
+/// Runs a command on the folder of a server that was stopped, and starts it again.
+async fn beside(house: House, arguments: &[&str]) -> (House, i32, String) {
+    let House { dir, state, app, .. } = house;
+    let data = dir.path().join("data").display().to_string();
+    let mut arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    arguments.extend(["--data".to_owned(), data]);
+    let (code, told) = blocking(move || {
+        state.store.close();
+        drop((state, app));
+        nuanfang(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    })
+    .await;
+    (House::open_in(dir).await, code, told)
+}
+
+/// Whether the name is in any file, as it stands or packed.
+fn finds(folder: &Path, name: &str) -> Vec<String> {
+    let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|window| window == name.as_bytes());
+    let found = files(folder).into_iter().filter(|file| {
+        let bytes = std::fs::read(file).expect("a file");
+        holds(&bytes) || zstd::decode_all(bytes.as_slice()).is_ok_and(|unpacked| holds(&unpacked))
+    });
+    found.map(|file| file.display().to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_household_is_nowhere_and_everything_else_stands() {
+    let Day { house, mut phone, record } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (key, backup) = (second.key(&house), second.path().display().to_string());
+    let count = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    let data = house.dir.path().join("data");
+    assert!(!finds(&data, NAME).is_empty(), "the search can see");
+    let auditor = Desk::open(&house, Role::Auditor).await;
+    let paper = format!("/api/documents/{record}.json");
+    assert!(auditor.get(&house, &paper).await["format"].as_str().is_some_and(|format| format.contains("record")));
+
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!((code, said.contains("--backup")), (2, true), "not without its backup: {said}");
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--backup", &backup]).await;
+    assert_eq!(code, 0, "{said}");
+
+    // Nowhere: not in the folder, not in what the backup gives back with the key.
+    assert_eq!(finds(&data, NAME), Vec::<String>::new());
+    assert!(!finds(&data, OTHER).is_empty());
+    assert!(!house.state.blobs.has(&Sha::of(&photo(NAME))) && house.state.blobs.has(&Sha::of(b"the boiler room")));
+    let seen = second.verify(Some(key)).await;
+    assert_eq!(seen.faults, []);
+    // Its visit's five bodies, one reading of a masked field; a photo and the first rows of the ledger.
+    assert_eq!(seen.erased, 5 + 2, "verify says how much was erased");
+    let (again, restored) = second.reopened(key).await;
+    assert_eq!(restored.erased, 5);
+    assert_eq!(finds(&again.dir.path().join("data"), NAME), Vec::<String>::new());
+    assert!(again.state.blobs.has(&Sha::of(b"the boiler room")), "what is another's too is his");
+    home(&again, "A-2").await;
+    drop(again);
+
+    // Chains and counts stand, and every other table is made again as it is.
+    let stand = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    assert!(stand > count);
+    let before = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("rebuilt");
+    let after = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    assert_eq!(before, after);
+
+    // The record is erased: its trace says so to anybody.
+    let auditor = Desk::named(&house, "auditor-2", Role::Auditor).await;
+    let trace = auditor.get(&house, &paper).await;
+    let file = house.dir.path().join("trace.json");
+    let keys = house.dir.path().join("keys.json");
+    std::fs::write(&file, nuanfang_core::canon::json::canonical(&trace).expect("canonical")).expect("written");
+    let published = auditor.get(&house, "/api/keys.json").await;
+    std::fs::write(&keys, nuanfang_core::canon::json::canonical(&published).expect("canonical")).expect("written");
+    let (file, keys) = (file.display().to_string(), keys.display().to_string());
+    let (code, said) = blocking(move || nuanfang(&["verify", &file, "--keys", &keys])).await;
+    assert_eq!((code, said.contains("抹除") || said.contains("擦除")), (3, true), "{said}");
+    let (status, _, body) =
+        auditor.send(&house, axum::http::Method::GET, &paper.replace(".json", ".pdf"), &serde_json::Value::Null).await;
+    assert_eq!(status, StatusCode::GONE, "{}", String::from_utf8_lossy(&body));
+
+    // The phone gives up its mirror; what it still sends is on record and says nothing.
+    phone.come_back(&house).await;
+    describe(&mut phone, visit(1), NAME, &[&photo("somebody else")]);
+    let reply = phone.sync(&house).await;
+    let own = reply.scopes.iter().find(|scope| scope.id.starts_with("worker:")).expect("the worker's scope");
+    let gone: Vec<&str> =
+        own.feed.iter().filter(|entry| entry.k == FeedKind::Revoke).map(|entry| entry.e.as_str()).collect();
+    assert!(own.reset || gone.contains(&"visit"), "{:?}", own.feed);
+    let last = reply.outcomes.last().expect("an outcome");
+    assert_eq!((last.o, last.why.as_deref()), (OutcomeKind::Quarantined, Some("erased")));
+    assert_eq!(reply.need, [], "nobody asks for its files");
+    let kept = |house: &House| {
+        let sql = "SELECT e.op FROM outcome o JOIN envelope e ON e.g = o.g WHERE o.why = 'erased'";
+        let found = |db: &rusqlite::Connection| db.query_row(sql, [], |row| row.get(0)).map_err(StoreError::from);
+        OpId(Uuid::from_bytes(house.state.store.read_now(found).expect("the one")))
+    };
+    let op = kept(&house);
+    let anew = vec![rejudge::act(op, "再看一次".into())];
+    house.state.office.append::<StoreError, _>(WorkerId(Uuid::nil()), anew, |_| Ok(())).await.expect("judged");
+    assert_eq!(kept(&house), op, "judged anew it says no more");
+    house.state.store.close();
+    assert_eq!(finds(&data, NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phones_are_told_to_forget_and_a_second_run_finds_it_done() {
+    let Day { house, mut phone, .. } = day().await;
+    let before = phone.scopes.clone();
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--dry-run"]).await;
+    assert_eq!((code, said.contains("可以抹除")), (0, true), "{said}");
+    let id = home(&house, "A-1").await.to_string();
+    let (house, code, said) = beside(house, &["erase", &id, "--reason", "本人申请", "--ground", "retention"]).await;
+    assert_eq!(code, 0, "{said}");
+    phone.come_back(&house).await;
+    phone.scopes = before;
+    let reply = phone.sync(&house).await;
+    let own = reply.scopes.iter().find(|scope| scope.id.starts_with("worker:")).expect("the worker's scope");
+    let gone: Vec<_> = own.feed.iter().filter(|entry| entry.why.as_deref() == Some("erased")).collect();
+    assert_eq!(gone.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>(), [visit(1).to_string()]);
+    let (house, code, said) = beside(house, &["erase", &id, "--reason", "再次"]).await;
+    assert_eq!((code, said.contains("已于")), (0, true), "{said}");
+    let (_, code, said) = beside(house, &["erase", "A-1", "--reason", "再次"]).await;
+    assert_eq!((code, said.contains("没有交费编号")), (1, true), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_must_be_kept_is_kept() {
+    let Day { house, mut phone, .. } = day().await;
+    let erase = ["erase", "A-1", "--reason", "本人申请"];
+    let (house, code, said) = beside(house, &["erase", "A-2", "--reason", "本人申请"]).await;
+    assert_eq!((code, said.contains("未结束")), (1, true), "an open visit: {said}");
+    let (house, code, _) = beside(house, &["hold", "A-1", "--reason", "诉讼（2026）京01民初1号"]).await;
+    assert_eq!(code, 0);
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("京01民初1号")), (1, true), "a legal hold: {said}");
+    let (house, code, _) = beside(house, &["hold", "A-1", "--lift"]).await;
+    assert_eq!(code, 0);
+    let (house, code, said) = beside(house, &["setting", "retain_days.visit.signed", "3650"]).await;
+    assert_eq!(code, 0, "{said}");
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("visit.signed")), (1, true), "a term of retention: {said}");
+    for (key, value) in [
+        ("retain_days.visit.signed", "soon"),
+        ("retain_days.visit.flown", "1"),
+        ("phone.silence_hours", "0"),
+        ("no.such", "1"),
+    ] {
+        let (code, _) = blocking(move || nuanfang(&["setting", key, value, "--data", "/nowhere"])).await;
+        assert_eq!(code, 1, "{key} {value}");
+    }
+    let (house, code, _) = beside(house, &["setting", "retain_days.visit.signed", "0"]).await;
+    assert_eq!(code, 0);
+    phone.come_back(&house).await;
+    describe(&mut phone, visit(1), NAME, &[b"still on the phone"]);
+    phone.sync(&house).await;
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("未传完")), (1, true), "evidence on its way: {said}");
+    assert!(!finds(&house.dir.path().join("data"), NAME).is_empty(), "nothing was changed by any of it");
+}
