@@ -1,7 +1,7 @@
 //! One-time codes: an enrolment begins with one, bound to a worker, good for a day, kept only as its hash.
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::id::WorkerId;
+use nuanfang_core::id::{DeviceId, WorkerId};
 use rand::Rng;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
@@ -33,14 +33,43 @@ pub fn issue(vault: &Vault, worker: WorkerId) -> Result<String, StoreError> {
     Ok(code)
 }
 
-/// Takes a code back: whose it is, if it is good. Once only. Typed codes may hold spaces, hyphens and small letters.
-pub fn redeem(vault: &Vault, code: &str) -> Result<Option<WorkerId>, StoreError> {
+/// What a code was traded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redeemed {
+    /// Whose code it was.
+    pub worker: WorkerId,
+    /// The device that enrols with it.
+    pub device: DeviceId,
+}
+
+/// Trades a code, if it is good, for an enrolment of the device whose public key has the hash `key`. Once only; the same
+/// device that asks again, because it never heard the answer, gets the same. Typed codes may hold spaces, hyphens and
+/// small letters.
+pub fn redeem(vault: &Vault, code: &str, key: Sha) -> Result<Option<Redeemed>, StoreError> {
     let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
     let hash = Sha::of(code.as_bytes());
+    let now = real_now().0;
     vault.with(|db| {
-        let mut take = db.prepare("DELETE FROM enrolment WHERE code_hash = ?1 RETURNING worker, expires_ms")?;
-        let found: Option<([u8; 16], i64)> =
-            take.query_row([hash.0.as_slice()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        Ok(found.filter(|(_, expires)| *expires >= real_now().0).map(|(worker, _)| WorkerId(Uuid::from_bytes(worker))))
+        let tx = db.transaction()?;
+        let fresh: Option<([u8; 16], i64)> = tx
+            .prepare("DELETE FROM enrolment WHERE code_hash = ?1 RETURNING worker, expires_ms")?
+            .query_row([hash.0.as_slice()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        tx.execute("DELETE FROM redeemed WHERE expires_ms < ?1", [now])?;
+        if let Some((worker, expires)) = fresh.filter(|(_, expires)| *expires >= now) {
+            tx.execute(
+                "INSERT INTO redeemed (code_hash, key_sha, worker, device, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![hash.0.as_slice(), key.0.as_slice(), worker, Uuid::now_v7().as_bytes(), expires],
+            )?;
+        }
+        let traded = tx
+            .prepare("SELECT worker, device FROM redeemed WHERE code_hash = ?1 AND key_sha = ?2")?
+            .query_row(params![hash.0.as_slice(), key.0.as_slice()], |row| {
+                let (worker, device) = (Uuid::from_bytes(row.get(0)?), Uuid::from_bytes(row.get(1)?));
+                Ok(Redeemed { worker: WorkerId(worker), device: DeviceId(device) })
+            })
+            .optional()?;
+        tx.commit()?;
+        Ok(traded)
     })
 }

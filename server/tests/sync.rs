@@ -12,10 +12,14 @@ use nuanfang_core::domain::kind::Outcome;
 use nuanfang_core::domain::office_event::RevokeReason;
 use nuanfang_core::domain::worker_event::{Bare, Completed, Departed, Opened};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::time::TimeQuality;
+use nuanfang_core::wire::auth::b64;
 use nuanfang_core::wire::{FeedKind, OutcomeKind, REQUEST_LIMIT};
+use nuanfang_server::enrolment;
 use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
+use serde_json::json;
 use uuid::Uuid;
 
 fn worker(n: u128) -> WorkerId {
@@ -285,4 +289,33 @@ async fn rebuilt_is_the_same(house: &House) {
     assert_eq!(before.len(), after.len());
     let stand = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
     assert_eq!(stand, n);
+}
+
+#[tokio::test]
+async fn an_enrolment_whose_answer_was_lost_is_the_same_when_asked_again() {
+    let house = House::open().await;
+    let vault = house.state.vault.clone();
+    let code = tokio::task::spawn_blocking(move || enrolment::issue(&vault, worker(1)))
+        .await
+        .expect("no panic")
+        .expect("a code");
+    let ask = async |key: &SoftwareKey| {
+        let public_key = b64(&key.public().to_spki_der());
+        let body = json!({ "code": code, "public_key": public_key, "name": "测试手机", "app": "0.1.0" });
+        let (status, reply) = house.post_json("/v1/enrol", body).await;
+        (status, serde_json::from_slice::<serde_json::Value>(&reply).expect("JSON"))
+    };
+    let (own, other) = (SoftwareKey::generate(), SoftwareKey::generate());
+    let (status, first) = ask(&own).await;
+    assert_eq!(status, StatusCode::OK, "{first}");
+    let (status, again) = ask(&own).await;
+    assert_eq!((status, &again["device"]), (StatusCode::OK, &first["device"]));
+    let (status, refused) = ask(&other).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::FORBIDDEN, &json!("enrol.code_invalid")));
+    let devices: i64 = house
+        .state
+        .store
+        .read_now::<_, StoreError>(|db| Ok(db.query_row("SELECT count(*) FROM device", [], |row| row.get(0))?))
+        .expect("counted");
+    assert_eq!(devices, 1);
 }

@@ -14,7 +14,10 @@ use uuid::Uuid;
 use super::StoreError;
 use super::migrate::{Step, migrate};
 
-const STEPS: &[Step] = &[(1, include_str!("../../migrations/vault/0001_vault.sql"))];
+const STEPS: &[Step] = &[
+    (1, include_str!("../../migrations/vault/0001_vault.sql")),
+    (2, include_str!("../../migrations/vault/0002_redeemed.sql")),
+];
 
 /// The open vault. One connection: it is asked rarely.
 #[derive(Debug)]

@@ -3,19 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::DeviceEnrolled;
-use nuanfang_core::id::DeviceId;
 use nuanfang_core::record::PublicKey;
 use nuanfang_core::wire::auth::{EnrolReply, EnrolRequest, unb64};
-use uuid::Uuid;
 
+use crate::enrolment::Redeemed;
 use crate::http::Problem;
 use crate::office::OfficeAct;
 use crate::state::AppState;
 use crate::store::{Reading, Store, StoreError};
 
-/// Trades the code for an enrolment. A code works once.
+/// Trades the code for an enrolment. A code works once; for the phone that traded it, again until it expires: an answer
+/// that was lost on the way costs no new code.
 pub async fn enrol<S: Store>(
     State(state): State<AppState<S>>,
     request: Result<Json<EnrolRequest>, JsonRejection>,
@@ -26,15 +27,18 @@ pub async fn enrol<S: Store>(
         .ok_or_else(|| Problem::bad_request("enrol.key_unreadable", "设备公钥无法识别"))?;
     let vault = state.vault.clone();
     let code = request.code.clone();
-    let worker = tokio::task::spawn_blocking(move || crate::enrolment::redeem(&vault, &code))
+    let key_sha = Sha::of(&key.to_spki_der());
+    let redeemed = tokio::task::spawn_blocking(move || crate::enrolment::redeem(&vault, &code, key_sha))
         .await
         .map_err(|error| Problem::internal(&error))??
         .ok_or_else(|| Problem::forbidden("enrol.code_invalid", "注册码无效或已过期，请向调度重新索取"))?;
-    let device = DeviceId(Uuid::now_v7());
-    let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();
-    let act =
-        Event::DeviceEnrolled(DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None });
-    state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
+    let Redeemed { worker, device } = redeemed;
+    if state.store.read_now(|store| store.device(device))?.is_none() {
+        let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();
+        let act =
+            Event::DeviceEnrolled(DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None });
+        state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
+    }
     let enrolled = state
         .store
         .read_now(|store| store.device(device))?
