@@ -11,7 +11,7 @@ use nuanfang_core::wire::{Op, SyncRequest};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
-use super::log::{self, Arriving, LogHead};
+use super::log::{self, Arriving, Entry, LogHead, Logged};
 use super::project::{self, device};
 use super::seen::Anchor;
 use crate::store::StoreError;
@@ -135,17 +135,18 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
     let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
     let estimates = estimate(&stamps, &anchors, floor(writing.tx, &head, device)?, recv);
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
+    let mut entries = Vec::with_capacity(fresh.len());
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
         let last = Some(envelope.seq) == end;
         let poison = matches!(event, Event::Unreadable { .. });
-        let arriving = Arriving { envelope, sha, event, recv, estimate, last };
-        one(writing, &head, arriving, &body)?;
+        entries.push(Entry { arriving: Arriving { envelope, sha, event, recv, estimate, last }, body });
         if poison && drill::is(Mutant::StopAtPoison) {
             break;
         }
         head.acked += 1;
         head.ack_sha = sha;
     }
+    all(writing, &head, &entries)?;
     project::visit::settle(writing, recv)?;
     log::advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
     receipt.acked = head.acked;
@@ -153,31 +154,43 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
     Ok(receipt)
 }
 
-/// Stores one envelope in a savepoint of its own. A fault in what follows from it puts it into quarantine and stops
-/// nobody else.
-fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
-    let again = arriving.clone();
-    let done = writing.savepoint(|writing| {
-        let logged = log::store(writing.tx, head, arriving, body)?;
-        expect_files(writing.tx, head, &logged)?;
-        project::project(writing, &logged)?;
-        Ok::<_, StoreError>(())
-    });
-    match done {
-        Ok(()) => Ok(()),
-        Err(error) if error.is_passing() => Err(error),
-        Err(error) => {
-            tracing::error!(%error, op = %again.envelope.op, kind = again.envelope.kind, "an operation is kept apart");
-            let logged = log::store(writing.tx, head, again, body)?;
-            expect_files(writing.tx, head, &logged)?;
-            project::quarantine(writing, &logged, project::FAULT)?;
-            Ok(())
-        }
+/// Stores what came together and makes what follows from it. A fault in what follows from one envelope puts that one
+/// into quarantine and stops nobody else: only then is each of them written in a savepoint of its own.
+fn all(writing: &mut Writing<'_>, head: &LogHead, entries: &[Entry]) -> Result<(), StoreError> {
+    let together = writing.savepoint(|writing| entries.iter().try_for_each(|entry| one(writing, head, entry)));
+    match together {
+        Err(error) if !error.is_passing() => entries.iter().try_for_each(|entry| apart(writing, head, entry)),
+        done => done,
     }
 }
 
+fn one(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<(), StoreError> {
+    let logged = received(writing, head, entry)?;
+    project::project(writing, &logged)?;
+    Ok(())
+}
+
+fn apart(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<(), StoreError> {
+    match writing.savepoint(|writing| one(writing, head, entry)) {
+        Err(error) if !error.is_passing() => {
+            let envelope = &entry.arriving.envelope;
+            tracing::error!(%error, op = %envelope.op, kind = envelope.kind, "an operation is kept apart");
+            let logged = received(writing, head, entry)?;
+            project::quarantine(writing, &logged, project::FAULT)?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+fn received(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<Logged, StoreError> {
+    let logged = log::store(writing.tx, head, entry.arriving.clone(), &entry.body)?;
+    expect_files(writing.tx, head, &logged)?;
+    Ok(logged)
+}
+
 /// Notes the files of an envelope that are not here yet, or not yet safe.
-fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result<(), StoreError> {
+fn expect_files(tx: &Connection, head: &LogHead, logged: &Logged) -> Result<(), StoreError> {
     for blob in &logged.fact.blobs {
         let sha = blob.sha.0.as_slice();
         tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?

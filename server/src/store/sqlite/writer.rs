@@ -60,7 +60,7 @@ impl Writing<'_> {
     /// Runs `f` in a savepoint: what it did is undone if it fails or panics.
     pub fn savepoint<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.run("SAVEPOINT step")?;
-        let dirty = self.dirty.len();
+        let dirty = self.dirty.clone();
         match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(Ok(value)) => {
                 self.run("RELEASE step")?;
@@ -77,10 +77,10 @@ impl Writing<'_> {
         }
     }
 
-    fn undo(&mut self, dirty: usize) -> Result<(), StoreError> {
+    fn undo(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
         // What was folded in memory may hold what is undone now.
         self.folded.clear();
-        self.dirty.truncate(dirty);
+        *self.dirty = dirty;
         // A full disk has already rolled the whole transaction back.
         if self.tx.is_autocommit() {
             return Err(StoreError::Full);
