@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
 use super::log::{self, Arriving, Entry, LogHead, Logged};
+use super::project::record::{Arrival, Foreseen, carried};
 use super::project::{self, device};
 use super::seen::Anchor;
 use crate::store::StoreError;
@@ -32,6 +33,8 @@ pub struct Exchange {
     pub anchors: Vec<Anchor>,
     /// When it came.
     pub recv: Millis,
+    /// Receipts of the signed records among it, worked out beforehand by [`foresee`].
+    pub foreseen: Foreseen,
 }
 
 /// What became of an exchange.
@@ -76,7 +79,7 @@ impl Exchange {
         if arriving.len() == sent && prev != head_sha {
             return Err(Unchained::Head);
         }
-        Ok(Self { device, base, base_sha, arriving, anchors, recv })
+        Ok(Self { device, base, base_sha, arriving, anchors, recv, foreseen: Foreseen::new() })
     }
 
     /// About how many bytes it writes.
@@ -102,9 +105,32 @@ pub fn compare(db: &Connection, device: DeviceId, base: u64, base_sha: Sha) -> R
     Ok(Receipt { acked, ack_sha, fork })
 }
 
+/// How each signed record of an exchange would arrive if nothing else came in between, by its place in what arrives.
+pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arrival)>, StoreError> {
+    let Exchange { device, arriving, anchors, recv, .. } = exchange;
+    let records = |(_, _, event, _): &(Envelope, Sha, Event, String)| carried(event).is_some();
+    if !arriving.iter().any(records) {
+        return Ok(Vec::new());
+    }
+    let enrolled = device::find(db, *device)?;
+    let (acked, floor) = match log::find_writer(db, *device)? {
+        Some(head) => (head.acked, floor(db, &head, *device)?),
+        None => (0, device::first_enrolled(db, *device)?.unwrap_or(Millis(0))),
+    };
+    let old = arriving.iter().take_while(|(envelope, ..)| envelope.seq <= acked).count();
+    let stamps: Vec<Stamp> = arriving[old..].iter().map(|(envelope, ..)| envelope.t).collect();
+    let estimates = estimate(&stamps, anchors, floor, *recv);
+    let fresh = arriving.iter().enumerate().skip(old).zip(estimates);
+    Ok(fresh
+        .filter(|((_, arrived), _)| records(arrived))
+        .map(|((place, _), estimate)| (place, Arrival { enrolled: enrolled.clone(), recv: *recv, estimate }))
+        .collect())
+}
+
 /// Stores, judges and projects an exchange.
 pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, StoreError> {
-    let Exchange { device, base, base_sha, arriving, anchors, recv } = exchange;
+    let Exchange { device, base, base_sha, arriving, anchors, recv, foreseen } = exchange;
+    writing.foreseen = foreseen;
     let mut head = log::writer(writing.tx, device, false)?;
     let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
     match sha_at(writing.tx, &head, base)? {

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::keys::Keys;
 use crate::office::folded::Folded;
+use crate::office::project::record::Foreseen;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
 
@@ -52,6 +53,8 @@ pub struct Writing<'a> {
     pub keys: &'a Keys,
     /// Visits whose row is to be written before the commit.
     pub dirty: &'a mut Vec<VisitId>,
+    /// Receipts that were worked out before this job's turn.
+    pub foreseen: Foreseen,
     /// What is told to listeners once it is committed.
     pub touched: &'a mut Committed,
 }
@@ -316,6 +319,7 @@ fn group(
                 blobs: &shelf.blobs,
                 keys: &shelf.keys,
                 dirty: &mut dirty,
+                foreseen: Foreseen::new(),
                 touched: &mut touched,
             };
             acks.push(run(&mut writing));
