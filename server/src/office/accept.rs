@@ -11,7 +11,7 @@ use nuanfang_core::wire::{Op, SyncRequest};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
-use super::log::{self, Arriving, Entry, LogHead, Logged};
+use super::log::{self, Arriving, LogHead};
 use super::project::record::{Arrival, Foreseen, carried};
 use super::project::{self, device};
 use super::seen::Anchor;
@@ -127,23 +127,23 @@ pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arriv
         .collect())
 }
 
-/// Stores, judges and projects an exchange.
-pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, StoreError> {
-    let Exchange { device, base, base_sha, arriving, anchors, recv, foreseen } = exchange;
-    writing.foreseen = foreseen;
-    let mut head = log::writer(writing.tx, device, false)?;
+/// Stores, judges and projects an exchange. `together`: a fault in what follows from one operation is the exchange's;
+/// otherwise it puts that operation into quarantine and stops nobody else.
+pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) -> Result<Receipt, StoreError> {
+    let Exchange { device, base, base_sha, arriving, anchors, recv, .. } = exchange;
+    let mut head = log::writer(writing.tx, *device, false)?;
     let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
-    match sha_at(writing.tx, &head, base)? {
+    match sha_at(writing.tx, &head, *base)? {
         // The device is ahead of us: we were restored. It is told where we are and offers the rest again.
         None => return Ok(receipt),
-        Some(sha) if sha != base_sha && !drill::is(Mutant::ForkAccepted) => {
+        Some(sha) if sha != *base_sha && !drill::is(Mutant::ForkAccepted) => {
             return Ok(Receipt { fork: true, ..receipt });
         }
         Some(_) => {}
     }
     let mut fresh = Vec::with_capacity(arriving.len());
     for arrived in arriving {
-        let (envelope, sha, ..) = &arrived;
+        let (envelope, sha, ..) = arrived;
         if envelope.seq > head.acked || drill::is(Mutant::NoUnique) {
             fresh.push(arrived);
         } else if drill::is(Mutant::ForkAccepted) {
@@ -159,49 +159,46 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
         fresh.sort_by_key(|(envelope, ..)| envelope.t.wall_ms);
     }
     let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
-    let estimates = estimate(&stamps, &anchors, floor(writing.tx, &head, device)?, recv);
+    let estimates = estimate(&stamps, anchors, floor(writing.tx, &head, *device)?, *recv);
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
-    let mut entries = Vec::with_capacity(fresh.len());
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
-        let last = Some(envelope.seq) == end;
-        let poison = matches!(event, Event::Unreadable { .. });
-        entries.push(Entry { arriving: Arriving { envelope, sha, event, recv, estimate, last }, body });
-        if poison && drill::is(Mutant::StopAtPoison) {
+        let (last, recv) = (Some(envelope.seq) == end, *recv);
+        let arriving =
+            Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
+        if together {
+            one(writing, &head, arriving, body)?;
+        } else {
+            apart(writing, &head, arriving, body)?;
+        }
+        if matches!(event, Event::Unreadable { .. }) && drill::is(Mutant::StopAtPoison) {
             break;
         }
         head.acked += 1;
-        head.ack_sha = sha;
+        head.ack_sha = *sha;
     }
-    all(writing, &head, &entries)?;
-    project::visit::settle(writing, recv)?;
+    project::visit::settle(writing, *recv)?;
     log::advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
     receipt.acked = head.acked;
     receipt.ack_sha = head.ack_sha;
     Ok(receipt)
 }
 
-/// Stores what came together and makes what follows from it. A fault in what follows from one envelope puts that one
-/// into quarantine and stops nobody else: only then is each of them written in a savepoint of its own.
-fn all(writing: &mut Writing<'_>, head: &LogHead, entries: &[Entry]) -> Result<(), StoreError> {
-    let together = writing.savepoint(|writing| entries.iter().try_for_each(|entry| one(writing, head, entry)));
-    match together {
-        Err(error) if !error.is_passing() => entries.iter().try_for_each(|entry| apart(writing, head, entry)),
-        done => done,
-    }
-}
-
-fn one(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<(), StoreError> {
-    let logged = received(writing, head, entry)?;
+/// Stores one envelope and makes what follows from it.
+fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+    let logged = log::store(writing.tx, head, arriving, body)?;
+    expect_files(writing.tx, head, &logged)?;
     project::project(writing, &logged)?;
     Ok(())
 }
 
-fn apart(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<(), StoreError> {
-    match writing.savepoint(|writing| one(writing, head, entry)) {
+/// The same in a savepoint of its own. A fault in what follows from it puts it into quarantine.
+fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+    let again = arriving.clone();
+    match writing.savepoint(|writing| one(writing, head, arriving, body)) {
         Err(error) if !error.is_passing() => {
-            let envelope = &entry.arriving.envelope;
-            tracing::error!(%error, op = %envelope.op, kind = envelope.kind, "an operation is kept apart");
-            let logged = received(writing, head, entry)?;
+            tracing::error!(%error, op = %again.envelope.op, kind = again.envelope.kind, "an operation is kept apart");
+            let logged = log::store(writing.tx, head, again, body)?;
+            expect_files(writing.tx, head, &logged)?;
             project::quarantine(writing, &logged, project::FAULT)?;
             Ok(())
         }
@@ -209,14 +206,8 @@ fn apart(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<(),
     }
 }
 
-fn received(writing: &mut Writing<'_>, head: &LogHead, entry: &Entry) -> Result<Logged, StoreError> {
-    let logged = log::store(writing.tx, head, entry.arriving.clone(), &entry.body)?;
-    expect_files(writing.tx, head, &logged)?;
-    Ok(logged)
-}
-
 /// Notes the files of an envelope that are not here yet, or not yet safe.
-fn expect_files(tx: &Connection, head: &LogHead, logged: &Logged) -> Result<(), StoreError> {
+fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result<(), StoreError> {
     for blob in &logged.fact.blobs {
         let sha = blob.sha.0.as_slice();
         tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?

@@ -38,8 +38,8 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
     let Some((sha, jws)) = carried(&logged.fact.event) else { return Ok(()) };
     let enrolled = device::find(writing.tx, logged.fact.device)?;
     let arrival = Arrival { enrolled, recv: logged.recv, estimate: logged.at() };
-    let outcome = match writing.foreseen.remove(&logged.sha) {
-        Some((foreseen, outcome)) if foreseen == arrival => outcome,
+    let outcome = match writing.foreseen.get(&logged.sha) {
+        Some((foreseen, outcome)) if *foreseen == arrival => outcome.clone(),
         _ => {
             let prev = prev(writing.tx, logged)?;
             let place = LogPosition { device: logged.fact.device, seq: logged.fact.seq, prev };

@@ -51,7 +51,7 @@ impl Store for Sqlite {
                 tokio::task::yield_now().await;
             }
         }
-        self.write(exchange.bytes(), move |writing| accept::accept(writing, exchange)).await
+        self.writer.accept(exchange)?.await.unwrap_or(Err(StoreError::Closed))
     }
 
     async fn append<E, F>(&self, bytes: usize, compose: F) -> Result<Vec<u64>, E>
