@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::{DeviceId, SupplierId, WorkerId};
 use nuanfang_core::record::{
-    Certificate, Certified, DayHead, Holder, Jws, KeyEntry, Keys as PublishedKeys, KeysStatement, PublicKey, Revocation,
-    RevocationReason, SoftwareKey, Supplier,
+    Certificate, Certified, DayHead, Holder, Jws, KeyEntry, Keys as PublishedKeys, KeysStatement, PublicKey,
+    Revocation, RevocationReason, SoftwareKey, Supplier,
 };
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::auth::unb64;

@@ -163,8 +163,7 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
         let (last, recv) = (Some(envelope.seq) == end, *recv);
-        let arriving =
-            Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
+        let arriving = Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
         if together {
             one(writing, &head, arriving, body)?;
         } else {

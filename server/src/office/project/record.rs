@@ -74,7 +74,8 @@ pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u
     let jws: Jws = serde_json::from_str(jws).map_err(damaged)?;
     let receipt: Jws = serde_json::from_str(&receipt).map_err(damaged)?;
     let certificate = certificate(keys, logged.fact.device, &enrolled)?;
-    let container = RecordContainer::signed(jws, certificate.jws.clone()).received(receipt, keys.server_certificate.clone());
+    let container =
+        RecordContainer::signed(jws, certificate.jws.clone()).received(receipt, keys.server_certificate.clone());
     Ok(Some(container.to_bytes()))
 }
 
@@ -115,8 +116,7 @@ pub fn receipt(
         Status::Dismissed => DeviceStatus::Dismissed,
         Status::Stolen => DeviceStatus::Stolen,
     };
-    let Ok(receipt) =
-        countersign(&jws, arrival.recv, status, Some(arrival.estimate), &keys.server, keys.server_kid)
+    let Ok(receipt) = countersign(&jws, arrival.recv, status, Some(arrival.estimate), &keys.server, keys.server_kid)
     else {
         return fault("server.key");
     };

@@ -122,7 +122,7 @@ struct Group {
 }
 
 impl Group {
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.runs.len() + self.exchanges.len()
     }
 }
@@ -137,9 +137,7 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    let run: Run = Box::new(move |writing| {
-        ack(answer, writing.savepoint(f))
-    });
+    let run: Run = Box::new(move |writing| ack(answer, writing.savepoint(f)));
     (run, answered)
 }
 
@@ -317,7 +315,7 @@ fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told:
                 }
                 Job::Stop => stop = true,
             }
-            if stop || waiting.len() >= GROUP || bytes >= GROUP_BYTES {
+            if stop || waiting.size() >= GROUP || bytes >= GROUP_BYTES {
                 break;
             }
             let Ok(more) = jobs.try_recv() else { break };
@@ -344,18 +342,13 @@ fn next(jobs: &Receiver<Job>, db: &Connection, wal: &Path) -> Option<Job> {
     jobs.recv().ok()
 }
 
-fn group(
-    db: &Connection,
-    folded: &mut Folded,
-    shelf: &Shelf,
-    waiting: Group,
-    told: &broadcast::Sender<Committed>,
-) {
-    if waiting.len() == 0 {
+fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, told: &broadcast::Sender<Committed>) {
+    if waiting.size() == 0 {
         return;
     }
     let Group { runs, mut exchanges } = waiting;
-    let foreseen: Foreseen = exchanges.iter_mut().flat_map(|waits| std::mem::take(&mut waits.exchange.foreseen)).collect();
+    let foreseen: Foreseen =
+        exchanges.iter_mut().flat_map(|waits| std::mem::take(&mut waits.exchange.foreseen)).collect();
     let mut touched = Committed::default();
     let mut dirty = Vec::new();
     let mut acks: Vec<Ack> = Vec::with_capacity(runs.len() + exchanges.len());
@@ -419,10 +412,9 @@ fn take_in(writing: &mut Writing<'_>, exchanges: Vec<Waits>) -> Vec<Ack> {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         // The transaction is gone, and the group with it.
         Err(error) if writing.tx.is_autocommit() => exchanges.iter().map(|_| Err(error.shared())).collect(),
-        Err(_) => exchanges
-            .iter()
-            .map(|waits| writing.savepoint(|writing| accept(writing, &waits.exchange, false)))
-            .collect(),
+        Err(_) => {
+            exchanges.iter().map(|waits| writing.savepoint(|writing| accept(writing, &waits.exchange, false))).collect()
+        }
     };
     exchanges.into_iter().zip(results).map(|(waits, result)| ack(waits.answer, result)).collect()
 }
