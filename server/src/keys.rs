@@ -1,13 +1,14 @@
 //! The supplier's keys, made at the first start and kept in the vault: the root, which is trusted; the server's key,
 //! which counter-signs; and what they certify.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::{DeviceId, SupplierId, WorkerId};
 use nuanfang_core::record::{
-    Certificate, DayHead, Holder, Jws, KeyEntry, Keys as PublishedKeys, KeysStatement, PublicKey, Revocation,
-    RevocationReason, SoftwareKey, Supplier,
+    Certificate, Certified, DayHead, Holder, Jws, KeyEntry, Keys as PublishedKeys, KeysStatement, PublicKey,
+    Revocation, RevocationReason, SoftwareKey, Supplier,
 };
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::auth::unb64;
@@ -39,6 +40,21 @@ struct Stored {
 /// What `keys.json` is made from: the day, and the devices with their revocations.
 type Basis = (chrono::NaiveDate, Vec<Enrolled>);
 
+/// Certificates at hand at most; beyond it all are let go.
+const AT_HAND: usize = 4096;
+
+/// An enrolment's certificate.
+#[derive(Debug)]
+pub struct Issued {
+    /// As it travels.
+    pub jws: Jws,
+    /// What it says.
+    pub certified: Certified,
+}
+
+/// What an enrolment's certificate is made from; the key as a SEC 1 point.
+type Enrolment = (DeviceId, WorkerId, [u8; 65], Millis);
+
 /// The keys in use.
 pub struct Keys {
     /// Who the supplier is.
@@ -51,6 +67,8 @@ pub struct Keys {
     pub server: SoftwareKey,
     /// The server's certificate under the root.
     pub server_certificate: Jws,
+    /// What that certificate's key is called in what it signs.
+    pub server_kid: Sha,
     /// The seal of documents.
     pub seal: Seal,
     /// The root's certificate, DER.
@@ -61,6 +79,7 @@ pub struct Keys {
     pub from: Millis,
     /// `keys.json` as it was last made, and what it was made from.
     published: Mutex<Option<(Basis, Vec<u8>)>>,
+    issued: Mutex<HashMap<Enrolment, Arc<Issued>>>,
 }
 
 impl Keys {
@@ -105,11 +124,23 @@ impl Keys {
         worker: WorkerId,
         key: &PublicKey,
         from: Millis,
-    ) -> Result<Jws, StoreError> {
+    ) -> Result<Arc<Issued>, StoreError> {
+        let enrolment = (device, worker, key.to_sec1(), from);
+        if let Some(known) = self.issued.lock().unwrap_or_else(PoisonError::into_inner).get(&enrolment) {
+            return Ok(Arc::clone(known));
+        }
         let holder = Holder::Device { device, worker };
         let until = Millis(from.0.saturating_add(YEARS_MS));
         let certificate = Certificate::new(self.supplier.id, &self.root.public(), holder, key, from, until);
-        certificate.sign(&self.root).map_err(damaged)
+        let jws = certificate.sign(&self.root).map_err(damaged)?;
+        let certified = Certificate::open(&jws).map_err(|why| damaged(why.en()))?;
+        let issued = Arc::new(Issued { jws, certified });
+        let mut at_hand = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if at_hand.len() >= AT_HAND {
+            at_hand.clear();
+        }
+        at_hand.insert(enrolment, Arc::clone(&issued));
+        Ok(issued)
     }
 
     /// SHA-256 of the root's certificate: what a phone and a reader of documents trust.
@@ -119,17 +150,20 @@ impl Keys {
 
     fn from_stored(stored: Stored) -> Result<Self, StoreError> {
         let keys = &stored.supplier_keys;
+        let server_kid = Certificate::open(&stored.server_certificate).map_err(|why| damaged(why.en()))?.kid;
         Ok(Self {
             supplier: Supplier { id: SupplierId(stored.supplier_id), name: stored.supplier_name },
             office: stored.office,
             root: keys.root_key().map_err(damaged)?,
             server: SoftwareKey::from_pkcs8_der(&stored.server_pkcs8).map_err(|_| damaged("the server's key"))?,
             server_certificate: stored.server_certificate,
+            server_kid,
             seal: keys.seal().map_err(damaged)?,
             root_der: keys.root_certificate_der().map_err(damaged)?,
             seal_der: keys.seal_certificate_der().map_err(damaged)?,
             from: stored.from,
             published: Mutex::new(None),
+            issued: Mutex::default(),
         })
     }
 }
@@ -159,7 +193,7 @@ pub fn file<S: Store>(state: &AppState<S>) -> Result<Vec<u8>, StoreError> {
         };
         let certificate =
             keys.certify(enrolled.device, enrolled.enrolment.worker, &key, enrolled.enrolment.enrolled)?;
-        let mut entry = KeyEntry::certified(&certificate).map_err(|why| damaged(why.en()))?;
+        let mut entry = KeyEntry::certified(&certificate.jws).map_err(|why| damaged(why.en()))?;
         entry.revoked = enrolled.revoked.map(|at_ms| Revocation {
             at_ms,
             reason: match enrolled.enrolment.status {
@@ -184,7 +218,6 @@ pub fn file<S: Store>(state: &AppState<S>) -> Result<Vec<u8>, StoreError> {
 /// The head of the office's log at the end of each day that is over, signed by the server.
 fn day_heads<S: Store>(state: &AppState<S>) -> Result<Vec<Jws>, StoreError> {
     let keys = &state.keys;
-    let kid = Certificate::open(&keys.server_certificate).map_err(|why| damaged(why.en()))?.kid;
     let today = state.now().local().date_naive();
     let ends = state.store.read_now(|store| store.day_ends(keys.office))?;
     ends.into_iter()
@@ -198,7 +231,7 @@ fn day_heads<S: Store>(state: &AppState<S>) -> Result<Vec<Jws>, StoreError> {
                 head: end.sha,
                 signed_ms: end.at,
             };
-            Jws::sign(&head, &keys.server, kid).map_err(damaged)
+            Jws::sign(&head, &keys.server, keys.server_kid).map_err(damaged)
         })
         .collect()
 }

@@ -43,22 +43,21 @@ pub fn sign_record(body: &SignedRecordBody, key: &dyn DeviceKey, certificate: &J
 }
 
 /// Takes in a record as a device hands it over, before it is counter-signed: form, completeness, signature, and that
-/// it is from the device and worker of `certificate`. Whether that certificate is in force is the server's to know.
+/// it is from the device and worker of `signer`. Whether that certificate is in force is the server's to know.
 ///
 /// # Errors
 /// The first fault; the envelope that carried it is stored all the same.
-pub fn check_arrival(record: &Jws, certificate: &Jws) -> Result<Opened<SignedRecordBody>, JwsFault> {
+pub fn check_arrival(record: &Jws, signer: &Certified) -> Result<Opened<SignedRecordBody>, JwsFault> {
     let schema = |why: &str| JwsFault::Schema(why.into());
     let opened = record.open::<SignedRecordBody>()?;
-    let Certified { kid, key, certificate } = Certificate::open(certificate)?;
-    if opened.kid != kid {
+    if opened.kid != signer.kid {
         return Err(JwsFault::Signature);
     }
-    opened.verify(&key)?;
+    opened.verify(&signer.key)?;
     if let Some(why) = opened.statement.incomplete() {
         return Err(schema(why));
     }
-    if let Some((_, en)) = misfit(&opened.statement, &certificate) {
+    if let Some((_, en)) = misfit(&opened.statement, &signer.certificate) {
         return Err(schema(en));
     }
     Ok(opened)

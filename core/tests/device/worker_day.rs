@@ -15,7 +15,7 @@ use nuanfang_core::domain::worker_event::{
     Opened, Photographed, ProblemDescribed, ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
 };
 use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, Window, role};
-use nuanfang_core::record::{self, Jws, Witness, check_arrival};
+use nuanfang_core::record::{self, Certificate, Jws, Witness, check_arrival};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 
@@ -91,7 +91,7 @@ fn a_measurement_is_signed_offline_and_the_record_holds() {
 
     let (envelope, body) = field.sent("visit.signed");
     let jws: Jws = serde_json::from_str(body["jws"].as_str().unwrap()).unwrap();
-    let opened = check_arrival(&jws, &field.certificate()).unwrap();
+    let opened = check_arrival(&jws, &Certificate::open(&field.certificate()).unwrap()).unwrap();
     let record = opened.statement;
     assert_eq!(record.log.seq, envelope.seq);
     assert_eq!((record.log.device, record.log.prev), (envelope.device, envelope.prev));

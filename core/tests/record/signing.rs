@@ -126,12 +126,15 @@ fn the_server_takes_in_what_the_phone_signed_and_nothing_else() {
     let signed = house.sign(&body());
     let again: Jws = serde_json::from_str(&signed.jws_text).unwrap();
     assert_eq!(again, signed.jws);
-    let arrived = check_arrival(&again, &house.certificate).unwrap();
+    let arrived = check_arrival(&again, &Certificate::open(&house.certificate).unwrap()).unwrap();
     assert_eq!((arrived.payload_sha, &arrived.statement), (signed.record_sha, &body()));
-    assert_eq!(check_arrival(&again, &house.other_certificate).unwrap_err(), JwsFault::Signature);
+    assert_eq!(
+        check_arrival(&again, &Certificate::open(&house.other_certificate).unwrap()).unwrap_err(),
+        JwsFault::Signature
+    );
     let half = SignedRecordBody { signature: None, ..body() };
     let half = Jws::sign(&half, &house.phone, Certificate::open(&house.certificate).unwrap().kid).unwrap();
-    assert!(matches!(check_arrival(&half, &house.certificate), Err(JwsFault::Schema(_))));
+    assert!(matches!(check_arrival(&half, &Certificate::open(&house.certificate).unwrap()), Err(JwsFault::Schema(_))));
 }
 
 /// A keystore that answers with a high s, as half of all platform signatures have.

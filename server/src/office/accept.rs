@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
 use super::log::{self, Arriving, LogHead};
+use super::project::record::{Arrival, Foreseen, carried};
 use super::project::{self, device, erasure};
 use super::seen::Anchor;
 use crate::store::StoreError;
@@ -32,6 +33,8 @@ pub struct Exchange {
     pub anchors: Vec<Anchor>,
     /// When it came.
     pub recv: Millis,
+    /// Receipts of the signed records among it, worked out beforehand by [`foresee`].
+    pub foreseen: Foreseen,
 }
 
 /// What became of an exchange.
@@ -83,7 +86,7 @@ impl Exchange {
             (seq, prev) = (envelope.seq, sha);
             arriving.push((envelope, sha, event, String::from(Box::<str>::from(body))));
         }
-        Self { device, base: base.0, base_sha: base.1, arriving, anchors, recv }
+        Self { device, base: base.0, base_sha: base.1, arriving, anchors, recv, foreseen: Foreseen::new() }
     }
 
     /// About how many bytes it writes.
@@ -109,22 +112,45 @@ pub fn compare(db: &Connection, device: DeviceId, base: u64, base_sha: Sha) -> R
     Ok(Receipt { acked, ack_sha, fork })
 }
 
-/// Stores, judges and projects an exchange.
-pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, StoreError> {
-    let Exchange { device, base, base_sha, arriving, anchors, recv } = exchange;
-    let mut head = log::writer(writing.tx, device, false)?;
+/// How each signed record of an exchange would arrive if nothing else came in between, by its place in what arrives.
+pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arrival)>, StoreError> {
+    let Exchange { device, arriving, anchors, recv, .. } = exchange;
+    let records = |(_, _, event, _): &(Envelope, Sha, Event, String)| carried(event).is_some();
+    if !arriving.iter().any(records) {
+        return Ok(Vec::new());
+    }
+    let enrolled = device::find(db, *device)?;
+    let (acked, floor) = match log::find_writer(db, *device)? {
+        Some(head) => (head.acked, floor(db, &head, *device)?),
+        None => (0, device::first_enrolled(db, *device)?.unwrap_or(Millis(0))),
+    };
+    let old = arriving.iter().take_while(|(envelope, ..)| envelope.seq <= acked).count();
+    let stamps: Vec<Stamp> = arriving[old..].iter().map(|(envelope, ..)| envelope.t).collect();
+    let estimates = estimate(&stamps, anchors, floor, *recv);
+    let fresh = arriving.iter().enumerate().skip(old).zip(estimates);
+    Ok(fresh
+        .filter(|((_, arrived), _)| records(arrived))
+        .map(|((place, _), estimate)| (place, Arrival { enrolled: enrolled.clone(), recv: *recv, estimate }))
+        .collect())
+}
+
+/// Stores, judges and projects an exchange. `together`: a fault in what follows from one operation is the exchange's;
+/// otherwise it puts that operation into quarantine and stops nobody else.
+pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) -> Result<Receipt, StoreError> {
+    let Exchange { device, base, base_sha, arriving, anchors, recv, .. } = exchange;
+    let mut head = log::writer(writing.tx, *device, false)?;
     let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
-    match sha_at(writing.tx, &head, base)? {
+    match sha_at(writing.tx, &head, *base)? {
         // The device is ahead of us: we were restored. It is told where we are and offers the rest again.
         None => return Ok(receipt),
-        Some(sha) if sha != base_sha && !drill::is(Mutant::ForkAccepted) => {
+        Some(sha) if sha != *base_sha && !drill::is(Mutant::ForkAccepted) => {
             return Ok(Receipt { fork: true, ..receipt });
         }
         Some(_) => {}
     }
     let mut fresh = Vec::with_capacity(arriving.len());
     for arrived in arriving {
-        let (envelope, sha, ..) = &arrived;
+        let (envelope, sha, ..) = arrived;
         if envelope.seq > head.acked || drill::is(Mutant::NoUnique) {
             fresh.push(arrived);
         } else if drill::is(Mutant::ForkAccepted) {
@@ -140,50 +166,56 @@ pub fn accept(writing: &mut Writing<'_>, exchange: Exchange) -> Result<Receipt, 
         fresh.sort_by_key(|(envelope, ..)| envelope.t.wall_ms);
     }
     let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
-    let estimates = estimate(&stamps, &anchors, floor(writing.tx, &head, device)?, recv);
+    let estimates = estimate(&stamps, anchors, floor(writing.tx, &head, *device)?, *recv);
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
-        let last = Some(envelope.seq) == end;
-        let poison = matches!(event, Event::Unreadable { .. });
-        let arriving = Arriving { envelope, sha, event, recv, estimate, last };
-        one(writing, &head, arriving, &body)?;
-        if poison && drill::is(Mutant::StopAtPoison) {
+        let (last, recv) = (Some(envelope.seq) == end, *recv);
+        let arriving = Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
+        if together {
+            one(writing, &head, arriving, body)?;
+        } else {
+            apart(writing, &head, arriving, body)?;
+        }
+        if matches!(event, Event::Unreadable { .. }) && drill::is(Mutant::StopAtPoison) {
             break;
         }
         head.acked += 1;
-        head.ack_sha = sha;
+        head.ack_sha = *sha;
     }
-    project::visit::settle(writing, recv)?;
+    project::visit::settle(writing, *recv)?;
     log::advance(writing.tx, head.dev, head.acked, &head.ack_sha)?;
     receipt.acked = head.acked;
     receipt.ack_sha = head.ack_sha;
     Ok(receipt)
 }
 
-/// Stores one envelope in a savepoint of its own. A fault in what follows from it puts it into quarantine and stops
-/// nobody else.
+/// Stores one envelope and makes what follows from it.
 fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+    let logged = received(writing, head, arriving, body)?;
+    project::project(writing, &logged)?;
+    Ok(())
+}
+
+/// The same in a savepoint of its own. A fault in what follows from it puts it into quarantine.
+fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
     let again = arriving.clone();
-    // What comes about somebody who was erased is stored as what was there is now: without its body.
-    let erased = erasure::is_erased(writing.tx, arriving.envelope.visit)?;
-    let body = (!erased).then_some(body);
-    let done = writing.savepoint(|writing| {
-        let logged = log::store(writing.tx, head, arriving, body)?;
-        expect_files(writing.tx, head, &logged)?;
-        project::project(writing, &logged)?;
-        Ok::<_, StoreError>(())
-    });
-    match done {
-        Ok(()) => Ok(()),
-        Err(error) if error.is_passing() => Err(error),
-        Err(error) => {
+    match writing.savepoint(|writing| one(writing, head, arriving, body)) {
+        Err(error) if !error.is_passing() => {
             tracing::error!(%error, op = %again.envelope.op, kind = again.envelope.kind, "an operation is kept apart");
-            let logged = log::store(writing.tx, head, again, body)?;
-            expect_files(writing.tx, head, &logged)?;
+            let logged = received(writing, head, again, body)?;
             project::quarantine(writing, &logged, project::FAULT)?;
             Ok(())
         }
+        done => done,
     }
+}
+
+/// Stores one envelope. What comes about somebody who was erased is stored as what was there is now: without its body.
+fn received(writing: &Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<log::Logged, StoreError> {
+    let erased = erasure::is_erased(writing.tx, arriving.envelope.visit)?;
+    let logged = log::store(writing.tx, head, arriving, (!erased).then_some(body))?;
+    expect_files(writing.tx, head, &logged)?;
+    Ok(logged)
 }
 
 /// Notes the files of an envelope that are not here yet, or not yet safe.

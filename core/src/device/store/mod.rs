@@ -13,6 +13,7 @@ pub mod outbox_row;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::trouble::Trouble;
@@ -136,6 +137,8 @@ fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
     if synchronous != 2 {
         return Err(Trouble::Damaged(format!("synchronous {synchronous}")));
     }
+    // Else every statement that is kept would be planned anew at its next use, because its bindings were cleared.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

@@ -50,6 +50,6 @@ pub async fn enrol<S: Store>(
         worker,
         supplier: state.keys.supplier.id.to_string(),
         epoch,
-        certificate: serde_json::to_string(&certificate).map_err(|error| Problem::internal(&error))?,
+        certificate: serde_json::to_string(&certificate.jws).map_err(|error| Problem::internal(&error))?,
     }))
 }

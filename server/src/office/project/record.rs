@@ -1,25 +1,50 @@
 //! Signed records as they arrive: checked against the device's certificate and the log, counter-signed by the server.
 //! What is wrong with one is noted; its envelope is stored all the same.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
-use nuanfang_core::record::{Certificate, DeviceStatus, Jws, PublicKey, RecordContainer, check_arrival, countersign};
+use nuanfang_core::id::DeviceId;
+use nuanfang_core::record::{DeviceStatus, Jws, LogPosition, PublicKey, RecordContainer, check_arrival, countersign};
+use nuanfang_core::time::{Estimate, Millis};
 use nuanfang_core::wire::auth::unb64;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::device::{self, Enrolment, Status};
-use crate::keys::Keys;
+use crate::keys::{Issued, Keys};
 use crate::office::log::{self, Logged};
 use crate::store::StoreError;
 use crate::store::sqlite::writer::Writing;
 
+/// What a record's receipt follows from, beside the envelope that carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// How the device stands.
+    pub enrolled: Option<Enrolment>,
+    /// When the record came.
+    pub recv: Millis,
+    /// When it was signed, as far as is known.
+    pub estimate: Estimate,
+}
+
+/// Receipts, or what is wrong with the record, worked out before the writer's turn: by the hash of the envelope that
+/// carries it, with what they follow from. One whose arrival turns out otherwise is worked out again.
+pub type Foreseen = HashMap<Sha, (Arrival, Result<String, String>)>;
+
 /// Notes and counter-signs the record that an envelope carries, if it carries one.
 pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> {
     let Some((sha, jws)) = carried(&logged.fact.event) else { return Ok(()) };
-    let (receipt, fault) = match receipt(writing.tx, writing.keys, logged, sha, jws) {
-        Ok(receipt) => (Some(receipt), None),
-        Err(Unreceived::Fault(fault)) => (None, Some(fault)),
-        Err(Unreceived::Store(error)) => return Err(error),
+    let enrolled = device::find(writing.tx, logged.fact.device)?;
+    let arrival = Arrival { enrolled, recv: logged.recv, estimate: logged.at() };
+    let outcome = match writing.foreseen.get(&logged.sha) {
+        Some((foreseen, outcome)) if *foreseen == arrival => outcome.clone(),
+        _ => {
+            let prev = prev(writing.tx, logged)?;
+            let place = LogPosition { device: logged.fact.device, seq: logged.fact.seq, prev };
+            receipt(writing.keys, &place, &arrival, sha, jws)?
+        }
     };
     writing
         .tx
@@ -29,8 +54,8 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
             sha.0.as_slice(),
             logged.visit.as_ref().map(|visit| visit.0.as_bytes()),
             logged.fact.event.kind(),
-            receipt,
-            fault
+            outcome.as_ref().ok(),
+            outcome.as_ref().err(),
         ])?;
     Ok(())
 }
@@ -48,8 +73,9 @@ pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u
     let Some(enrolled) = device::find(db, logged.fact.device)? else { return Ok(None) };
     let jws: Jws = serde_json::from_str(jws).map_err(damaged)?;
     let receipt: Jws = serde_json::from_str(&receipt).map_err(damaged)?;
-    let certificate = certificate(keys, &logged, &enrolled)?;
-    let container = RecordContainer::signed(jws, certificate).received(receipt, keys.server_certificate.clone());
+    let certificate = certificate(keys, logged.fact.device, &enrolled)?;
+    let container =
+        RecordContainer::signed(jws, certificate.jws.clone()).received(receipt, keys.server_certificate.clone());
     Ok(Some(container.to_bytes()))
 }
 
@@ -62,47 +88,46 @@ pub fn carried(event: &Event) -> Option<(&Sha, &str)> {
     }
 }
 
-enum Unreceived {
-    Fault(String),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Unreceived {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-fn receipt(db: &Connection, keys: &Keys, logged: &Logged, sha: &Sha, jws: &str) -> Result<String, Unreceived> {
-    let fault = |what: &str| Unreceived::Fault(what.to_owned());
-    let jws: Jws = serde_json::from_str(jws).map_err(|_| fault("jws.unreadable"))?;
-    let enrolled = device::find(db, logged.fact.device)?.ok_or_else(|| fault("device.unknown"))?;
-    let certificate = certificate(keys, logged, &enrolled)?;
-    let opened =
-        check_arrival(&jws, &certificate).map_err(|why| Unreceived::Fault(format!("record.refused: {}", why.en())))?;
+/// Checks a record at its place in the log and counter-signs it; the receipt's text, or what is wrong with the record.
+/// The same arrival always gets the same bytes.
+pub fn receipt(
+    keys: &Keys,
+    place: &LogPosition,
+    arrival: &Arrival,
+    sha: &Sha,
+    jws: &str,
+) -> Result<Result<String, String>, StoreError> {
+    let fault = |what: &str| Ok(Err(what.to_owned()));
+    let Ok(jws) = serde_json::from_str::<Jws>(jws) else { return fault("jws.unreadable") };
+    let Some(enrolled) = &arrival.enrolled else { return fault("device.unknown") };
+    let certificate = certificate(keys, place.device, enrolled)?;
+    let opened = match check_arrival(&jws, &certificate.certified) {
+        Ok(opened) => opened,
+        Err(why) => return Ok(Err(format!("record.refused: {}", why.en()))),
+    };
     if opened.payload_sha != *sha {
-        return Err(fault("record.other_sha"));
+        return fault("record.other_sha");
     }
-    let place = opened.statement.log;
-    if place.device != logged.fact.device || place.seq != logged.fact.seq || place.prev != prev(db, logged)? {
-        return Err(fault("record.other_place"));
+    if opened.statement.log != *place {
+        return fault("record.other_place");
     }
     let status = match enrolled.status {
         Status::Active => DeviceStatus::Active,
         Status::Dismissed => DeviceStatus::Dismissed,
         Status::Stolen => DeviceStatus::Stolen,
     };
-    let kid = Certificate::open(&keys.server_certificate).map_err(|_| fault("server.certificate"))?.kid;
-    let receipt = countersign(&jws, logged.recv, status, logged.fact.estimate, &keys.server, kid)
-        .map_err(|_| fault("server.key"))?;
-    serde_json::to_string(&receipt).map_err(|_| fault("receipt.unwritable"))
+    let Ok(receipt) = countersign(&jws, arrival.recv, status, Some(arrival.estimate), &keys.server, keys.server_kid)
+    else {
+        return fault("server.key");
+    };
+    Ok(serde_json::to_string(&receipt).map_err(|_| "receipt.unwritable".to_owned()))
 }
 
-fn certificate(keys: &Keys, logged: &Logged, enrolled: &Enrolment) -> Result<Jws, StoreError> {
+fn certificate(keys: &Keys, device: DeviceId, enrolled: &Enrolment) -> Result<Arc<Issued>, StoreError> {
     let key = unb64(&enrolled.public_key)
         .and_then(|der| PublicKey::from_spki_der(&der).ok())
         .ok_or_else(|| StoreError::Damaged("a device's key".into()))?;
-    keys.certify(logged.fact.device, enrolled.worker, &key, enrolled.enrolled)
+    keys.certify(device, enrolled.worker, &key, enrolled.enrolled)
 }
 
 /// The hash of the envelope before this one in its log.

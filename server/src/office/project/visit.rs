@@ -4,7 +4,7 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::domain::show::overview;
 use nuanfang_core::domain::view::VisitState;
 use nuanfang_core::drill::{self, Mutant};
-use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::id::{DeviceId, HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed::worker_scope;
 use nuanfang_core::wire::feed_entity::{HOUSEHOLD, PlanEvent, VISIT, VisitEntity};
@@ -78,6 +78,7 @@ pub fn refresh_household(writing: &mut Writing<'_>, household: HouseholdId) -> R
 fn follow(writing: &mut Writing<'_>, visit: VisitId, logged: &Logged, before: Option<Held>) -> Result<(), StoreError> {
     assignments(writing, visit, logged)?;
     write_row(writing, visit, logged.recv)?;
+    writing.dirty.retain(|waiting| *waiting != visit);
     let Some(now) = held(writing.tx, visit)? else { return Ok(()) };
     let id = visit.to_string();
     if let Some(old) = before
@@ -224,21 +225,27 @@ fn entity(writing: &mut Writing<'_>, visit: VisitId, now: Held) -> Result<VisitE
     let folded = writing.folded.get(writing.tx, visit, writing.touched.g)?;
     let (version, lane) = (folded.plan().version(), folded.current_lane());
     let made: Vec<_> = folded.plan().versions.iter().filter_map(|version| version.op).collect();
+    // Bodies as they came; those of the workers, which are most of it, are not read.
+    let mut query = writing.tx.prepare_cached(
+        "SELECT e.kind, e.op, w.device, e.seq, e.worker, e.recv_ms, b.body
+         FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
+         WHERE e.visit = ?1 AND w.office ORDER BY e.g",
+    )?;
+    let mut rows = query.query([visit.0.as_bytes()])?;
     let mut plan = Vec::new();
-    for logged in log::of_visit(writing.tx, visit)? {
-        if !logged.office || !made.contains(&logged.fact.op) {
-            continue;
+    while let Some(row) = rows.next()? {
+        let op = OpId(log::uuid(row, 1)?);
+        if made.contains(&op) {
+            plan.push(PlanEvent {
+                kind: row.get(0)?,
+                op,
+                device: DeviceId(log::uuid(row, 2)?),
+                seq: row.get::<_, i64>(3)? as u64,
+                worker: WorkerId(log::uuid(row, 4)?),
+                at: Millis(row.get(5)?),
+                body: RawValue::from_string(row.get(6)?).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            });
         }
-        let Some(body) = log::body(writing.tx, logged.g)? else { continue };
-        plan.push(PlanEvent {
-            kind: logged.fact.event.kind().to_owned(),
-            op: logged.fact.op,
-            device: logged.fact.device,
-            seq: logged.fact.seq,
-            worker: logged.fact.worker,
-            at: logged.recv,
-            body: RawValue::from_string(body).map_err(|error| StoreError::Damaged(error.to_string()))?,
-        });
     }
     Ok(VisitEntity { id: visit, version, lane, household: now.household, open: now.open, plan })
 }

@@ -3,6 +3,7 @@
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Visit;
 use nuanfang_core::id::{DeviceId, VisitId};
+use nuanfang_core::record::LogPosition;
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::{Outcome, ScopeCursor, ScopeReply};
 use rusqlite::{Connection, params};
@@ -12,6 +13,7 @@ use crate::office::accept::{self, Exchange, Receipt};
 use crate::office::judge::outcome_from;
 use crate::office::log::{self, DayEnd, Entry, LogHead, Logged};
 use crate::office::project::device::{self, Enrolled, Enrolment};
+use crate::office::project::record;
 use crate::office::uploads::{self, Wanted};
 use crate::office::{feed, folded, rebuild};
 use crate::store::blobs::{Finish, Part};
@@ -32,12 +34,24 @@ impl Store for Sqlite {
         self.read_now(f)
     }
 
-    async fn accept(&self, exchange: Exchange) -> Result<Receipt, StoreError> {
+    async fn accept(&self, mut exchange: Exchange) -> Result<Receipt, StoreError> {
         if exchange.is_empty() {
             // Nothing new: two point reads, and the writer is left alone.
             return self.read_now(|db| accept::compare(db, exchange.device, exchange.base, exchange.base_sha));
         }
-        self.write(exchange.bytes(), move |writing| accept::accept(writing, exchange)).await
+        // Checking and making signatures takes long: not on the one writer's time.
+        for (place, arrival) in self.read_now(|db| accept::foresee(db, &exchange))? {
+            let (envelope, sha, event, _) = &exchange.arriving[place];
+            if let Some((record, jws)) = record::carried(event) {
+                let place = LogPosition { device: envelope.device, seq: envelope.seq, prev: envelope.prev };
+                // What fails here fails again on the writer, which keeps the operation apart.
+                if let Ok(outcome) = record::receipt(&self.keys, &place, &arrival, record, jws) {
+                    exchange.foreseen.insert(*sha, (arrival, outcome));
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        self.writer.accept(exchange)?.await.unwrap_or(Err(StoreError::Closed))
     }
 
     async fn append<E, F>(&self, bytes: usize, compose: F) -> Result<Vec<u64>, E>

@@ -44,5 +44,6 @@ impl Sqlite {
 fn connect(name: &str) -> Result<Connection, StoreError> {
     let db = Connection::open(format!("file:/{name}?vfs=memdb"))?;
     db.execute_batch("PRAGMA page_size = 1024; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
+    super::keep_plans(&db)?;
     Ok(db)
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nuanfang_core::time::Millis;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::load::Load;
@@ -66,6 +67,7 @@ impl Sqlite {
              PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
              PRAGMA mmap_size = 0; PRAGMA cache_size = -65536; PRAGMA secure_delete = FAST;",
         )?;
+        keep_plans(&db)?;
         migrate(&mut db, &file, STEPS)?;
         super::vault::owner_only(&file)?;
         db.busy_timeout(std::time::Duration::ZERO)?;
@@ -163,6 +165,13 @@ impl Sqlite {
     pub fn close(&self) {
         self.writer.close();
     }
+}
+
+/// Plans do not depend on what is bound to them. Else every statement that is kept would be planned anew at its next
+/// use, because its bindings were cleared in between.
+fn keep_plans(db: &Connection) -> Result<(), StoreError> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn has_log(db: &Connection) -> Result<bool, StoreError> {

@@ -44,6 +44,7 @@ impl Readers {
                 "PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;
                  PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
             )?;
+            super::keep_plans(&db)?;
             db.set_prepared_statement_cache_capacity(128);
             let watch = Arc::new(Watched { interrupt: db.get_interrupt_handle(), until: Mutex::new(None) });
             watched.push(Arc::downgrade(&watch));

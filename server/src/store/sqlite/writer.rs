@@ -15,7 +15,9 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::load::Load;
 use crate::keys::Keys;
+use crate::office::accept::{Exchange, Receipt, accept};
 use crate::office::folded::Folded;
+use crate::office::project::record::Foreseen;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
 
@@ -53,6 +55,8 @@ pub struct Writing<'a> {
     pub keys: &'a Keys,
     /// Visits whose row is to be written before the commit.
     pub dirty: &'a mut Vec<VisitId>,
+    /// Receipts that were worked out before the writer's turn.
+    pub foreseen: &'a Foreseen,
     /// What is told to listeners once it is committed.
     pub touched: &'a mut Committed,
 }
@@ -61,7 +65,7 @@ impl Writing<'_> {
     /// Runs `f` in a savepoint: what it did is undone if it fails or panics.
     pub fn savepoint<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.run("SAVEPOINT step")?;
-        let dirty = self.dirty.len();
+        let dirty = self.dirty.clone();
         match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(Ok(value)) => {
                 self.run("RELEASE step")?;
@@ -78,10 +82,10 @@ impl Writing<'_> {
         }
     }
 
-    fn undo(&mut self, dirty: usize) -> Result<(), StoreError> {
+    fn undo(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
         // What was folded in memory may hold what is undone now.
         self.folded.clear();
-        self.dirty.truncate(dirty);
+        *self.dirty = dirty;
         // A full disk has already rolled the whole transaction back.
         if self.tx.is_autocommit() {
             return Err(StoreError::Full);
@@ -101,7 +105,27 @@ type Run = Box<dyn FnOnce(&mut Writing<'_>) -> Ack + Send>;
 
 enum Job {
     Write { bytes: usize, run: Run },
+    Accept(Box<Waits>),
     Stop,
+}
+
+/// An exchange, and who waits for its receipt.
+struct Waits {
+    exchange: Exchange,
+    answer: oneshot::Sender<Result<Receipt, StoreError>>,
+}
+
+/// What shares the next commit.
+#[derive(Default)]
+struct Group {
+    runs: Vec<Run>,
+    exchanges: Vec<Waits>,
+}
+
+impl Group {
+    fn size(&self) -> usize {
+        self.runs.len() + self.exchanges.len()
+    }
 }
 
 /// The answer to one job.
@@ -114,18 +138,23 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    let run: Run = Box::new(move |writing| {
-        let result = writing.savepoint(f);
-        Box::new(move |failed| {
-            let result = match failed {
-                Some(error) if result.is_ok() => Err(error.shared().into()),
-                _ => result,
-            };
-            // Nobody waits any more: the work is done all the same.
-            let _ = answer.send(result);
-        })
-    });
+    let run: Run = Box::new(move |writing| ack(answer, writing.savepoint(f)));
     (run, answered)
+}
+
+fn ack<T, E>(answer: oneshot::Sender<Result<T, E>>, result: Result<T, E>) -> Ack
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    Box::new(move |failed| {
+        let result = match failed {
+            Some(error) if result.is_ok() => Err(error.shared().into()),
+            _ => result,
+        };
+        // Nobody waits any more: the work is done all the same.
+        let _ = answer.send(result);
+    })
 }
 
 /// The writer's handle.
@@ -170,17 +199,23 @@ impl Writer {
         let (run, answered) = job(f);
         #[cfg(feature = "mutants")]
         if let Some(here) = &self.here {
-            here.run(run, &self.committed);
+            here.run(Group { runs: vec![run], exchanges: Vec::new() }, &self.committed);
             return Ok(answered);
         }
-        self.load.waiting.inc();
-        self.queue.try_send(Job::Write { bytes, run }).map_err(|error| {
-            self.load.waiting.dec();
-            match error {
-                TrySendError::Full(_) => StoreError::Busy,
-                TrySendError::Disconnected(_) => StoreError::Closed,
-            }
-        })?;
+        self.send(Job::Write { bytes, run })?;
+        Ok(answered)
+    }
+
+    /// Queues an exchange to be taken in, or refuses at once when the queue is full. The receipt comes after the commit.
+    pub fn accept(&self, exchange: Exchange) -> Result<Answer<Receipt, StoreError>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let waits = Waits { exchange, answer };
+        #[cfg(feature = "mutants")]
+        if let Some(here) = &self.here {
+            here.run(Group { runs: Vec::new(), exchanges: vec![waits] }, &self.committed);
+            return Ok(answered);
+        }
+        self.send(Job::Accept(Box::new(waits)))?;
         Ok(answered)
     }
 
@@ -194,7 +229,7 @@ impl Writer {
         let (run, answered) = job(f);
         #[cfg(feature = "mutants")]
         if let Some(here) = &self.here {
-            here.run(run, &self.committed);
+            here.run(Group { runs: vec![run], exchanges: Vec::new() }, &self.committed);
             return Ok(answered);
         }
         self.load.waiting.inc();
@@ -203,6 +238,17 @@ impl Writer {
             StoreError::Closed
         })?;
         Ok(answered)
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        self.load.waiting.inc();
+        self.queue.try_send(job).map_err(|error| {
+            self.load.waiting.dec();
+            match error {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => StoreError::Closed,
+            }
+        })
     }
 
     /// How busy it is.
@@ -240,10 +286,10 @@ mod here {
     pub(super) struct Here(Arc<Mutex<(Connection, Folded, Shelf)>>);
 
     impl Here {
-        pub(super) fn run(&self, run: Run, told: &broadcast::Sender<Committed>) {
+        pub(super) fn run(&self, waiting: Group, told: &broadcast::Sender<Committed>) {
             let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let (db, folded, shelf) = &mut *desk;
-            group(db, folded, shelf, &mut vec![run], told);
+            group(db, folded, shelf, waiting, told);
         }
     }
 
@@ -273,27 +319,32 @@ struct Shelf {
 fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told: &broadcast::Sender<Committed>) {
     let mut folded = Folded::default();
     let wal = file.with_extension("db-wal");
-    let mut waiting = Vec::new();
     let mut stop = false;
     while !stop {
         let Some(mut job) = next(jobs, db, &wal) else { break };
+        let mut waiting = Group::default();
         let mut bytes = 0;
         loop {
             match job {
                 Job::Write { bytes: n, run } => {
                     shelf.load.waiting.dec();
                     bytes += n;
-                    waiting.push(run);
+                    waiting.runs.push(run);
+                }
+                Job::Accept(waits) => {
+                    shelf.load.waiting.dec();
+                    bytes += waits.exchange.bytes();
+                    waiting.exchanges.push(*waits);
                 }
                 Job::Stop => stop = true,
             }
-            if stop || waiting.len() >= GROUP || bytes >= GROUP_BYTES {
+            if stop || waiting.size() >= GROUP || bytes >= GROUP_BYTES {
                 break;
             }
             let Ok(more) = jobs.try_recv() else { break };
             job = more;
         }
-        group(db, &mut folded, shelf, &mut waiting, told);
+        group(db, &mut folded, shelf, waiting, told);
         if std::fs::metadata(&wal).is_ok_and(|meta| meta.len() > WAL_LIMIT) {
             checkpoint(db, "PASSIVE");
         }
@@ -314,34 +365,31 @@ fn next(jobs: &Receiver<Job>, db: &Connection, wal: &Path) -> Option<Job> {
     jobs.recv().ok()
 }
 
-fn group(
-    db: &Connection,
-    folded: &mut Folded,
-    shelf: &Shelf,
-    waiting: &mut Vec<Run>,
-    told: &broadcast::Sender<Committed>,
-) {
-    if waiting.is_empty() {
+fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, told: &broadcast::Sender<Committed>) {
+    if waiting.size() == 0 {
         return;
     }
+    let Group { runs, mut exchanges } = waiting;
+    let foreseen: Foreseen =
+        exchanges.iter_mut().flat_map(|waits| std::mem::take(&mut waits.exchange.foreseen)).collect();
     let mut touched = Committed::default();
     let mut dirty = Vec::new();
-    let mut acks: Vec<Ack> = Vec::with_capacity(waiting.len());
+    let mut acks: Vec<Ack> = Vec::with_capacity(runs.len() + exchanges.len());
     if drill::is(Mutant::ReplyBeforeCommit) && !db.is_autocommit() {
         let _ = db.execute_batch("COMMIT");
     }
     let done = db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
-        for run in waiting.drain(..) {
-            let mut writing = Writing {
-                tx: db,
-                folded,
-                blobs: &shelf.blobs,
-                keys: &shelf.keys,
-                dirty: &mut dirty,
-                touched: &mut touched,
-            };
-            acks.push(run(&mut writing));
-        }
+        let mut writing = Writing {
+            tx: db,
+            folded,
+            blobs: &shelf.blobs,
+            keys: &shelf.keys,
+            dirty: &mut dirty,
+            foreseen: &foreseen,
+            touched: &mut touched,
+        };
+        acks.extend(runs.into_iter().map(|run| run(&mut writing)));
+        acks.extend(take_in(&mut writing, exchanges));
         if db.is_autocommit() || drill::disk_refuses() {
             return Err(StoreError::Full);
         }
@@ -362,8 +410,7 @@ fn group(
         if !db.is_autocommit() {
             let _ = db.execute_batch("ROLLBACK");
         }
-        // Work that never ran is answered as well: its sender is dropped, which reads as a refusal to retry.
-        waiting.clear();
+        // Work that never ran is answered as well: its sender was dropped, which reads as a refusal to retry.
         for ack in acks {
             ack(Some(&error));
         }
@@ -376,6 +423,27 @@ fn group(
         // Nobody listens: nothing to tell.
         let _ = told.send(touched);
     }
+}
+
+/// Takes in exchanges in one savepoint: a page that many of them change is kept for undoing once, not once for each.
+/// Only when one of them fails is each taken in by itself.
+fn take_in(writing: &mut Writing<'_>, exchanges: Vec<Waits>) -> Vec<Ack> {
+    if exchanges.is_empty() {
+        return Vec::new();
+    }
+    let together = writing.savepoint(|writing| {
+        let receipts = exchanges.iter().map(|waits| accept(writing, &waits.exchange, true));
+        receipts.collect::<Result<Vec<Receipt>, StoreError>>()
+    });
+    let results: Vec<Result<Receipt, StoreError>> = match together {
+        Ok(receipts) => receipts.into_iter().map(Ok).collect(),
+        // The transaction is gone, and the group with it.
+        Err(error) if writing.tx.is_autocommit() => exchanges.iter().map(|_| Err(error.shared())).collect(),
+        Err(_) => {
+            exchanges.iter().map(|waits| writing.savepoint(|writing| accept(writing, &waits.exchange, false))).collect()
+        }
+    };
+    exchanges.into_iter().zip(results).map(|(waits, result)| ack(waits.answer, result)).collect()
 }
 
 fn checkpoint(db: &Connection, mode: &str) {
