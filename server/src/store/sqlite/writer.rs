@@ -280,6 +280,8 @@ impl Writer {
 mod here {
     //! A writer without a thread, for drills: a job is a group of its own, done where it is asked for.
 
+    use std::panic::resume_unwind;
+
     use super::*;
 
     #[derive(Clone)]
@@ -289,7 +291,12 @@ mod here {
         pub(super) fn run(&self, waiting: Group, told: &broadcast::Sender<Committed>) {
             let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let (db, folded, shelf) = &mut *desk;
-            group(db, folded, shelf, waiting, told);
+            let done = catch_unwind(AssertUnwindSafe(|| group(db, folded, shelf, waiting, told)));
+            if let Err(ended) = done {
+                // A process that ends takes its transaction with it, whoever may still hold its connection.
+                let _ = db.execute_batch("ROLLBACK");
+                resume_unwind(ended);
+            }
         }
     }
 
