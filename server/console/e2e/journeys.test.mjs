@@ -111,8 +111,8 @@ test('a wrong password is refused in words, the right one leads to the page that
 test('each role is shown its own pages, and another page says so', async () => {
   const shown = {
     billing: ['今日看板', '热用户', '收费标准'],
-    auditor: ['今日看板', '热用户', '收费标准', '测温设备', '服务人员', '手机', '用户', '审计'],
-    admin: ['热用户', '收费标准', '测温设备', '导入台账', '服务人员', '手机', '用户'],
+    auditor: ['今日看板', '暂存隔离', '热用户', '收费标准', '测温设备', '服务人员', '手机', '用户', '审计'],
+    admin: ['暂存隔离', '热用户', '收费标准', '测温设备', '导入台账', '服务人员', '手机', '用户'],
   }
   for (const [role, names] of Object.entries(shown)) {
     const screen = await screenOf(role)
