@@ -90,6 +90,7 @@ contract! { $
     feed::i5_a_visit_is_in_one_workers_scope_and_moves_in_one_step,
     feed::i13_what_left_a_scope_is_told_only_as_gone,
     judging::i6_no_operation_stops_a_later_one,
+    judging::i6_a_fault_keeps_its_own_operation_apart,
     judging::i7_evidence_is_judged_by_who_ever_held_the_visit_and_never_refused,
     judging::i8_late_work_changes_neither_state_nor_result,
     files::i11_a_file_is_whole_only_with_the_bytes_of_its_name,

@@ -1,8 +1,10 @@
 //! What becomes of evidence: everything is stored, nothing is refused, nobody else is stopped (I6, I7, I8).
 
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::office_event::{LateDecided, LateDecision};
 use nuanfang_core::domain::show::overview;
+use nuanfang_core::domain::signature::{Purpose, Signed, Signer, SignerRole};
 use nuanfang_core::wire::OutcomeKind;
 
 use super::Fixture;
@@ -41,6 +43,42 @@ pub async fn i6_no_operation_stops_a_later_one<F: Fixture>() {
     assert_eq!(outcomes.len(), good.len(), "every other one is kept apart: {outcomes:?}");
     assert!(outcomes.iter().all(|outcome| !good.contains(&outcome.seq)));
     assert!(outcomes.iter().all(|outcome| matches!(outcome.o, OutcomeKind::Held | OutcomeKind::Quarantined)));
+    house.rebuilt_is_the_same().await;
+}
+
+/// I6: an operation that nothing can be made of is kept apart alone: neither its log's others nor another phone's, which
+/// came at the same moment, are less for it.
+pub async fn i6_a_fault_keeps_its_own_operation_apart<F: Fixture>() {
+    let house = House::<F>::open();
+    let mut phones = Vec::new();
+    for n in 1..=3 {
+        house.schedule(visit(n), Some(worker(n))).await;
+        phones.push(Phone::enrol(&house, worker(n)).await);
+    }
+    // The device's key is none, so nothing can be said of what it signed.
+    let signed = Event::Signed(Signed {
+        purpose: Purpose::Measurement,
+        signer: Signer { name: "测试住户".into(), role: SignerRole::Owner },
+        covers: None,
+        record_sha: Sha::of(b"record"),
+        jws: r#"{"payload":"e30","signatures":[{"protected":"e30","signature":"AA"}]}"#.into(),
+    });
+    for (n, phone) in (1..).zip(&mut phones) {
+        phone.log(visit(n), 1, &departed());
+        let second = if n == 2 { signed.clone() } else { acknowledged() };
+        phone.log(visit(n), 1, &second);
+        phone.log(visit(n), 1, &completed());
+    }
+    let [one, two, three] = &mut phones[..] else { unreachable!("three phones") };
+    tokio::join!(one.sync(&house), two.sync(&house), three.sync(&house));
+    for phone in &phones {
+        house.holds(phone.device, &phone.log);
+    }
+    assert_eq!((phones[0].outcomes(&house), phones[2].outcomes(&house)), (Vec::new(), Vec::new()));
+    let told = phones[1].outcomes(&house);
+    assert_eq!(told.iter().map(|o| (o.seq, o.o)).collect::<Vec<_>>(), [(2, OutcomeKind::Quarantined)]);
+    let done = |n| overview(&house.read(|store| store.visit(visit(n))).expect("the visit")).state;
+    assert_eq!([done(1), done(2)], [done(3), done(3)], "all three visits are over");
     house.rebuilt_is_the_same().await;
 }
 
