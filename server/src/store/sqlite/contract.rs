@@ -1,5 +1,7 @@
 //! The embedded store keeps the contract: which room answers which promise.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Visit;
 use nuanfang_core::id::{DeviceId, VisitId};
@@ -44,8 +46,10 @@ impl Store for Sqlite {
             let (envelope, sha, event, _) = &exchange.arriving[place];
             if let Some((record, jws)) = record::carried(event) {
                 let place = LogPosition { device: envelope.device, seq: envelope.seq, prev: envelope.prev };
-                // What fails here fails again on the writer, which keeps the operation apart.
-                if let Ok(outcome) = record::receipt(&self.keys, &place, &arrival, record, jws) {
+                // What fails here, or panics, does so again on the writer, which keeps the operation apart.
+                let tried =
+                    catch_unwind(AssertUnwindSafe(|| record::receipt(&self.keys, &place, &arrival, record, jws)));
+                if let Ok(Ok(outcome)) = tried {
                     exchange.foreseen.insert(*sha, (arrival, outcome));
                 }
                 tokio::task::yield_now().await;
