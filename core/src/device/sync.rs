@@ -174,6 +174,13 @@ pub fn apply_reply(
             return Ok(Err(NotAReceipt::OlderEpoch));
         }
         if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
+            // It has more of this log than this phone ever sent, and other than what stands here: a copy of the phone sent
+            // it. Sending the same beginning again would bring the same answer for ever.
+            if reply.acked_through > request.base + request.ops.len() as u64 {
+                enrolment.forked = true;
+                enrolment::put(transaction, &enrolment)?;
+                return Ok(Err(NotAReceipt::Forked));
+            }
             return Ok(Err(NotAReceipt::Unproven));
         }
         let restored = reply.epoch != enrolment.epoch;

@@ -116,20 +116,22 @@ fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreErr
         .optional()?)
 }
 
-/// The same operation, logged before under another device after a fork: it counts once.
+/// The same operation, logged before under another device after a fork: it counts once, as it did then. Where it does not
+/// count yet, this one is judged by itself.
 fn earlier(tx: &Connection, logged: &Logged) -> Result<Option<Judgement>, StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha
-         FROM envelope e JOIN envelope o ON o.op = e.op AND o.g < e.g WHERE e.g = ?1 ORDER BY o.g LIMIT 1",
+        "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha, was.o
+         FROM envelope e JOIN envelope o ON o.op = e.op AND o.g < e.g LEFT JOIN outcome was ON was.g = o.g
+         WHERE e.g = ?1 ORDER BY o.g LIMIT 1",
     )?;
-    let same: Option<bool> = query.query_row([logged.g as i64], |row| row.get(0)).optional()?;
-    Ok(same.map(|same| {
-        if same {
-            Judgement { outcome: OutcomeKind::Applied, why: Some("duplicate") }
-        } else {
-            Judgement::quarantined("op_reused")
-        }
-    }))
+    let found: Option<(bool, Option<String>)> =
+        query.query_row([logged.g as i64], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((same, was)) = found else { return Ok(None) };
+    if !same {
+        return Ok(Some(Judgement::quarantined("op_reused")));
+    }
+    let was = Judgement { outcome: was.map_or(OutcomeKind::Applied, |was| outcome_from(&was)), why: Some("duplicate") };
+    Ok(was.counts().then_some(was))
 }
 
 fn known(tx: &Connection, visit: VisitId) -> Result<bool, StoreError> {
