@@ -1,4 +1,4 @@
-//! What hundreds of phones do all day (SYNC B3): ask whether there is anything new when there is not. The probe is axum
+//! What hundreds of phones do all day (B3): ask whether there is anything new when there is not. The probe is axum
 //! that gives the same bytes back. The bench itself sees that nothing is written and that the answer is short.
 
 use std::net::SocketAddr;

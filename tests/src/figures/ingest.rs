@@ -1,4 +1,4 @@
-//! Durable ingest (SYNC B1): sixty-four phones send ten operations of three kilobytes an exchange, over HTTP, packed
+//! Durable ingest (B1): sixty-four phones send ten operations of three kilobytes an exchange, over HTTP, packed
 //! with zstd. The server reads the token, checks the chain, stores, judges and folds each operation, writes the visit's
 //! row and the feed, commits with full synchronisation and answers.
 

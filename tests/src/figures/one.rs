@@ -1,4 +1,4 @@
-//! One phone on its own, one operation an exchange (SYNC B2): how long a worker waits for 已发送. The probe is the least
+//! One phone on its own, one operation an exchange (B2): how long a worker waits for 已发送. The probe is the least
 //! that durability costs: four kilobytes appended to a file and synced.
 
 use std::fs::File;

@@ -1,5 +1,5 @@
 //! A phone's morning after weeks without a network: ten thousand operations wait, the app opens, and its first exchange
-//! is ready to leave (SYNC B8). The probe opens the same file with bare SQLite and reads the rows of that exchange.
+//! is ready to leave (B8). The probe opens the same file with bare SQLite and reads the rows of that exchange.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The way of photos (SYNC B6): each comes in one piece, is hashed, made durable and published. The probe does the same
+//! The way of photos (B6): each comes in one piece, is hashed, made durable and published. The probe does the same
 //! with bare files: write, SHA-256, sync, rename, sync of the folder.
 
 use std::fs::{self, File};

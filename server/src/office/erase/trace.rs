@@ -1,5 +1,5 @@
 //! What stays of signed records: the server's statement that their content was destroyed, with the receipt that shows
-//! that they were there (FORMATS §4). `verify` calls such a file *erased*.
+//! that they were there. `verify` calls such a file *erased*.
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::office_event::ErasureGround;

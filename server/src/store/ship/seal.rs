@@ -1,5 +1,5 @@
 //! What is sealed in a backup: bodies and files, each under the data key of its owner (AES-256-GCM), bound to the hash
-//! it belongs to. Who destroys the key has erased them (FORMATS §2).
+//! it belongs to. Who destroys the key has erased them.
 
 use aes_gcm::aead::generic_array::GenericArray;
 use aes_gcm::aead::stream::{EncryptorBE32, NewStream, StreamBE32, StreamPrimitive};
