@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::http::Problem;
+use crate::office::seen::Device;
 use crate::state::AppState;
 use crate::store::StoreError;
 
@@ -92,7 +93,7 @@ impl Collector for Present {
             Vec::new()
         });
         for (name, help, value) in counts {
-            gauge(&mut encoder, name, help, None, value)?;
+            gauge(&mut encoder, name, help, value)?;
         }
         let (now, devices) = (self.0.now(), self.0.seen.all());
         let since = |at: Millis| now.0.saturating_sub(at.0).max(0) / 1000;
@@ -151,15 +152,9 @@ struct Which {
     device: String,
 }
 
-fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    unit: Option<&Unit>,
-    value: i64,
-) -> Result<(), fmt::Error> {
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(value);
-    gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn per_device(
@@ -167,8 +162,8 @@ fn per_device(
     name: &str,
     help: &str,
     unit: Option<&Unit>,
-    devices: &[(DeviceId, crate::office::seen::Device)],
-    value: impl Fn(&crate::office::seen::Device) -> Option<i64>,
+    devices: &[(DeviceId, Device)],
+    value: impl Fn(&Device) -> Option<i64>,
 ) -> Result<(), fmt::Error> {
     let kind = prometheus_client::metrics::MetricType::Gauge;
     let mut family = encoder.encode_descriptor(name, help, unit, kind)?;

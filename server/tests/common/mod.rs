@@ -6,7 +6,6 @@ pub mod desk;
 pub mod second;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -22,7 +21,7 @@ use nuanfang_core::record::{SoftwareKey, sign_low_s};
 use nuanfang_core::time::{Millis, Stamp};
 use nuanfang_core::wire::auth::{ChallengeReply, EnrolReply, TokenReply, b64, challenge_bytes};
 use nuanfang_core::wire::{Caps, Clocks, Op, Owes, ScopeCursor, SyncReply, SyncRequest};
-use nuanfang_server::clock::Clock;
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::http::gate::Limits;
 use nuanfang_server::office::OfficeAct;
 use nuanfang_server::store::StoreError;
@@ -32,27 +31,12 @@ use serde_json::value::RawValue;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// A clock that a test moves.
-pub struct TestClock(AtomicI64);
-
-impl Clock for TestClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
-impl TestClock {
-    pub fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
-    }
-}
-
 /// A server without a network.
 pub struct House {
     pub dir: tempfile::TempDir,
     pub state: AppState,
     pub app: Router,
-    pub clock: Arc<TestClock>,
+    pub clock: Arc<HandClock>,
     pub dispatcher: WorkerId,
 }
 
@@ -83,7 +67,7 @@ impl House {
     }
 
     async fn open_as(dir: tempfile::TempDir, limits: Limits) -> Self {
-        let clock = Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)));
+        let clock = Arc::new(HandClock::at(Millis(1_790_000_000_000)));
         let mut config = Config::local(dir.path().join("data"));
         config.clock = Some(clock.clone());
         config.limits = limits;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -29,28 +28,6 @@ pub const MORNING: Millis = Millis(1_795_395_600_000);
 
 /// The name everything made up here bears.
 pub const SUPPLIER: &str = "示例供热有限公司";
-
-/// A clock that only a workload moves.
-#[derive(Debug)]
-pub struct Watch(AtomicI64);
-
-impl Watch {
-    /// Shows `now`.
-    pub fn at(now: Millis) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(now.0)))
-    }
-
-    /// Time passes.
-    pub fn advance_ms(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Watch {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
-    }
-}
 
 /// A runtime for one workload.
 ///

@@ -136,6 +136,18 @@ fn scratch() -> Tried<tempfile::TempDir> {
     Ok(tempfile::TempDir::new_in(folder)?)
 }
 
+/// The middle value; of an even number the mean of the two in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
 /// How long `work` takes, in seconds, and what it returns.
 fn timed<T>(work: impl FnOnce() -> Tried<T>) -> Tried<(f64, T)> {
     let began = std::time::Instant::now();

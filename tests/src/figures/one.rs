@@ -4,18 +4,12 @@
 use std::fs::File;
 use std::io::Write;
 
-use nuanfang_core::domain::{VisitKind, Window};
-use nuanfang_core::id::{HouseholdId, WorkerId};
-use nuanfang_core::time::Millis;
 use nuanfang_demo::dice::Dice;
-use nuanfang_server::enrolment;
 use tempfile::TempDir;
-use uuid::Uuid;
 
-use super::line::Line;
 use super::load::{Phone, Sender};
-use super::town::{Town, copy, plan};
-use super::{Bench, Figure, Run, Size, Tried, Value, scratch, timed};
+use super::town::{Town, copy};
+use super::{Bench, Figure, Run, Size, Tried, Value, median, scratch, timed};
 
 /// What is measured here.
 pub const FIGURES: [Figure; 1] = [Figure {
@@ -37,21 +31,11 @@ impl One {
     /// Fills its outbox.
     pub fn prepare(size: Size) -> Tried<Self> {
         let folder = scratch()?;
-        let town = Town::open(&folder.path().join("before"))?;
-        town.import_ledger(&folder.path().join("ledger"), 12)?;
-        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
-        let worker = WorkerId(Uuid::new_v4());
-        let at = town.state().now().0;
-        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
-        let plans = (0..size.of(40, 1)).map(|_| plan(VisitKind::Repair, home, Some(worker), window)).collect();
-        let planned = town.schedule(plans)?;
-        let mut line = Line::open(town.addr())?;
-        let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
+        let (town, mut phone, home, planned) = Phone::alone(folder.path(), size.of(40, 1))?;
         let mut dice = Dice::new(3);
         for visit in planned {
-            phone.work(visit, HouseholdId(home), false, 1, &mut dice)?;
+            phone.work(visit, home, false, 1, &mut dice)?;
         }
-        drop(line);
         town.close();
         Ok(Self { folder, phone })
     }
@@ -76,11 +60,6 @@ impl Bench for One {
             })
             .collect::<Tried<Vec<f64>>>()?;
         town.close();
-        Ok(vec![Run { measured: median(exchanges) * 1e3, probe: median(syncs) * 1e3 }])
+        Ok(vec![Run { measured: median(&exchanges) * 1e3, probe: median(&syncs) * 1e3 }])
     }
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_unstable_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
 }

@@ -6,16 +6,10 @@ use std::io::Write;
 use std::path::Path;
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::{VisitKind, Window};
-use nuanfang_core::id::WorkerId;
-use nuanfang_core::time::Millis;
-use nuanfang_server::enrolment;
 use tempfile::TempDir;
-use uuid::Uuid;
 
-use super::line::Line;
 use super::load::{Phone, Sender};
-use super::town::{Town, copy, plan};
+use super::town::{Town, copy};
 use super::{Bench, Figure, Run, Size, Tried, Value, scratch, timed};
 
 /// What is measured here.
@@ -42,21 +36,12 @@ impl Photos {
     /// Logs the photos.
     pub fn prepare(size: Size) -> Tried<Self> {
         let folder = scratch()?;
-        let town = Town::open(&folder.path().join("before"))?;
-        town.import_ledger(&folder.path().join("ledger"), 12)?;
-        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
-        let worker = WorkerId(Uuid::new_v4());
-        let at = town.state().now().0;
-        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
-        let planned = town.schedule(vec![plan(VisitKind::Repair, home, Some(worker), window)])?;
+        let (town, mut phone, _, planned) = Phone::alone(folder.path(), 1)?;
         let visit = *planned.first().ok_or("no visit")?;
-        let mut line = Line::open(town.addr())?;
-        let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
         let photos: Vec<Vec<u8>> = (0..size.of(100, 3)).map(noise).collect();
         for photo in &photos {
             phone.photograph(visit, photo)?;
         }
-        drop(line);
         Sender::open(&phone, town.addr())?.send_all()?;
         town.close();
         Ok(Self { folder, phone, photos })

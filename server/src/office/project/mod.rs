@@ -37,7 +37,7 @@ pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, 
         return Ok(Judgement::APPLIED);
     }
     let judgement = judge(writing.tx, logged)?;
-    note(writing, logged, judgement)?;
+    note(writing, logged, judgement, false)?;
     if judgement.counts() {
         visit::lane_event(writing, logged)?;
     }
@@ -54,7 +54,7 @@ pub const FAULT: &str = "fault";
 /// Keeps an envelope apart whose projection failed.
 pub fn quarantine(writing: &mut Writing<'_>, logged: &Logged, why: &'static str) -> Result<Judgement, StoreError> {
     let judgement = Judgement::quarantined(why);
-    note(writing, logged, judgement)?;
+    note(writing, logged, judgement, false)?;
     Ok(judgement)
 }
 
@@ -65,7 +65,7 @@ fn erased(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, Store
         return Ok(Judgement::APPLIED);
     }
     let judgement = Judgement::quarantined("erased");
-    note(writing, logged, judgement)?;
+    note(writing, logged, judgement, false)?;
     Ok(judgement)
 }
 
@@ -126,8 +126,7 @@ fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
         judgement.why = Some("released");
     }
     writing.tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([g])?;
-    note(writing, &logged, judgement)?;
-    writing.tx.prepare_cached("UPDATE outcome SET anew = 1 WHERE g = ?1")?.execute([g])?;
+    note(writing, &logged, judgement, true)?;
     if judgement.counts() {
         visit::lane_event(writing, &logged)?;
         if matches!(logged.fact.event, Event::Opened(_)) {
@@ -137,13 +136,14 @@ fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement) -> Result<(), StoreError> {
+/// Writes an outcome down, unless it is simply applied. `anew`: the phone, which was told another, is told once more.
+fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement, anew: bool) -> Result<(), StoreError> {
     if judgement.outcome == OutcomeKind::Applied && judgement.why.is_none() {
         return Ok(());
     }
     writing
         .tx
-        .prepare_cached("INSERT INTO outcome (g, dev, seq, o, why, visit) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .prepare_cached("INSERT INTO outcome (g, dev, seq, o, why, visit, anew) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![
             logged.g as i64,
             logged.dev,
@@ -151,6 +151,7 @@ fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement) -> Res
             outcome_name(judgement.outcome),
             judgement.why,
             logged.visit.as_ref().map(|visit| visit.0.as_bytes()),
+            anew,
         ])?;
     Ok(())
 }

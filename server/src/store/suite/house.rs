@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
@@ -16,7 +15,7 @@ use nuanfang_core::wire::{Op, ScopeCursor, ScopeReply, feed_entity};
 use uuid::Uuid;
 
 use super::Fixture;
-use crate::clock::Clock;
+use crate::clock::{Clock, HandClock};
 use crate::office::log::Logged;
 use crate::office::{Office, OfficeAct};
 use crate::store::{Reading, Store, StoreError};
@@ -41,21 +40,6 @@ pub fn completed() -> Event {
     Event::Completed(Completed { outcome: Outcome::Done, reason: None, next_window: None })
 }
 
-/// A clock that a check moves.
-pub struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
-impl HandClock {
-    pub fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
-    }
-}
-
 pub struct House<F: Fixture> {
     pub fixture: F,
     pub store: F::Store,
@@ -65,7 +49,7 @@ pub struct House<F: Fixture> {
 
 impl<F: Fixture> House<F> {
     pub fn open() -> Self {
-        Self::open_in(F::empty(), Arc::new(HandClock(AtomicI64::new(1_790_000_000_000))))
+        Self::open_in(F::empty(), Arc::new(HandClock::at(Millis(1_790_000_000_000))))
     }
 
     fn open_in(fixture: F, clock: Arc<HandClock>) -> Self {

@@ -19,6 +19,7 @@ use nuanfang_core::device::status::SyncState;
 use nuanfang_core::domain::role;
 use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::office::log;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::{Running, Server, enrolment};
@@ -28,7 +29,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::house::{MORNING, SUPPLIER, Watch, runtime};
+use crate::house::{MORNING, SUPPLIER, runtime};
 use crate::phone::{emergency, notify, photograph, read_log, refused};
 use crate::scratch::Scratch;
 use crate::sweep::Fallible;
@@ -138,7 +139,7 @@ pub fn run(size: Size, seed: u64) -> Fallible<Outcome> {
     let (scratch, runtime) = (Scratch::new()?, runtime()?);
     let mut config = nuanfang_server::Config::local(scratch.place("data"));
     config.supplier_name = SUPPLIER.to_owned();
-    config.clock = Some(Watch::at(MORNING));
+    config.clock = Some(Arc::new(HandClock::at(MORNING)));
     let server = runtime.block_on(Server::start(config))?;
     let mut handsets = (0..size.phones)
         .map(|number| handset(&server, &scratch.place(&format!("phone{number}")), number, seed))

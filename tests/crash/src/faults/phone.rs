@@ -9,6 +9,7 @@ use nuanfang_core::device::clock::SoftwareClock;
 use nuanfang_core::domain::role;
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_server::clock::HandClock;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Trial, is_chinese, power_cut};
 use crate::disk::{Disk, Fault};
-use crate::house::{House, MORNING, Watch, runtime};
+use crate::house::{House, MORNING, runtime};
 use crate::phone::{FORM, emergency, notify, open, photograph, picture, read_log, refused};
 use crate::replay::Replay;
 use crate::scratch::{Scratch, open_whole};
@@ -70,7 +71,7 @@ impl PhoneTrial {
     /// If there is no room for it.
     pub fn new() -> Fallible<Self> {
         let (runtime, scratch) = (runtime()?, Scratch::new()?);
-        let house = House::open(runtime.handle(), &scratch.place("data"), Watch::at(MORNING))?;
+        let house = House::open(runtime.handle(), &scratch.place("data"), Arc::new(HandClock::at(MORNING)))?;
         Ok(Self { house, scratch, workers: 0, pictures: 0, _runtime: runtime })
     }
 

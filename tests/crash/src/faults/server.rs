@@ -1,17 +1,20 @@
 //! The server on a failing disk.
 
 use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::http::Problem;
 use nuanfang_server::store::ship::{self, place::Place};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use std::sync::Arc;
+
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{Trial, is_chinese, power_cut};
 use crate::disk::{Disk, Fault};
-use crate::house::{House, MORNING, Watch, runtime};
+use crate::house::{House, MORNING, runtime};
 use crate::replay::Replay;
 use crate::scratch::{Scratch, open_whole};
 use crate::sender::{Refused, Sender};
@@ -109,7 +112,7 @@ impl Trial for ServerTrial {
         let dir = TempDir::new_in(self.scratch.place(""))?;
         let disk = Disk::record(dir.path())?;
         let data = disk.root().join("data");
-        let house = House::open(self.runtime.handle(), &data, Watch::at(MORNING))?;
+        let house = House::open(self.runtime.handle(), &data, Arc::new(HandClock::at(MORNING)))?;
         let mut dice = StdRng::seed_from_u64(7);
         let mut phones = Vec::new();
         for number in 0..2 {

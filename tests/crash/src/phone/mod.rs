@@ -18,6 +18,7 @@ use nuanfang_core::domain::{Command, VisitKind, Window, role};
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::store::ship::{self, place::Place};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -25,7 +26,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::disk::{Disk, Record};
-use crate::house::{House, MORNING, Watch, runtime};
+use crate::house::{House, MORNING, runtime};
 use crate::scratch::Scratch;
 use crate::sweep::Fallible;
 
@@ -155,7 +156,7 @@ pub(crate) fn read_log(db: &Connection) -> Fallible<Vec<Row>> {
 /// # Errors
 /// If the phone or the server refuses anything.
 pub fn play(dir: &Path, acts: usize, seed: u64) -> Fallible<(Record, Truth)> {
-    let (runtime, office, watch) = (runtime()?, Scratch::new()?, Watch::at(MORNING));
+    let (runtime, office, watch) = (runtime()?, Scratch::new()?, Arc::new(HandClock::at(MORNING)));
     let backup = office.place("backup");
     let house = House::open(runtime.handle(), &office.place("data"), watch.clone())?;
     let backup = Place::make(&backup)?;
@@ -187,7 +188,7 @@ pub fn play(dir: &Path, acts: usize, seed: u64) -> Fallible<(Record, Truth)> {
             }
             48..58 => {
                 ship::ship(&house.state.store, &backup)?;
-                watch.advance_ms(60_000);
+                watch.advance(60_000);
                 app.sync_once().map_err(refused)?;
                 day.sent(&app)?;
             }

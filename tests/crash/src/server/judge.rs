@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::DeviceId;
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::office::log;
 use nuanfang_server::store::StoreError;
 use rusqlite::Connection;
@@ -13,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use super::copy::Copy;
 use super::{Promise, Truth, read_log};
-use crate::house::{House, MORNING, Watch, runtime};
+use crate::house::{House, MORNING, runtime};
 use crate::image::Image;
 use crate::scratch::{Scratch, has_table, open_whole};
 use crate::sweep::{Fallible, Judge};
@@ -155,7 +156,8 @@ impl<'a> ServerJudge<'a> {
 
     /// The real server starts on what is found, and the phones go on where they believe it stands.
     fn goes_on(&self, data: PathBuf) -> Fallible<u64> {
-        let house = House::open(self.runtime.handle(), &data, Watch::at(MORNING.plus_minutes(600)) as Arc<_>)?;
+        let house =
+            House::open(self.runtime.handle(), &data, Arc::new(HandClock::at(MORNING.plus_minutes(600))) as Arc<_>)?;
         let done = self.offer_again(&house);
         let checked = house.state.store.read_now::<_, StoreError>(|db| {
             log::verify_chains(db)?;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::store::ship::{self, place::Place};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::disk::{Disk, Record};
-use crate::house::{House, MORNING, Watch, runtime};
+use crate::house::{House, MORNING, runtime};
 use crate::sender::Sender;
 use crate::sweep::Fallible;
 
@@ -137,7 +138,7 @@ pub fn play(dir: &Path, size: Size, seed: u64) -> Fallible<(Record, Truth)> {
     let disk = Arc::new(Disk::record(dir)?);
     let notary = Notary { disk: Arc::clone(&disk), promises: Arc::default() };
     let data = disk.root().join("data");
-    let (runtime, watch, mut dice) = (runtime()?, Watch::at(MORNING), StdRng::seed_from_u64(seed));
+    let (runtime, watch, mut dice) = (runtime()?, Arc::new(HandClock::at(MORNING)), StdRng::seed_from_u64(seed));
     let mut house = House::open(runtime.handle(), &data, watch.clone())?;
     notary.promised(Promise::Open);
     let backup = Place::make(&disk.root().join("backup"))?;
@@ -151,7 +152,7 @@ pub fn play(dir: &Path, size: Size, seed: u64) -> Fallible<(Record, Truth)> {
             (0..size.ops).for_each(|_| phone.act(visit(number, round - round % 8), &mut dice));
         }
         phones = exchange(&runtime, &house, &notary, phones)?;
-        watch.advance_ms(60_000);
+        watch.advance(60_000);
         ship::ship(&house.state.store, &backup)?;
         if round % 6 == 5 {
             house.close();

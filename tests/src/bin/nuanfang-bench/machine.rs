@@ -4,9 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::time::Instant;
 
-use nuanfang_tests::figures::{Tried, target};
-
-use crate::report::median;
+use nuanfang_tests::figures::{Tried, median, target};
 
 /// Cores, processor, memory, kernel, and what one synchronised write costs on the disk that the figures use.
 pub fn describe() -> Tried<String> {

@@ -1,6 +1,6 @@
 //! Figures for people and for programs.
 
-use nuanfang_tests::figures::{Figure, Run, Tried, Value, target};
+use nuanfang_tests::figures::{Figure, Run, Tried, Value, median, target};
 use serde::Serialize;
 
 /// A figure with all its runs.
@@ -85,18 +85,6 @@ pub fn write(measured: &[Measured]) -> Tried<()> {
     let lines: Vec<Line<'_>> = measured.iter().map(Measured::line).collect();
     std::fs::write(&file, serde_json::to_vec_pretty(&lines)?)?;
     Ok(())
-}
-
-/// The middle value; of an even number the mean of the two in the middle.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
 }
 
 /// Three significant digits.
