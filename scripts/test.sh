@@ -8,6 +8,8 @@ step 'Rust: rooms, store suite, routes × roles, documents, journeys'
 # The same set of packages everywhere: with another set cargo would choose other features and build typst again.
 cargo build --locked --quiet --bins
 cargo test --locked --quiet
+step 'phones, office and a bad network, seed by seed'
+cargo test --locked --quiet -p nuanfang-simulation --config tests/simulation/fast.toml
 step 'the phone on an encrypted store'
 cargo test --locked --quiet -p nuanfang-core --features sqlcipher device
 step 'the day, played and checked'

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::id::BootId;
 use crate::time::{Estimate, Millis, Stamp, TimeQuality};
+use crate::wire::Heard;
 
 /// A device's clocks.
 pub trait Clock: Send + Sync {
@@ -29,6 +30,12 @@ pub struct Anchor {
 }
 
 impl Anchor {
+    /// The answer it came from, as it is told to the server.
+    pub fn heard(&self) -> Heard {
+        let mono_ms = self.mono_ms + (self.rtt_ms - self.rtt_ms / 2);
+        Heard { boot: self.boot, mono_ms, server_ms: self.server }
+    }
+
     /// What time it is at `stamp`, as well as the phone can know: from the anchor when the boot is the same, else the
     /// wall clock's claim.
     pub fn estimate(anchor: Option<&Self>, stamp: &Stamp) -> Estimate {

@@ -158,11 +158,16 @@ impl Courier<'_> {
 
     /// One exchange.
     fn exchange(&self) -> Result<Applied, Stop> {
-        let request = sync::next_request(self.store, self.speaker, self.clock.stamp())?;
-        let body = serde_json::to_vec(&request).map_err(|error| Trouble::Damaged(error.to_string()))?;
-        let call = Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() };
-        let answer = self.authorised(call)?;
+        // The server takes the request's arrival for a bound of this clock: it is read last, after a token is there.
+        let mut asked = None;
+        let answer = self.authorised(|| {
+            let request = sync::next_request(self.store, self.speaker, self.clock.stamp())?;
+            let body =
+                serde_json::to_vec(asked.insert(request)).map_err(|error| Trouble::Damaged(error.to_string()))?;
+            Ok(Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() })
+        })?;
         let received = self.clock.stamp();
+        let Some(request) = asked else { return Err(Stop::NotAReceipt(NotAReceipt::OtherRequest)) };
         let reply = sync::read_reply(&answer.body).map_err(Stop::NotAReceipt)?;
         sync::apply_reply(self.store, self.speaker, &request, &reply, received)?.map_err(Stop::NotAReceipt)
     }
@@ -179,7 +184,7 @@ impl Courier<'_> {
         }
         for sha in sync::files_in_doubt(self.store, &applied.need, DOUBTFUL_FILES)? {
             let head = Call { method: "HEAD", path: format!("/v1/blobs/{sha}"), ..Call::default() };
-            match self.authorised(head) {
+            match self.authorised(|| Ok(head.clone())) {
                 Ok(answer) if answer.upload_complete => sync::file_is_whole(self.store, sha)?,
                 Ok(answer) => {
                     // A page without the offset is not our server's word; to believe it would send the file again.
@@ -214,7 +219,7 @@ impl Courier<'_> {
                 body: piece.to_vec(),
                 ..Call::default()
             };
-            let answer = match self.authorised(call) {
+            let answer = match self.authorised(|| Ok(call.clone())) {
                 Ok(answer) => answer,
                 Err(Stop::Refused { .. }) => return Ok(None),
                 Err(stop) => return Err(stop),
@@ -240,11 +245,12 @@ impl Courier<'_> {
     }
 
     /// A call with the device's token; a token that is no longer taken is renewed once.
-    fn authorised(&self, call: Call) -> Result<Answer, Stop> {
-        let blob = call.path.starts_with("/v1/blobs/");
+    fn authorised(&self, mut call: impl FnMut() -> Result<Call, Stop>) -> Result<Answer, Stop> {
         for renewed in [false, true] {
-            let token = self.token(renewed)?;
-            let answer = self.transport.call(&Call { token: Some(token), ..call.clone() })?;
+            let token = Some(self.token(renewed)?);
+            let call = Call { token, ..call()? };
+            let blob = call.path.starts_with("/v1/blobs/");
+            let answer = self.transport.call(&call)?;
             match answer.status {
                 200 => return Ok(answer),
                 204 | 409 if blob => return Ok(answer),

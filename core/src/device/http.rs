@@ -13,13 +13,14 @@ use super::courier::{Answer, Call, Transport, Unreachable};
 use super::pinned;
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
+use crate::wire::CALL_TIMEOUT_S;
 
 /// The largest answer that is read, in bytes, after decompression.
 pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 /// A body larger than this is compressed, where the server reads compressed ones.
 const COMPRESS_FROM: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(15);
-const WHOLE_CALL: Duration = Duration::from_secs(120);
+const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
 
 /// How to know the server.
 #[derive(Debug, Clone, Default)]

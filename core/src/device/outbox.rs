@@ -174,6 +174,10 @@ pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) ->
 /// Deletes what has been safe for `days` by the server's time `now`, and is no longer part of a visit in this phone's
 /// scope; then the files only such rows named.
 pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<(), Trouble> {
+    // Between the pages of a scope that is told anew nobody knows what is still planned.
+    if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
+        return Ok(());
+    }
     let mut enrolment = enrolment::get(transaction)?;
     let before = Millis(now.0.saturating_sub(i64::from(days) * 86_400_000));
     if let Some((seq, sha)) = outbox_row::prune(transaction, enrolment.device, before)? {

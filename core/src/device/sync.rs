@@ -17,7 +17,7 @@ use crate::canon::hash::Sha;
 use crate::drill::{self, Mutant};
 use crate::time::Stamp;
 use crate::wire::feed::{COMPANY, worker_scope};
-use crate::wire::{BlobNeed, Caps, Clocks, ScopeCursor, SyncReply, SyncRequest, VERSION};
+use crate::wire::{BlobNeed, Caps, Clocks, Heard, ScopeCursor, SyncReply, SyncRequest, VERSION};
 
 /// Operations an exchange carries at most.
 pub const BATCH_OPS: usize = 500;
@@ -83,6 +83,8 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
             .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
         let count = drill::limit(drill::Limit::BatchOps, BATCH_OPS);
         let (ops, head_sha) = outbox::batch(connection, &enrolment, base, count, BATCH_BYTES)?;
+        let mut heard: Vec<Heard> = enrolment::anchors(connection)?.iter().map(Anchor::heard).collect();
+        heard.retain(|heard| heard.boot == now.boot || ops.iter().any(|op| op.t.boot == heard.boot));
         let mut owes = blob_row::owes(connection)?;
         owes.ops = outbox_row::count_after(connection, enrolment.device, base)?;
         let known = mirror_row::scopes(connection)?;
@@ -104,7 +106,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
                 kinds: vec!["visit.*".to_owned(), "pii.*".to_owned()],
                 enc: vec!["zstd".to_owned()],
             },
-            t: Clocks { stamp: now, tz: speaker.tz.clone() },
+            t: Clocks { stamp: now, tz: speaker.tz.clone(), heard },
             owes,
             base,
             base_sha,
@@ -174,9 +176,10 @@ pub fn apply_reply(
             return Ok(Err(NotAReceipt::OlderEpoch));
         }
         if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
-            // It has more of this log than this phone ever sent, and other than what stands here: a copy of the phone sent
-            // it. Sending the same beginning again would bring the same answer for ever.
-            if reply.acked_through > request.base + request.ops.len() as u64 {
+            // Outside of what this request carried the server has another log than this phone's: a copy of the phone sent
+            // more of it, or was the first to speak to a restored server. Asking again would bring the same answer for ever.
+            let carried = request.base..=request.base + request.ops.len() as u64;
+            if !carried.contains(&reply.acked_through) {
                 enrolment.forked = true;
                 enrolment::put(transaction, &enrolment)?;
                 return Ok(Err(NotAReceipt::Forked));
@@ -250,7 +253,9 @@ fn take_receipt(
         blob_row::forget_whole(transaction, enrolment.device)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;
-    outbox_row::put_outcomes(transaction, enrolment.device, &reply.outcomes)?;
+    let known = if restored { 0 } else { request.base };
+    let fresh = known + 1..=reply.acked_through;
+    outbox_row::put_outcomes(transaction, enrolment.device, fresh, &reply.outcomes)?;
     let sent = request.t.stamp;
     if sent.boot == received.boot && received.mono_ms >= sent.mono_ms {
         let rtt_ms = received.mono_ms - sent.mono_ms;

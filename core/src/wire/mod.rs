@@ -16,11 +16,14 @@ use uuid::Uuid;
 pub use self::feed::{FeedEntry, FeedKind, ScopeCursor, ScopeReply, scope_mix};
 use crate::canon::envelope::BlobRef;
 use crate::canon::hash::Sha;
-use crate::id::{DeviceId, OpId, VisitId, WorkerId};
+use crate::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
 use crate::time::{Millis, Stamp};
 
 /// The exchange's version.
 pub const VERSION: u32 = 1;
+
+/// After how many seconds a device gives a call up, from its first attempt to connect to the answer's last byte.
+pub const CALL_TIMEOUT_S: u64 = 120;
 
 /// The largest request body after decompression, in bytes.
 pub const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
@@ -74,6 +77,21 @@ pub struct Clocks {
     pub stamp: Stamp,
     /// Its zone's name, shown to the office when it is not Shanghai.
     pub tz: String,
+    /// The last answer it heard in this run of its monotonic clock, and in each run that the operations come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<Heard>,
+}
+
+/// An answer of the server as a device heard it. With the exchanges' receipts, which bound a device's clock from above,
+/// it bounds it from below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The run of the monotonic clock.
+    pub boot: BootId,
+    /// The monotonic clock when the answer was here, milliseconds.
+    pub mono_ms: u64,
+    /// The server's time that it told.
+    pub server_ms: Millis,
 }
 
 /// What the device still holds beyond the server's knowledge, so that the office sees what a silent phone owes.

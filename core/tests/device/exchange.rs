@@ -185,6 +185,33 @@ fn a_restored_server_gets_again_what_it_lost() {
 }
 
 #[test]
+fn a_restored_server_takes_back_what_it_said_before() {
+    let (_dir, server, phone) = one_op();
+    server.with(|state| {
+        state.safe_lag = 6;
+        state.outcomes = vec![Outcome { seq: 1, o: OutcomeKind::Quarantined, why: Some("never_assigned".into()) }];
+    });
+    phone.sync(&server).unwrap();
+    let said = || {
+        phone.store.read::<_, Trouble>(|connection| {
+            let row = outbox_row::newest(connection, None, 1)?.remove(0);
+            Ok(outbox_row::outcome(connection, row.op)?.map(|(outcome, _)| outcome))
+        })
+    };
+    assert_eq!(said().unwrap(), Some(OutcomeKind::Quarantined));
+    phone.sync(&server).unwrap();
+    assert_eq!(said().unwrap(), Some(OutcomeKind::Quarantined), "an answer about nothing new says nothing of it");
+    let device = phone.enrolment().device;
+    server.with(|state| {
+        state.epoch = 2;
+        state.logs.get_mut(&device).unwrap().ops.clear();
+    });
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.enrolment().acked, 1);
+    assert_eq!(said().unwrap(), None, "the office that came back had given the visit to this worker");
+}
+
+#[test]
 fn what_was_safe_is_kept_for_thirty_days_by_the_servers_clock_and_only_while_no_visit_needs_it() {
     let (dir, server, phone) = one_op();
     let day = 86_400_000;

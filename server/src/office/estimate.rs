@@ -3,12 +3,13 @@
 //! clock decides nothing by itself.
 
 use nuanfang_core::time::{Estimate, Millis, Stamp, TimeQuality};
+use nuanfang_core::wire::CALL_TIMEOUT_S;
 
 use super::seen::Anchor;
 
-/// A request is under way for at most this long: the least that can have passed between a device's clock at sending
-/// and the server's at receipt is nothing, the most is this.
-const TRANSIT_MS: i64 = 10_000;
+/// A request is under way for at most this long: a device gives a call up after two minutes, and what it had handed to
+/// its network by then may arrive a little later. It counts only until the device has told of an answer that it heard.
+const TRANSIT_MS: i64 = CALL_TIMEOUT_S as i64 * 1_500;
 /// How far a monotonic clock may drift, in parts per million.
 const DRIFT_PPM: i64 = 100;
 
@@ -50,17 +51,18 @@ pub fn estimate(stamps: &[Stamp], anchors: &[Anchor], floor: Millis, recv: Milli
 fn anchored(stamp: &Stamp, anchors: &[Anchor], recv: Millis) -> Option<Estimate> {
     let anchor = anchors.iter().find(|anchor| anchor.boot == stamp.boot)?;
     let mono = i64::try_from(stamp.mono_ms).ok()?;
-    let hi = anchor.offset_ms.saturating_add(mono);
-    let apart = mono.abs_diff(i64::try_from(anchor.mono_ms).ok()?);
-    let drift = i64::try_from(apart).ok()?.saturating_mul(DRIFT_PPM) / 1_000_000;
-    let hi_drift = hi.saturating_add(drift);
-    let lo = hi.saturating_sub(TRANSIT_MS).saturating_sub(drift);
-    Some(Estimate {
-        est: Millis(hi.min(recv.0)),
-        lo: Millis(lo.min(recv.0)),
-        hi: Millis(hi_drift.min(recv.0)),
-        quality: TimeQuality::Anchored,
-    })
+    let drift = |from: u64| {
+        let apart = i64::try_from(stamp.mono_ms.abs_diff(from)).unwrap_or(i64::MAX);
+        apart.saturating_mul(DRIFT_PPM) / 1_000_000
+    };
+    let latest = anchor.offset_ms.saturating_add(mono);
+    let hi = latest.saturating_add(drift(anchor.mono_ms)).min(recv.0);
+    let mut lo = latest.saturating_sub(TRANSIT_MS).saturating_sub(drift(anchor.mono_ms));
+    if let Some(heard) = anchor.heard {
+        lo = lo.max(heard.ms.saturating_add(mono).saturating_sub(drift(heard.mono_ms)));
+    }
+    let lo = lo.min(hi);
+    Some(Estimate { est: Millis(latest.clamp(lo, hi)), lo: Millis(lo), hi: Millis(hi), quality: TimeQuality::Anchored })
 }
 
 #[cfg(test)]
@@ -69,6 +71,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::office::seen::Distance;
 
     fn stamp(boot: u128, mono_ms: u64, wall_ms: i64) -> Stamp {
         Stamp { wall_ms, mono_ms, boot: BootId(Uuid::from_u128(boot)) }
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_wrong_wall_clock_changes_nothing_within_a_boot() {
-        let anchors = [Anchor { boot: BootId(Uuid::from_u128(1)), offset_ms: 1_000_000, mono_ms: 60_000 }];
+        let anchors = [Anchor { boot: BootId(Uuid::from_u128(1)), offset_ms: 1_000_000, mono_ms: 60_000, heard: None }];
         let three_years_off = stamp(1, 30_000, -94_608_000_000);
         let estimates = estimate(&[three_years_off], &anchors, Millis(0), Millis(1_060_000));
         assert_eq!(estimates[0].est, Millis(1_030_000));
@@ -85,8 +88,20 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_was_heard_bounds_it_from_below() {
+        let mut anchor =
+            Anchor { boot: BootId(Uuid::from_u128(1)), offset_ms: 1_000_000, mono_ms: 60_000, heard: None };
+        let claimed = [stamp(1, 30_000, 0)];
+        let before = estimate(&claimed, &[anchor], Millis(0), Millis(1_060_000))[0];
+        assert_eq!((before.lo, before.hi), (Millis(1_030_000 - 180_000 - 3), Millis(1_030_003)));
+        anchor.heard = Some(Distance { ms: 999_800, mono_ms: 40_000 });
+        let heard = estimate(&claimed, &[anchor], Millis(0), Millis(1_060_000))[0];
+        assert_eq!((heard.lo, heard.est, heard.hi), (Millis(1_029_799), Millis(1_030_000), Millis(1_030_003)));
+    }
+
+    #[test]
     fn an_unknown_boot_lies_between_its_neighbours() {
-        let anchors = [Anchor { boot: BootId(Uuid::from_u128(2)), offset_ms: 1_000_000, mono_ms: 60_000 }];
+        let anchors = [Anchor { boot: BootId(Uuid::from_u128(2)), offset_ms: 1_000_000, mono_ms: 60_000, heard: None }];
         let stamps = [stamp(1, 5, 77), stamp(2, 10_000, 0), stamp(1, 9, i64::MAX)];
         let estimates = estimate(&stamps, &anchors, Millis(900_000), Millis(1_060_000));
         assert_eq!(estimates[0].quality, TimeQuality::Bracketed);

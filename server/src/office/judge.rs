@@ -3,6 +3,7 @@
 
 use nuanfang_core::domain::Event;
 use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
@@ -70,7 +71,7 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
         return Ok(earlier);
     }
     let Some(device) = device(tx, logged)? else { return Ok(Judgement::quarantined("device_unknown")) };
-    if device.stolen {
+    if device.stolen.is_some_and(|since| logged.recv >= since) {
         return Ok(Judgement::quarantined("device_revoked"));
     }
     if device.worker != fact.worker {
@@ -103,15 +104,17 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
 
 struct Enrolled {
     worker: WorkerId,
-    stolen: bool,
+    /// Since when it is in wrong hands: what came before stays what it was.
+    stolen: Option<Millis>,
 }
 
 fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreError> {
-    let mut query = tx.prepare_cached("SELECT worker, status FROM device WHERE id = ?1")?;
+    let mut query =
+        tx.prepare_cached("SELECT worker, CASE status WHEN 'stolen' THEN revoked_ms END FROM device WHERE id = ?1")?;
     Ok(query
         .query_row([logged.fact.device.0.as_bytes()], |row| {
             let worker = WorkerId(Uuid::from_bytes(row.get(0)?));
-            Ok(Enrolled { worker, stolen: row.get_ref(1)?.as_str()? == "stolen" })
+            Ok(Enrolled { worker, stolen: row.get::<_, Option<i64>>(1)?.map(Millis) })
         })
         .optional()?)
 }

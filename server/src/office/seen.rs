@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use nuanfang_core::id::{BootId, DeviceId};
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::{Owes, SyncRequest};
+use nuanfang_core::wire::{Heard, Owes, SyncRequest};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +26,28 @@ pub struct Anchor {
     pub offset_ms: i64,
     /// The device's clock when that was seen.
     pub mono_ms: u64,
+    /// The greatest distance that an answer was heard at: the office's clock when it answered, less the device's when it
+    /// heard. No distance is smaller. None until the device has told of an answer.
+    #[serde(default)]
+    pub heard: Option<Distance>,
+}
+
+/// A distance between the office's clock and a device's monotonic one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distance {
+    /// Milliseconds.
+    pub ms: i64,
+    /// The device's clock when it was seen.
+    pub mono_ms: u64,
+}
+
+impl Anchor {
+    fn hear(&mut self, heard: &Heard) {
+        let ms = heard.server_ms.0.saturating_sub_unsigned(heard.mono_ms);
+        if self.heard.is_none_or(|known| known.ms < ms) {
+            self.heard = Some(Distance { ms, mono_ms: heard.mono_ms });
+        }
+    }
 }
 
 /// One device.
@@ -93,6 +115,7 @@ impl Seen {
             boot: stamp.boot,
             offset_ms: now.0.saturating_sub_unsigned(stamp.mono_ms),
             mono_ms: stamp.mono_ms,
+            heard: None,
         };
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(request.device).or_insert_with(|| Device {
@@ -115,7 +138,7 @@ impl Seen {
         device.clock_error_ms = stamp.wall_ms.saturating_sub(now.0);
         device.changed = true;
         match device.anchors.iter_mut().find(|anchor| anchor.boot == here.boot) {
-            Some(anchor) if here.offset_ms < anchor.offset_ms => *anchor = here,
+            Some(anchor) if here.offset_ms < anchor.offset_ms => *anchor = Anchor { heard: anchor.heard, ..here },
             Some(_) => {}
             None => {
                 device.anchors.push(here);
@@ -123,6 +146,9 @@ impl Seen {
                     device.anchors.remove(0);
                 }
             }
+        }
+        for heard in &request.t.heard {
+            device.anchors.iter_mut().filter(|anchor| anchor.boot == heard.boot).for_each(|anchor| anchor.hear(heard));
         }
         device.anchors.clone()
     }

@@ -264,6 +264,7 @@ impl Phone {
             t: Clocks {
                 stamp: Stamp { wall_ms: 5, mono_ms: self.mono_ms + 500, boot: self.boot },
                 tz: "Asia/Shanghai".into(),
+                heard: Vec::new(),
             },
             owes: Owes::default(),
             base: self.base,

@@ -155,6 +155,7 @@ impl Sender {
             t: Clocks {
                 stamp: Stamp { wall_ms: 5, mono_ms: self.mono_ms + 500, boot: self.boot },
                 tz: "Asia/Shanghai".into(),
+                heard: Vec::new(),
             },
             owes: Owes::default(),
             base: from as u64,

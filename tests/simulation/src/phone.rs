@@ -17,6 +17,7 @@ use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::wire::auth::Invitation;
+use nuanfang_core::wire::feed::worker_scope;
 use nuanfang_server::enrolment as codes;
 use uuid::Uuid;
 
@@ -364,12 +365,21 @@ impl Phone {
         drop(query);
         let drafts = self.drafts_on_disk();
         for (place, text) in &self.drafts {
-            let left = synced && !mirrored.contains(&place.0.to_string());
+            let visit = place.0.to_string();
+            let left = synced && (!mirrored.contains(&visit) || self.left_and_came_back(far, &visit));
             let kept = drafts.get(place) == Some(text);
             far.hold("I3", kept || left, || format!("phone {} lost the draft of visit {}", self.n, place.0));
         }
         self.drafts = drafts;
         self.mirrored = mirrored;
+    }
+
+    /// Whether the office took a visit from this phone's worker, whatever it did later.
+    fn left_and_came_back(&self, far: &Far, visit: &str) -> bool {
+        let sql = "SELECT 1 FROM feed f JOIN scope s ON s.id = f.scope
+                   WHERE s.name = ?1 AND f.e = 'visit' AND f.id = ?2 AND f.why IS NOT NULL";
+        let mut query = far.kept.db.prepare_cached(sql).expect("sql");
+        query.exists([worker_scope(self.worker.0), visit.to_owned()]).expect("a feed")
     }
 
     fn rows_on_disk(&self) -> BTreeMap<i64, Row> {

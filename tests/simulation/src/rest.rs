@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 
 use crate::dice::Dice;
 use crate::far::Far;
-use crate::phone::{Phone, Ran, Weather};
+use crate::phone::{Phone, Ran, Row, Weather};
 use crate::plan::Faults;
 use crate::wire::lock;
 use crate::world::World;
@@ -74,7 +74,7 @@ fn calm(phone: &mut Phone, far: &Arc<Mutex<Far>>) -> Ran {
 fn settle(phone: &mut Phone, far: &Arc<Mutex<Far>>) {
     let (mut syncs, mut forks) = (0, 0);
     loop {
-        let waiting = phone.waiting();
+        let waiting = phone.to_bring(&lock(far));
         match calm(phone, far) {
             Ran::Done(run) => {
                 syncs += 1;
@@ -126,6 +126,18 @@ impl Phone {
             "SELECT count(*) FROM outbox o JOIN enrolment e ON e.device = o.device WHERE o.seq > e.acked",
         );
         (ops, count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 1 AND whole = 0"))
+    }
+
+    /// Operations that the server does not have, whatever the phone believes, and files that it may ask for: a restored
+    /// server is behind what it once acknowledged, and a phone that is enrolled anew logs all of it once more.
+    fn to_bring(&self, far: &Far) -> (u64, u64) {
+        let Some(known) = self.enrolment() else { return (0, 0) };
+        let sql = "SELECT acked FROM writer WHERE device = ?1";
+        let there: Option<i64> = far.kept.db.query_row(sql, [known.device.0.as_bytes()], |row| row.get(0)).ok();
+        let acked = known.acked.min(there.unwrap_or(0) as u64);
+        let owed = |row: &&Row| known.forked || (row.device == known.device && row.seq > acked);
+        let ops = self.rows.values().filter(owed).count();
+        (ops as u64, count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 1"))
     }
 
     /// At rest: all is safe, the mirror is the server's scope, outcomes are the server's, no file without its row.

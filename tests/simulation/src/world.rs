@@ -19,9 +19,9 @@ use crate::wire::{deliver, lock};
 
 const DAY_MS: i64 = 86_400_000;
 const YEAR_MS: i64 = 365 * DAY_MS;
-/// How much later a request may arrive once more. The server takes an exchange for a bound of the phone's clock, and no
-/// request to be under way for more than ten seconds.
-const GHOST_MS: i64 = 9_000;
+/// How much later a request may arrive once more: a phone gives a call up after two minutes, and the server takes a
+/// request's arrival for a bound of the phone's clock.
+const GHOST_MS: i64 = 120_000;
 /// Steps between two looks at the whole.
 const LOOK_EVERY: u32 = 64;
 

@@ -8,7 +8,7 @@ use nuanfang_simulation::{Ground, Plan, run, shrink};
 /// Steps of a fresh seed.
 const STEPS: u32 = 120;
 /// Fresh seeds.
-const FRESH: u64 = 24;
+const FRESH: u64 = 60;
 /// Where fresh seeds begin: beyond those that a run by hand begins with.
 const FROM: u64 = 1_000_000;
 /// Seeds in which a broken promise must be found.

@@ -297,6 +297,7 @@ impl<'a> Sender<'a> {
             t: Clocks {
                 stamp: Stamp { wall_ms: 0, mono_ms: batch.mono_ms, boot: phone.boot },
                 tz: "Asia/Shanghai".into(),
+                heard: Vec::new(),
             },
             owes: Owes::default(),
             base: batch.base,

@@ -10,6 +10,7 @@ mod idle;
 mod import;
 mod ingest;
 mod line;
+mod listeners;
 mod load;
 mod one;
 mod opening;
@@ -105,12 +106,13 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 11] = [
+pub const BENCHES: [(&[Figure], Prepare); 12] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
     (&one::FIGURES, |size| Ok(Box::new(one::One::prepare(size)?))),
     (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
+    (&listeners::FIGURES, |size| Ok(Box::new(listeners::Listeners::prepare(size)?))),
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),

@@ -1,5 +1,7 @@
 //! The log's rows. Their format is frozen.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::enrolment::{id_at, sha_at, signed, u64_at};
@@ -245,8 +247,19 @@ pub fn count_after(connection: &Connection, device: DeviceId, seq: u64) -> Resul
     Ok(statement.query_row(params![device.0.as_bytes(), signed(seq)], |row| u64_at(row, "n"))?)
 }
 
-/// Keeps what the server said of operations of a device; `applied` takes back what it said before.
-pub fn put_outcomes(transaction: &Transaction<'_>, device: DeviceId, outcomes: &[Outcome]) -> Result<(), Trouble> {
+/// Keeps what the server said of operations of a device; `applied` takes back what it said before. So does silence about
+/// the `fresh` ones: those it acknowledged with this answer, and all of them after a restore.
+pub fn put_outcomes(
+    transaction: &Transaction<'_>,
+    device: DeviceId,
+    fresh: RangeInclusive<u64>,
+    outcomes: &[Outcome],
+) -> Result<(), Trouble> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM outcome WHERE op IN (SELECT op FROM outbox WHERE device = ?1 AND seq BETWEEN ?2 AND ?3)",
+        )?
+        .execute(params![device.0.as_bytes(), signed(*fresh.start()), signed(*fresh.end())])?;
     let mut op = transaction.prepare_cached("SELECT op FROM outbox WHERE device = ?1 AND seq = ?2")?;
     let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO outcome (op, o, why) VALUES (?1, ?2, ?3)")?;
     let mut drop = transaction.prepare_cached("DELETE FROM outcome WHERE op = ?1")?;

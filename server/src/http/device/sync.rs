@@ -81,6 +81,8 @@ fn reply<S: Store>(
 ) -> Result<SyncReply, StoreError> {
     let epoch = store.epoch()?;
     let device = asked.device;
+    // A restored server may judge otherwise what it had: then all of it is told, not only what is new.
+    let told = if asked.epoch == epoch { asked.base } else { 0 };
     let scopes = if device.active { scopes(store, asked, epoch)? } else { emptied(asked) };
     let need = store.needed(device.id)?;
     Ok(SyncReply {
@@ -93,7 +95,7 @@ fn reply<S: Store>(
             Some(head) if drill::is(Mutant::SafeAtAck) => head.acked,
             head => head.map_or(0, |head| head.safe),
         },
-        outcomes: store.outcomes(device.id, asked.base, receipt.acked)?,
+        outcomes: store.outcomes(device.id, told, receipt.acked)?,
         scopes,
         need: need.into_iter().map(|sha| BlobNeed { sha, off: state.store.offset(&sha) }).collect(),
         now_ms: state.now(),

@@ -113,7 +113,8 @@ pub fn revoked(writing: &mut Writing<'_>, logged: &Logged, revoked: &DeviceRevok
     writing
         .tx
         .prepare_cached(
-            "UPDATE device SET status = ?2, revoked_ms = coalesce(revoked_ms, ?3) WHERE id = ?1 AND status <> 'stolen'",
+            "UPDATE device SET status = ?2, revoked_ms = CASE ?2 WHEN 'stolen' THEN ?3 ELSE coalesce(revoked_ms, ?3) END
+             WHERE id = ?1 AND status <> 'stolen'",
         )?
         .execute(params![revoked.device.0.as_bytes(), status, logged.recv.0])?;
     Ok(())

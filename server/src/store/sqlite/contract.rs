@@ -21,7 +21,7 @@ use crate::office::{feed, folded, rebuild};
 use crate::store::blobs::{Finish, Part};
 use crate::store::{Reading, Receiving, Store, StoreError};
 
-/// Outcomes told in one reply.
+/// Outcomes told in one reply, the newest.
 const TOLD: i64 = 1000;
 
 impl Store for Sqlite {
@@ -154,13 +154,15 @@ impl Reading for Connection {
     fn outcomes(&self, device: DeviceId, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
         let mut query = self.prepare_cached(
             "SELECT o.seq, o.o, o.why FROM outcome o JOIN writer w ON w.dev = o.dev
-             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew = 1) ORDER BY o.seq LIMIT ?4",
+             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew = 1) ORDER BY o.seq DESC LIMIT ?4",
         )?;
         let rows = query.query_map(params![device.0.as_bytes(), base as i64, acked as i64, TOLD], |row| {
             let o = outcome_from(row.get_ref(1)?.as_str()?);
             Ok(Outcome { seq: row.get::<_, i64>(0)? as u64, o, why: row.get(2)? })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut told: Vec<Outcome> = rows.collect::<Result<_, _>>()?;
+        told.reverse();
+        Ok(told)
     }
 
     fn pull(&self, cursor: &ScopeCursor) -> Result<ScopeReply, StoreError> {

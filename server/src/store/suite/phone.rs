@@ -85,7 +85,7 @@ impl Phone {
             epoch: 1,
             scopes: Vec::new(),
             caps: Caps::default(),
-            t: Clocks { stamp: self.clock, tz: "Asia/Shanghai".into() },
+            t: Clocks { stamp: self.clock, tz: "Asia/Shanghai".into(), heard: Vec::new() },
             owes: Owes::default(),
             base: self.base,
             base_sha: self.base_sha,
