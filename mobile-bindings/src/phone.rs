@@ -156,7 +156,8 @@ pub struct EnrolmentView {
     pub supplier_name: String,
     /// The server.
     pub url: String,
-    /// The log forked: a new code is needed before anything more is sent.
+    /// The log forked, the platform lost the key, or the company revoked this phone: a new code is needed before anything
+    /// more is sent or signed.
     pub needs_enrolment: bool,
 }
 

@@ -123,8 +123,9 @@ impl FieldApp {
         Ok(Self { inner: Arc::new(inner), runner: Arc::default() })
     }
 
-    /// Enrols this phone with the text of a QR code, or with `URL CODE` typed by hand. Needs the network. After a fork
-    /// it enrols anew, and what is not safe is logged again.
+    /// Enrols this phone with the text of a QR code, or with `URL CODE` typed by hand. Needs the network. After a fork,
+    /// once the platform has lost the key, or where the company had revoked the phone, it enrols anew, and what is not
+    /// safe is logged again.
     ///
     /// # Errors
     /// `device.bad_invitation`, `device.already_enrolled`, what the server says of the code.
@@ -132,7 +133,7 @@ impl FieldApp {
         let invitation = read_invitation(invitation)?;
         let inner = &self.inner;
         let _gate = inner.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.store.read(enrolment::find)?.is_some_and(|known| !known.forked) {
+        if inner.store.read(enrolment::find)?.is_some_and(|known| !self.must_enrol(&known)) {
             return Err(Refusal::new(
                 "device.already_enrolled",
                 "",
@@ -147,7 +148,7 @@ impl FieldApp {
             .map_err(|stop| refusal_of(&stop))?;
         *inner.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *inner.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.runner.poke();
+        self.runner.begin_anew();
         self.enrolment()?.ok_or_else(|| Trouble::NotEnrolled.into())
     }
 
@@ -156,7 +157,12 @@ impl FieldApp {
     /// # Errors
     /// What the disk says; so too for every reading call below.
     pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
-        self.inner.store.read(desk_view::enrolment)
+        self.inner.store.read(|connection| desk_view::enrolment(connection, |known| self.must_enrol(known)))
+    }
+
+    fn must_enrol(&self, known: &enrolment::Enrolment) -> bool {
+        let revoked = self.runner.state().obstacle.is_some_and(|obstacle| obstacle.is_revoked());
+        revoked || !joining::stands(known, &*self.inner.key)
     }
 
     /// The worker's visits: those planned, born here, or gone while evidence of them is still here. Next one first.

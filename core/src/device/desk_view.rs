@@ -34,7 +34,8 @@ pub struct EnrolmentView {
     pub supplier_name: String,
     /// The server.
     pub url: String,
-    /// The log forked: a new code is needed before anything more is sent.
+    /// The log forked, the platform lost the key, or the company revoked this phone: a new code is needed before anything
+    /// more is sent or signed.
     pub needs_enrolment: bool,
 }
 
@@ -106,12 +107,16 @@ pub struct FieldVisit {
     pub handed_in: bool,
 }
 
-/// Who is enrolled here.
-pub fn enrolment(connection: &Connection) -> Result<Option<EnrolmentView>, Refusal> {
+/// Who is enrolled here; `must_enrol` says whether the enrolment no longer holds.
+pub fn enrolment(
+    connection: &Connection,
+    must_enrol: impl FnOnce(&enrolment::Enrolment) -> bool,
+) -> Result<Option<EnrolmentView>, Refusal> {
     let Some(known) = enrolment::find(connection)? else { return Ok(None) };
     let worker = register::worker(connection)?;
     let company = register::company(connection)?;
     Ok(Some(EnrolmentView {
+        needs_enrolment: must_enrol(&known),
         device: known.device,
         worker: known.worker,
         worker_name: worker.as_ref().map(|worker| worker.name.clone()).unwrap_or_default(),
@@ -119,7 +124,6 @@ pub fn enrolment(connection: &Connection) -> Result<Option<EnrolmentView>, Refus
         supplier: known.supplier,
         supplier_name: company.map(|company| company.name).unwrap_or_default(),
         url: known.url,
-        needs_enrolment: known.forked,
     }))
 }
 

@@ -61,6 +61,12 @@ pub fn enrol(
     Ok(new)
 }
 
+/// Whether an enrolment still holds: its log is this phone's alone, and its certificate is for the key at hand.
+pub fn stands(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
+    let certified = serde_json::from_str(&known.certificate).ok().and_then(|jws| Certificate::open(&jws).ok());
+    !known.forked && certified.is_some_and(|certified| certified.key.to_sec1() == key.public_key())
+}
+
 /// The certificate must be for our key, this device and this worker; returns the root key it names.
 fn check_certificate(reply: &EnrolReply, own: &PublicKey) -> Result<PublicKey, Stop> {
     let bad = || Stop::Refused { code: "device.bad_certificate".to_owned() };

@@ -19,6 +19,16 @@ pub struct Obstacle {
     pub needs_person: bool,
 }
 
+/// What the server says to a phone that the company has revoked.
+const REVOKED: &str = "device_revoked";
+
+impl Obstacle {
+    /// Whether the company has revoked this phone.
+    pub fn is_revoked(&self) -> bool {
+        self.code == REVOKED
+    }
+}
+
 impl From<&Obstacle> for Refusal {
     fn from(obstacle: &Obstacle) -> Self {
         let (why, next) = (&obstacle.why, &obstacle.next);
@@ -101,9 +111,12 @@ fn words_of(trouble: &Trouble) -> Words {
 
 fn refused(code: &str) -> Obstacle {
     let (why, next) = match code {
-        "device_revoked" | "device_stolen" => (
+        REVOKED => (
             Words::new("本机已被公司停用", "the company has revoked this phone"),
-            Words::new("请将手机交回公司，记录可由公司取出", "hand the phone in; the records can be taken from it"),
+            Words::new(
+                "请将手机交回公司，记录可由公司取出；手机找回后可凭新的登记码重新登记",
+                "hand the phone in; the records can be taken from it. A phone that was found enrols anew with a new code",
+            ),
         ),
         "device.other_worker" => (
             Words::new(

@@ -62,6 +62,12 @@ impl Runner {
         self.wake.notify_all();
     }
 
+    /// The phone is another device now: what stopped the last one stands in nobody's way, and it tries at once.
+    pub fn begin_anew(&self) {
+        self.lock().obstacle = None;
+        self.poke();
+    }
+
     /// Something was saved: sent soon, unless the last try failed and its turn is still to come.
     pub fn nudge(&self) {
         let mut mind = self.lock();

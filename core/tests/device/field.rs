@@ -70,11 +70,15 @@ pub fn jpeg(seed: &str) -> Vec<u8> {
     out
 }
 
-fn open(dir: &std::path::Path, server: &FakeServer, clock: &Arc<SoftwareClock>) -> FieldApp {
+fn open(dir: &std::path::Path, server: &FakeServer, clock: &Arc<SoftwareClock>, key: SoftwareKey) -> FieldApp {
     let way: Arc<dyn Transport> = Arc::new(server.clone());
     let connect: Connect = Arc::new(move |_, _| Ok(Arc::clone(&way)));
-    let key = Arc::new(SoftwareKey::from_secret(&[9; 32]).unwrap());
-    FieldApp::open_over(Config::new(dir), key, clock.clone(), connect).unwrap()
+    FieldApp::open_over(Config::new(dir), Arc::new(key), clock.clone(), connect).unwrap()
+}
+
+/// The key that the platform keeps.
+fn own_key() -> SoftwareKey {
+    SoftwareKey::from_secret(&[9; 32]).unwrap()
 }
 
 impl Field {
@@ -82,7 +86,7 @@ impl Field {
     pub fn new(server: &FakeServer) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SoftwareClock::at(MORNING));
-        let app = open(dir.path(), server, &clock);
+        let app = open(dir.path(), server, &clock, own_key());
         app.enrol(&invitation(), "测试机").unwrap();
         server.with(|state| state.now = MORNING);
         Self { app, clock, server: server.clone(), visit: VisitId(Uuid::from_u128(0x77)), dir }
@@ -150,9 +154,14 @@ impl Field {
 
     /// The process dies and starts again in the same folder.
     pub fn killed(self) -> Self {
+        self.killed_with(own_key())
+    }
+
+    /// The same; the platform's keystore has another key by then.
+    pub fn killed_with(self, key: SoftwareKey) -> Self {
         let Self { app, clock, server, visit, dir } = self;
         std::mem::forget(app);
-        let app = open(dir.path(), &server, &clock);
+        let app = open(dir.path(), &server, &clock, key);
         Self { app, clock, server, visit, dir }
     }
 

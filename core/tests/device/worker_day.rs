@@ -15,7 +15,7 @@ use nuanfang_core::domain::worker_event::{
     Opened, Photographed, ProblemDescribed, ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
 };
 use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, Window, role};
-use nuanfang_core::record::{self, Certificate, Jws, Witness, check_arrival};
+use nuanfang_core::record::{self, Certificate, Jws, SoftwareKey, Witness, check_arrival};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 
@@ -327,6 +327,26 @@ fn what_stands_in_the_way_is_said_with_what_happens_next() {
     field.app.sync_once().unwrap();
     assert_eq!(field.app.status().unwrap().state, SyncState::Idle);
     assert_eq!(field.visit().view.state, VisitState::Acknowledged);
+}
+
+#[test]
+fn a_phone_whose_key_is_lost_or_that_was_revoked_enrols_anew_and_sends_what_it_holds() {
+    let lost = Field::with_visit(VisitKind::Repair);
+    lost.act(&Command::Acknowledge);
+    let lost = lost.killed_with(SoftwareKey::generate());
+    let revoked = Field::with_visit(VisitKind::Repair);
+    revoked.act(&Command::Acknowledge);
+    revoked.server.lie(Lie::Status(403, r#"{"code":"device_revoked"}"#));
+    assert_eq!(revoked.app.sync_once().unwrap_err().code, "device_revoked");
+    for field in [lost, revoked] {
+        let before = field.app.enrolment().unwrap().unwrap();
+        assert!(before.needs_enrolment);
+        let after = field.app.enrol(&field::invitation(), "测试机").unwrap();
+        assert_ne!(after.device, before.device);
+        assert!(!after.needs_enrolment);
+        field.app.sync_once().unwrap();
+        assert_eq!(field.server.kinds(after.device), ["visit.acknowledged"]);
+    }
 }
 
 #[test]

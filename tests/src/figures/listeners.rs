@@ -69,9 +69,15 @@ impl Listeners {
         let (tell, heard) = unbounded_channel();
         let url = format!("http://{}", town.addr());
         listening.block_on(async {
-            let client = Client::builder().cookie_store(true).build()?;
+            let client = Client::builder().cookie_store(true).no_proxy().build()?;
             let login = json!({ "login": LOGIN, "password": PASSWORD });
-            client.post(format!("{url}/api/session")).json(&login).send().await?.error_for_status()?;
+            client
+                .post(format!("{url}/api/session"))
+                .header("x-nuanfang", "1")
+                .json(&login)
+                .send()
+                .await?
+                .error_for_status()?;
             for _ in 0..listeners {
                 let stream = client.get(format!("{url}/api/board/events")).send().await?.error_for_status()?;
                 tokio::spawn(listen(stream, tell.clone()));
