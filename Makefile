@@ -13,7 +13,7 @@ RUN_PACKAGES  := build-essential pkg-config
 TEST_PACKAGES := libssl-dev openssl chromium fonts-noto-cjk poppler-utils openjdk-17-jdk-headless maven python3-venv qpdf \
                  zbar-tools libharfbuzz-bin
 
-.PHONY: run test bench soak check release deps clean console
+.PHONY: run test bench peers soak check release deps clean console
 .DEFAULT_GOAL := run
 
 run: $(STAMPS)/run-packages console
@@ -29,6 +29,11 @@ check: deps console
 
 bench: deps console
 	$(CARGO) run --locked --release --bin nuanfang-bench
+
+# B1's batches sent to two other servers in the same run, docs/peers.md.
+peers: deps console
+	$(CARGO) build --locked --release --bin nuanfang-bench
+	./tests/peers/run.sh target/release/nuanfang-bench
 
 # What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, seeds for a
 # quarter of an hour. MINUTES sets how long the simulation goes on. What they counted stands in target/soak.json.
