@@ -17,9 +17,10 @@ pub fn of(target: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
     (0..archive.len())
         .map(|at| {
             let mut file = archive.by_index(at).map_err(io::Error::other)?;
+            let name = file.name().map_err(io::Error::other)?.into_owned();
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            Ok((file.name().to_owned(), bytes))
+            Ok((name, bytes))
         })
         .collect()
 }

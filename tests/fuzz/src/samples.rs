@@ -53,6 +53,7 @@ fn others() -> Value {
         })
     };
     let window = json!({"from": 1_795_392_000_000_i64, "until": 1_795_399_200_000_i64});
+    let place = json!({"none": {"reason": "no_signal"}});
     let events = [
         (
             "visit.opened",
@@ -61,18 +62,43 @@ fn others() -> Value {
         (
             "visit.delayed",
             json!({"n": "00", "reason": "urgent", "note": "示例", "apologised": true, "understood": true,
-            "channel": "phone", "new_window": window}),
+                "channel": "phone", "new_window": window}),
         ),
-        ("visit.disputed", json!({"n": "00", "room": "R1", "note": "示例", "wants_other_institute": true})),
-        ("visit.photographed", json!({"n": "00", "note": "示例"})),
+        (
+            "visit.disputed",
+            json!({"n": "00", "room": "R1", "text": "示例",
+                "remedy": {"monitor_48h": {"device": "示例", "start": 0, "end": 172_800_000}}}),
+        ),
+        ("visit.photographed", json!({"n": "00", "role": "photo.before", "subject": "L1", "place": place})),
+        ("visit.completed", json!({"n": "00", "outcome": "not_done", "reason": "示例", "next_window": window})),
         ("pii.unmasked", json!({"n": "00", "household": ID, "field": "owner_phone", "reason": "示例"})),
         ("office.rescheduled", json!({"n": "00", "window": window, "reason": "示例"})),
         ("office.cancelled", json!({"n": "00", "reason": "示例"})),
         ("office.lane_chosen", json!({"n": "00", "lane": 1, "reason": "示例"})),
-        ("office.form_completed", json!({"n": "00", "record": ID, "answers": {}})),
-        ("office.invoice_recorded", json!({"n": "00", "lane": 1, "revision": 1, "number": "示例-1"})),
-        ("office.settings_changed", json!({"n": "00", "changes": {}})),
-        ("office.rejudged", json!({"n": "00", "op": ID})),
+        ("office.rejudged", json!({"n": "00", "op": ID, "reason": "示例"})),
+        (
+            "office.imported",
+            json!({"n": "00", "register": "households", "rows": SHA, "added": 1, "changed": 0, "unchanged": 0,
+                "refused": 0}),
+        ),
+        ("office.user_added", json!({"n": "00", "user": ID, "login": "shili", "name": "示例", "role": "admin"})),
+        ("office.device_enrolled", json!({"n": "00", "device": ID, "worker": ID, "public_key": "", "name": "示例"})),
+        ("office.device_revoked", json!({"n": "00", "device": ID, "reason": "stolen"})),
+        ("office.settings_changed", json!({"n": "00", "changes": [{"key": "phone.silence_hours", "value": "24"}]})),
+        (
+            "office.form_completed",
+            json!({"n": "00", "record_sha": SHA, "fields": [{"label": "主管领导", "text": "示例"}]}),
+        ),
+        (
+            "office.invoice_recorded",
+            json!({"n": "00", "lane": 1, "revision": 1, "number": "示例-1", "issued_on": "2026-11-23"}),
+        ),
+        ("office.restored", json!({"n": "00", "epoch": 2, "through": 7})),
+        (
+            "office.household_erased",
+            json!({"n": "00", "household": ID, "ground": "request", "reason": "示例", "visits": [ID], "bodies": 3,
+                "traces": SHA, "replaced": [{"was": SHA, "by": SHA}]}),
+        ),
     ];
     Value::Array(events.into_iter().enumerate().map(fact).collect())
 }

@@ -97,8 +97,9 @@ const WORDS: &[&str] = &[
 
 /// No try takes more steps.
 const STEPS: usize = 48;
-/// No value is nested deeper than this by one step.
+/// No try nests values deeper than by this many lists, nor makes a sample larger than this many values.
 const DEEP: usize = 200;
+const LARGE: usize = 20_000;
 
 /// The bytes of one try, taken one after the other.
 pub(crate) struct Script<'a>(&'a [u8]);
@@ -124,7 +125,8 @@ impl<'a> Script<'a> {
     }
 }
 
-/// What arrives when `input` is tried on `samples`. The first byte chooses the way, as [`raw`] does.
+/// What arrives when `input` is tried on `samples`. The first byte chooses the way: a multiple of four lets the
+/// others arrive as they are.
 pub fn shape(input: &[u8], samples: &[Sample]) -> Vec<u8> {
     let mut script = Script::new(input);
     match script.byte() {
@@ -132,11 +134,6 @@ pub fn shape(input: &[u8], samples: &[Sample]) -> Vec<u8> {
         Some(mode) if mode % 4 == 0 => script.rest().to_vec(),
         Some(_) => change(script, samples),
     }
-}
-
-/// The try that lets `bytes` arrive as they are.
-pub fn raw(bytes: &[u8]) -> Vec<u8> {
-    [&[0], bytes].concat()
 }
 
 /// A sample, chosen and changed as `script` says.
@@ -151,13 +148,13 @@ pub(crate) fn change(mut script: Script<'_>, samples: &[Sample]) -> Vec<u8> {
         }
         return bytes;
     };
-    let mut after = Vec::new();
+    let (mut after, mut deep) = (Vec::new(), DEEP);
     for _ in 0..STEPS {
         let Some(step) = script.byte() else { break };
         if step >= 0xf0 {
             after.push((step, script.number(), script.byte().unwrap_or(0)));
-        } else {
-            change_tree(&mut tree, step, &mut script, samples);
+        } else if tree.count() < LARGE {
+            change_tree(&mut tree, step, &mut script, samples, &mut deep);
         }
     }
     let mut bytes = Vec::with_capacity(sample.bytes.len() + 64);
@@ -186,7 +183,7 @@ fn change_bytes(bytes: &mut Vec<u8>, step: u8, script: &mut Script<'_>) {
     }
 }
 
-fn change_tree(tree: &mut Node, step: u8, script: &mut Script<'_>, samples: &[Sample]) {
+fn change_tree(tree: &mut Node, step: u8, script: &mut Script<'_>, samples: &[Sample], deep: &mut usize) {
     let path = tree.path(script.number());
     match step % 12 {
         0 | 1 => *tree.at(&path) = word(script),
@@ -239,7 +236,8 @@ fn change_tree(tree: &mut Node, step: u8, script: &mut Script<'_>, samples: &[Sa
         }
         10 => {
             let place = tree.at(&path);
-            let depth = usize::from(script.byte().unwrap_or(0)) % DEEP;
+            let depth = usize::from(script.byte().unwrap_or(0)).min(*deep);
+            *deep -= depth;
             for _ in 0..depth {
                 let within = std::mem::replace(place, Node::Atom(Vec::new()));
                 *place = Node::Branch { keyed: false, members: vec![(Vec::new(), within)] };
@@ -273,7 +271,7 @@ fn respell(spelling: &mut Vec<u8>, script: &mut Script<'_>) {
     match script.byte() {
         Some(with) if with < 0x20 => {
             let word = WORDS[usize::from(with) % WORDS.len()].trim_matches('"');
-            let place = place.clamp(1.min(spelling.len()), spelling.len().saturating_sub(1).max(1).min(spelling.len()));
+            let place = place.clamp(spelling.len().min(1), spelling.len().saturating_sub(1).max(1).min(spelling.len()));
             spelling.splice(place..place, word.bytes());
         }
         Some(with) if !spelling.is_empty() => spelling[place] = with,

@@ -19,7 +19,7 @@ macro_rules! targets {
     ($($name:ident)*) => { $(
         #[test]
         fn $name() {
-            if !cfg!(fuzzing) {
+            if std::env::var_os("BOLERO_LIBFUZZER_ARGS").is_none() {
                 replay(stringify!($name), targets::$name);
             }
             bolero::check!(name = stringify!($name))

@@ -17,7 +17,11 @@ pub fn bits(input: &[u8]) {
             }
         }
         (1, _) => {
-            for block in [bytes, &[b"Exif\0\0II*\0\x08\0\0\0", bytes].concat(), &[b"MM\0*\0\0\0\x08", bytes].concat()] {
+            for block in [
+                bytes,
+                &[b"Exif\0\0II*\0\x08\0\0\0".as_slice(), bytes].concat(),
+                &[b"MM\0*\0\0\0\x08".as_slice(), bytes].concat(),
+            ] {
                 let claims = exif::read(block);
                 assert!(claims.lat_e7.is_none_or(|value| value.abs() <= 900_000_000));
                 assert!(claims.lon_e7.is_none_or(|value| value.abs() <= 1_800_000_000));

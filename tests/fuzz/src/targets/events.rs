@@ -12,8 +12,7 @@ use uuid::Uuid;
 use crate::samples;
 use crate::shape::shape;
 
-/// A fact as the golden vectors have it, each part readable by itself: what is not there or wrong takes its ordinary
-/// value, so that a changed body does not take its whole day with it.
+/// A fact as the golden vectors have it, each readable by itself: one that is none does not take its whole day with it.
 #[derive(Deserialize)]
 struct Sent {
     #[serde(default)]

@@ -1,4 +1,5 @@
 use nuanfang_core::canon::json;
+use nuanfang_core::forms::{PrintedForm, content_sha, missing_glyphs, normalise_text};
 use nuanfang_core::record::{
     Answer, Certificate, DeviceStatus, Evidence, Jws, RecordContainer, RecordFile, SignedRecordBody, Statement,
     check_arrival, countersign, sign_record, verify_record,
@@ -55,6 +56,7 @@ fn body(payload: &[u8]) {
         // What arrives is what the phone could have signed itself.
         let again = sign_record(&opened.statement, &HOUSE.phone, &HOUSE.certificate).expect("it can be signed");
         assert_eq!(again.jws, record);
+        drawn(&opened.statement.form);
     }
     let (received, status) = (Millis(1_795_407_330_000), DeviceStatus::Active);
     let receipt =
@@ -64,4 +66,19 @@ fn body(payload: &[u8]) {
         .to_bytes();
     assert_eq!(verdict(&file, true) == Answer::Valid, arrived.is_ok(), "door and verdict disagree");
     verdict(&file, false);
+}
+
+/// A form that is going to be drawn: its cells cover each table once.
+fn drawn(form: &PrintedForm) {
+    content_sha(form);
+    for text in form.texts() {
+        missing_glyphs(&normalise_text(text));
+    }
+    if form.is_well_formed() {
+        for table in &form.tables {
+            let cells = table.rows.iter().flat_map(|row| &row.cells);
+            let area: u64 = cells.map(|cell| u64::from(cell.col_span) * u64::from(cell.row_span)).sum();
+            assert_eq!(area, (table.columns.len() * table.rows.len()) as u64, "a hole or an overlap");
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub fn rescue(input: &[u8]) {
         }
         1 => altered(script),
         2 => {
-            let bytes = change(script, std::slice::from_ref(&GOLDEN_SAMPLE));
+            let bytes = change(script, std::slice::from_ref(&*GOLDEN_SAMPLE));
             let (frames, end) = open(&bytes);
             assert!(end.is_err() || bytes == GOLDEN.file, "a changed file was read to its end");
             assert!(GOLDEN.frames.starts_with(&frames), "a changed file gave what the phone never wrote");
@@ -147,7 +147,7 @@ fn sealed(chunks: &[Vec<u8>]) -> Vec<u8> {
         hpke::setup_sender::<AesGcm256, HkdfSha256, DhP256HkdfSha256, _>(&OpModeS::Base, &key, TAG, &mut dice)
             .expect("a context");
     let kid: Sha = public.thumbprint();
-    let mut out = [TAG, &kid.0, &enc.to_bytes()].concat();
+    let mut out = [TAG, kid.0.as_slice(), enc.to_bytes().as_slice()].concat();
     for (at, chunk) in chunks.iter().enumerate() {
         let sealed = context.seal(chunk, &[u8::from(at + 1 == chunks.len())]).expect("it seals");
         out.extend_from_slice(&u32::try_from(sealed.len()).expect("short").to_be_bytes());
