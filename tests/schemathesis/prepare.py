@@ -78,7 +78,8 @@ bindings = [
     ("^/api/quarantine/{op}", {"path.op": "kept"}),
     ("^/api/import/reports/{file}", {"path.file": "reports"}),
 ]
-lines = [f"hooks = {json.dumps(str(Path(__file__).with_name('hooks.py')))}"]
+# Nothing of one run is for the next to go by.
+lines = [f"hooks = {json.dumps(str(Path(__file__).with_name('hooks.py')))}", "[cache]", "enabled = false"]
 for name, values in dictionaries.items():
     if values:
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values, ensure_ascii=False)}"]
