@@ -13,7 +13,7 @@ RUN_PACKAGES  := build-essential pkg-config
 TEST_PACKAGES := libssl-dev openssl chromium fonts-noto-cjk poppler-utils openjdk-17-jdk-headless maven python3-venv qpdf \
                  zbar-tools libharfbuzz-bin
 
-.PHONY: run test bench peers soak check release deps clean console
+.PHONY: run test bench peers soak fuzz schemathesis check release deps clean console
 .DEFAULT_GOAL := run
 
 run: $(STAMPS)/run-packages console
@@ -45,6 +45,15 @@ soak: deps console
 		--seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
 	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"simulation":'; cat target/simulation.json; \
 		printf '}\n'; } > target/soak.json
+
+# Inputs that coverage chooses, MINUTES for each target of tests/fuzz (`make fuzz MINUTES=2`).
+fuzz: $(STAMPS)/run-packages
+	./scripts/fuzz.sh $(MINUTES)
+
+# Requests made from the API's own description against a server with a played day.
+schemathesis: deps console
+	$(CARGO) build --locked --bins
+	./tests/schemathesis/run.sh target/debug
 
 release: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --release --bin nuanfang

@@ -10,6 +10,8 @@ cargo build --locked --quiet --bins
 cargo test --locked --quiet
 step 'phones, office and a bad network, seed by seed'
 cargo test --locked --quiet -p nuanfang-simulation --config tests/simulation/fast.toml
+step 'inputs that once reached something, and random ones'
+cargo test --locked --quiet -p nuanfang-fuzz
 step 'the phone on an encrypted store'
 cargo test --locked --quiet -p nuanfang-core --features sqlcipher device
 step 'the day, played and checked'
