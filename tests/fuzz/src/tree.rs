@@ -3,11 +3,14 @@
 
 use serde_json::Value;
 
+/// The members of an object, in their order; names may come twice.
+pub(crate) type Members = Vec<(Vec<u8>, Node)>;
+
 /// A value: an atom in its spelling, or a list or an object with its members in order.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
     Atom(Vec<u8>),
-    Branch { keyed: bool, members: Vec<(Vec<u8>, Node)> },
+    Branch { keyed: bool, members: Members },
 }
 
 impl Node {
@@ -84,7 +87,7 @@ impl Node {
     }
 
     /// The members beside the value at `path`, and its place among them; none for the whole.
-    pub(crate) fn beside(&mut self, path: &[usize]) -> Option<(&mut Vec<(Vec<u8>, Node)>, usize)> {
+    pub(crate) fn beside(&mut self, path: &[usize]) -> Option<(&mut Members, usize)> {
         let (last, way) = path.split_last()?;
         match self.at(way) {
             Self::Branch { members, .. } => Some((members, *last)),

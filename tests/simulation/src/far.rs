@@ -137,11 +137,10 @@ impl Far {
 
     /// Tells a line of the story.
     pub fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
-        if self.story.is_some() {
-            let at = self.now().0 - BEGIN.0;
-            let line = format!("{:>12.1}s  {}", at as f64 / 1000.0, line(self));
-            self.story.as_mut().expect("told").push(line);
-        }
+        let Some(mut story) = self.story.take() else { return };
+        let at = self.now().0 - BEGIN.0;
+        story.push(format!("{:>12.1}s  {}", at as f64 / 1000.0, line(self)));
+        self.story = Some(story);
     }
 
     /// Notes a promise that did not hold; the first one counts.

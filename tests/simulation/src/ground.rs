@@ -94,7 +94,7 @@ pub struct Ground {
 
 impl Ground {
     /// Makes it.
-    pub fn new() -> Self {
+    pub fn prepare() -> Self {
         let shared = Path::new("/dev/shm");
         let dir = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.expect("a folder");
         let template = dir.path().join("template");

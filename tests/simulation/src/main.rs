@@ -45,12 +45,13 @@ struct Simulate {
 
 fn main() -> ExitCode {
     let asked = Simulate::parse();
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     let good = match asked.mutant.as_deref() {
         None => play(&ground, &asked),
         Some(name) => {
             let chosen = Mutant::ALL.into_iter().filter(|mutant| name == "all" || mutant.name() == name);
-            chosen.map(|mutant| find(&ground, &asked, mutant)).fold(true, |all, one| all && one)
+            let alive: Vec<_> = chosen.filter(|mutant| !find(&ground, &asked, *mutant)).collect();
+            alive.is_empty()
         }
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }

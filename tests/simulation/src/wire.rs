@@ -106,7 +106,7 @@ impl Near {
         let store = &self.store;
         let enrolled = || store.read::<_, Trouble>(enrolment::find).is_ok_and(|known| known.is_some());
         if self.rate > 0 && self.dice.chance(rate) && enrolled() {
-            let mut dice = Dice::new(self.dice.next(), 1);
+            let mut dice = Dice::new(self.dice.draw(), 1);
             act::make(&self.store, &self.clock, self.worker, far, &mut dice);
         }
     }

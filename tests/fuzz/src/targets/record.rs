@@ -14,7 +14,7 @@ use crate::shape::{Script, change, shape};
 /// signed; and whatever a phone signs that is no record is told apart from one.
 pub fn record(input: &[u8]) {
     let mut script = Script::new(input);
-    if script.byte().unwrap_or(0) % 2 == 0 {
+    if script.byte().unwrap_or(0).is_multiple_of(2) {
         file(&shape(script.rest(), samples::records()));
     } else {
         body(&change(script, samples::bodies()));
