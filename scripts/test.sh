@@ -13,7 +13,7 @@ cargo test --locked --quiet -p nuanfang-simulation --config tests/simulation/fas
 step 'inputs that once reached something, and random ones'
 cargo test --locked --quiet -p nuanfang-fuzz
 step 'the phone on an encrypted store'
-cargo test --locked --quiet -p nuanfang-core --features sqlcipher device
+cargo test --locked --quiet -p nuanfang-core --features sqlcipher --test device
 step 'the day, played and checked'
 rm -rf build/day && mkdir -p build/day
 target/debug/nuanfang-demo --data build/day/data --listen 127.0.0.1:0 --exit --documents build/day/documents
