@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || { echo "usage: $0 MINUTES [TARGET …]" >&2; exit 2; }
 seconds=$(($1 * 60)); shift
-[ $# -gt 0 ] || set -- bits canonical events keys record reply request rescue
+[ $# -gt 0 ] || set -- $(cd tests/fuzz/corpus && printf '%s\n' *.zip | sed 's/\.zip$//')
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 # What libFuzzer wants to see of the code: which edges were taken, and what was compared with what.

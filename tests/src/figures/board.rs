@@ -6,12 +6,10 @@ use std::process::Command;
 use nuanfang_core::domain::{VisitKind, Window};
 use nuanfang_core::id::WorkerId;
 use nuanfang_core::time::Millis;
-use nuanfang_server::office::cli::add_user;
-use nuanfang_server::office::role::Role;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::town::{Town, plan};
+use super::town::{LOGIN, PASSWORD, Town, plan};
 use super::{Bench, Figure, Run, Size, Tried, Value, root, scratch};
 
 const PROBE: &str = "first contentful paint of the server's smallest page, one line of text";
@@ -36,8 +34,6 @@ pub const FIGURES: [Figure; 2] = [
     },
 ];
 
-const LOGIN: &str = "diaodu";
-const PASSWORD: &str = "shili-nuanfang";
 const MINUTE: i64 = 60_000;
 
 /// The bench.
@@ -67,7 +63,7 @@ impl Board {
             plan(kinds[number % kinds.len()], homes[number % homes.len()], assignee, window)
         });
         town.schedule(plans.collect())?;
-        add_user(town.state(), LOGIN, "示例调度", Role::Dispatcher, PASSWORD)?;
+        town.add_dispatcher()?;
         Ok(Self { town: Some(town), visits, _folder: folder })
     }
 }

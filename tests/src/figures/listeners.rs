@@ -4,22 +4,20 @@
 
 use std::time::{Duration, Instant};
 
+use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::Assigned;
-use nuanfang_core::domain::{Event, VisitKind, Window};
 use nuanfang_core::id::{VisitId, WorkerId};
-use nuanfang_core::time::Millis;
 use nuanfang_server::office::OfficeAct;
-use nuanfang_server::office::cli::add_user;
 use nuanfang_server::office::registers::SYSTEM;
-use nuanfang_server::office::role::Role;
 use nuanfang_server::store::StoreError;
 use reqwest::Client;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use uuid::Uuid;
 
-use super::town::{Town, plan};
+use super::town::{LOGIN, PASSWORD, Town};
 use super::{Bench, Figure, Run, Size, Tried, Value, median, scratch, timed};
 
 /// What is measured here.
@@ -32,8 +30,6 @@ pub const FIGURES: [Figure; 1] = [Figure {
     goal: Some(50.0),
 }];
 
-const LOGIN: &str = "diaodu";
-const PASSWORD: &str = "shili-nuanfang";
 /// A poke that has not come by then never will.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -55,15 +51,10 @@ impl Listeners {
     /// Opens the boards.
     pub fn prepare(size: Size) -> Tried<Self> {
         let folder = scratch()?;
-        let town = Town::open(&folder.path().join("data"))?;
-        town.import_ledger(&folder.path().join("ledger"), 12)?;
-        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
+        let (town, _, planned) = Town::with_visits(folder.path(), WorkerId(Uuid::new_v4()), 1)?;
         let workers: Vec<WorkerId> =
             town.ids("SELECT id FROM worker ORDER BY badge_number")?.into_iter().map(WorkerId).collect();
-        let at = town.state().now().0;
-        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
-        let planned = town.schedule(vec![plan(VisitKind::Repair, home, workers.first().copied(), window)])?;
-        add_user(town.state(), LOGIN, "示例调度", Role::Dispatcher, PASSWORD)?;
+        town.add_dispatcher()?;
         let listeners = size.of(500, 3);
         let listening = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (tell, heard) = unbounded_channel();

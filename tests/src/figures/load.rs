@@ -13,7 +13,7 @@ use nuanfang_core::domain::worker_event::{
     Arrived, Completed, Departed, Entered, Explained, InstructionOpened, ItemsAnswered, Part, Photographed,
     ProblemDescribed,
 };
-use nuanfang_core::domain::{Event, Rules, VisitKind, Window, role};
+use nuanfang_core::domain::{Event, Rules, role};
 use nuanfang_core::id::{BootId, DeviceId, HouseholdId, OpId, SupplierId, VisitId, WorkerId};
 use nuanfang_core::record::{Jws, LogPosition, SoftwareKey, sign_low_s, sign_record};
 use nuanfang_core::time::{Millis, Stamp};
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::line::Line;
 use super::prose::prose;
 use super::record::{self, Cited};
-use super::town::{Town, plan};
+use super::town::Town;
 use super::{Tried, timed};
 
 /// Operations an exchange brings: one visit's.
@@ -89,16 +89,10 @@ impl Phone {
 
     /// The phone of one worker with `visits` at one dwelling of a small town, whose data lie in `folder` under `before`.
     pub fn alone(folder: &Path, visits: usize) -> Tried<(Town, Self, HouseholdId, Vec<VisitId>)> {
-        let town = Town::open(&folder.join("before"))?;
-        town.import_ledger(&folder.join("ledger"), 12)?;
-        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
         let worker = WorkerId(Uuid::new_v4());
-        let at = town.state().now().0;
-        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
-        let plans = (0..visits).map(|_| plan(VisitKind::Repair, home, Some(worker), window)).collect();
-        let planned = town.schedule(plans)?;
+        let (town, home, planned) = Town::with_visits(folder, worker, visits)?;
         let phone = Self::enrol(&mut Line::open(town.addr())?, enrolment::issue(&town.state().vault, worker)?)?;
-        Ok((town, phone, HouseholdId(home), planned))
+        Ok((town, phone, home, planned))
     }
 
     /// Does a visit: ten operations, so many of them an exchange. `signed`: one of them is a signed record.

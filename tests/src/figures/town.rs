@@ -15,9 +15,11 @@ use nuanfang_core::time::Millis;
 use nuanfang_demo::ledger::{Files, Ledger, SUPPLIER};
 use nuanfang_server::http::gate::Limits;
 use nuanfang_server::office::OfficeAct;
+use nuanfang_server::office::cli::add_user;
 use nuanfang_server::office::import::{Manner, import};
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::registers::SYSTEM;
+use nuanfang_server::office::role::Role;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::{AppState, Config, Running, Server};
 use tokio::runtime::Runtime;
@@ -27,6 +29,10 @@ use super::Tried;
 
 /// Acts that share one transaction.
 const BATCH: usize = 500;
+/// A dispatcher's login, once [`Town::add_dispatcher`] was called.
+pub const LOGIN: &str = "diaodu";
+/// His password.
+pub const PASSWORD: &str = "shili-nuanfang";
 
 /// A server that answers.
 pub struct Town {
@@ -43,6 +49,24 @@ impl Town {
         let config = Config { supplier_name: SUPPLIER.into(), limits, ..Config::local(data) };
         let running = runtime.block_on(Server::start(config))?;
         Ok(Self { runtime, running })
+    }
+
+    /// A small town whose data lie in `folder` under `before`, with `visits` of one worker at one dwelling.
+    pub fn with_visits(folder: &Path, worker: WorkerId, visits: usize) -> Tried<(Self, HouseholdId, Vec<VisitId>)> {
+        let town = Self::open(&folder.join("before"))?;
+        town.import_ledger(&folder.join("ledger"), 12)?;
+        let home = *town.ids("SELECT id FROM household ORDER BY address")?.first().ok_or("no household")?;
+        let at = town.state().now().0;
+        let window = Window { from: Millis(at), until: Millis(at + 3_600_000) };
+        let plans = (0..visits).map(|_| plan(VisitKind::Repair, home, Some(worker), window)).collect();
+        let planned = town.schedule(plans)?;
+        Ok((town, HouseholdId(home), planned))
+    }
+
+    /// Lets a dispatcher log in.
+    pub fn add_dispatcher(&self) -> Tried<()> {
+        add_user(self.state(), LOGIN, "示例调度", Role::Dispatcher, PASSWORD)?;
+        Ok(())
     }
 
     /// What its requests use.

@@ -1,13 +1,13 @@
 //! The server on a failing disk.
 
+use std::sync::Arc;
+
 use nuanfang_core::id::{VisitId, WorkerId};
 use nuanfang_server::clock::HandClock;
 use nuanfang_server::http::Problem;
 use nuanfang_server::store::ship::{self, place::Place};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::sync::Arc;
-
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
