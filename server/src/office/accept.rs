@@ -168,9 +168,18 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
     let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
     let estimates = estimate(&stamps, anchors, floor(writing.tx, &head, *device)?, *recv);
     let end = fresh.last().map(|(envelope, ..)| envelope.seq);
+    let mut about = None;
+    let mut gone = false;
     for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
         let (last, recv) = (Some(envelope.seq) == end, *recv);
         let arriving = Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
+        // What comes together is mostly about one visit, and no device's operation erases anybody.
+        if about != Some(envelope.visit) {
+            gone = erasure::is_erased(writing.tx, envelope.visit)?;
+            about = Some(envelope.visit);
+        }
+        // What comes about somebody who was erased is stored as what was there is now: without its body.
+        let body = (!gone).then_some(body.as_str());
         if together {
             one(writing, &head, arriving, body)?;
         } else {
@@ -190,14 +199,14 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
 }
 
 /// Stores one envelope and makes what follows from it.
-fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: Option<&str>) -> Result<(), StoreError> {
     let logged = received(writing, head, arriving, body)?;
     project::project(writing, &logged)?;
     Ok(())
 }
 
 /// The same in a savepoint of its own. A fault in what follows from it puts it into quarantine.
-fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<(), StoreError> {
+fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: Option<&str>) -> Result<(), StoreError> {
     let again = arriving.clone();
     match writing.savepoint(|writing| one(writing, head, arriving, body)) {
         Err(error) if !error.is_passing() => {
@@ -210,10 +219,14 @@ fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: &s
     }
 }
 
-/// Stores one envelope. What comes about somebody who was erased is stored as what was there is now: without its body.
-fn received(writing: &Writing<'_>, head: &LogHead, arriving: Arriving, body: &str) -> Result<log::Logged, StoreError> {
-    let erased = erasure::is_erased(writing.tx, arriving.envelope.visit)?;
-    let logged = log::store(writing.tx, head, arriving, (!erased).then_some(body))?;
+/// Stores one envelope.
+fn received(
+    writing: &Writing<'_>,
+    head: &LogHead,
+    arriving: Arriving,
+    body: Option<&str>,
+) -> Result<log::Logged, StoreError> {
+    let logged = log::store(writing.tx, head, arriving, body)?;
     expect_files(writing.tx, head, &logged)?;
     Ok(logged)
 }

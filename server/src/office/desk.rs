@@ -2,7 +2,7 @@
 //! the server stops. Time-outs use the machine's monotonic clock, never the office's.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::rand_core::OsRng;
@@ -73,8 +73,11 @@ pub struct Desk {
     sessions: Mutex<HashMap<Sha, Session>>,
     failures: Mutex<HashMap<String, Failures>>,
     hashing: tokio::sync::Semaphore,
-    decoy: String,
 }
+
+/// What a password without an owner is held against: made once in a process, so that a login that does not exist costs
+/// as much as one that does.
+static DECOY: LazyLock<String> = LazyLock::new(|| hash("nobody has this password").unwrap_or_default());
 
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,14 +92,8 @@ impl Desk {
     /// Empty desks. Hashes run on as many cores as there are, no more: logging in must not stop the sync.
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // Made once, so that a login that does not exist costs as much as one that does.
-        let decoy = hash("nobody has this password").unwrap_or_default();
-        Self {
-            sessions: Mutex::default(),
-            failures: Mutex::default(),
-            hashing: tokio::sync::Semaphore::new(cores),
-            decoy,
-        }
+        LazyLock::force(&DECOY);
+        Self { sessions: Mutex::default(), failures: Mutex::default(), hashing: tokio::sync::Semaphore::new(cores) }
     }
 
     /// Begins a session; the token is shown once and kept as its hash.
@@ -163,7 +160,7 @@ impl Desk {
     /// Whether `password` is the one whose hash is kept. Takes as long when there is none.
     pub async fn verify(&self, kept: Option<String>, password: String) -> bool {
         let Ok(_permit) = self.hashing.acquire().await else { return false };
-        let (exists, kept) = (kept.is_some(), kept.unwrap_or_else(|| self.decoy.clone()));
+        let (exists, kept) = (kept.is_some(), kept.unwrap_or_else(|| DECOY.clone()));
         let checked = tokio::task::spawn_blocking(move || matches(&kept, &password)).await;
         exists && checked.unwrap_or(false)
     }

@@ -90,16 +90,14 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
         return Ok(Judgement::held("rules_unknown"));
     }
     let Some(visit) = logged.visit else { return Ok(Judgement::quarantined("visit_missing")) };
-    let known = known(tx, visit)?;
-    if let Event::Opened(_) = &fact.event
-        && !known
-    {
-        return Ok(Judgement::APPLIED);
+    if let Some(held) = holding(tx, visit, fact.worker, fact.basis)? {
+        return Ok(held);
     }
-    if !known {
-        return Ok(Judgement::held("visit_unknown"));
+    match (&fact.event, known(tx, visit)?) {
+        (Event::Opened(_), false) => Ok(Judgement::APPLIED),
+        (_, false) => Ok(Judgement::held("visit_unknown")),
+        (_, true) => Ok(Judgement::quarantined("never_assigned")),
     }
-    holding(tx, visit, fact.worker, fact.basis)
 }
 
 struct Enrolled {
@@ -122,14 +120,18 @@ fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreErr
 /// The same operation, logged before under another device after a fork: it counts once, as it did then. Where it does not
 /// count yet, this one is judged by itself.
 fn earlier(tx: &Connection, logged: &Logged) -> Result<Option<Judgement>, StoreError> {
+    // Nearly always there is none, which the index alone says.
+    let found: Option<i64> = tx
+        .prepare_cached("SELECT g FROM envelope WHERE op = ?1 AND g < ?2 ORDER BY g LIMIT 1")?
+        .query_row(params![logged.fact.op.0.as_bytes(), logged.g as i64], |row| row.get(0))
+        .optional()?;
+    let Some(first) = found else { return Ok(None) };
     let mut query = tx.prepare_cached(
         "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha, was.o
-         FROM envelope e JOIN envelope o ON o.op = e.op AND o.g < e.g LEFT JOIN outcome was ON was.g = o.g
-         WHERE e.g = ?1 ORDER BY o.g LIMIT 1",
+         FROM envelope e JOIN envelope o ON o.g = ?2 LEFT JOIN outcome was ON was.g = o.g WHERE e.g = ?1",
     )?;
-    let found: Option<(bool, Option<String>)> =
-        query.query_row([logged.g as i64], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((same, was)) = found else { return Ok(None) };
+    let (same, was): (bool, Option<String>) =
+        query.query_row([logged.g as i64, first], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if !same {
         return Ok(Some(Judgement::quarantined("op_reused")));
     }
@@ -141,8 +143,8 @@ fn known(tx: &Connection, visit: VisitId) -> Result<bool, StoreError> {
     Ok(tx.prepare_cached("SELECT 1 FROM visit WHERE id = ?1")?.exists([visit.0.as_bytes()])?)
 }
 
-/// Whether the worker holds the visit, held it, or never did.
-fn holding(tx: &Connection, visit: VisitId, worker: WorkerId, basis: u64) -> Result<Judgement, StoreError> {
+/// Whether the worker holds the visit or held it; `None` if he never did.
+fn holding(tx: &Connection, visit: VisitId, worker: WorkerId, basis: u64) -> Result<Option<Judgement>, StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT to_g IS NULL, (SELECT min(plan) FROM assignment b WHERE b.visit = a.visit AND b.plan > a.plan)
          FROM assignment a WHERE visit = ?1 AND worker = ?2 ORDER BY plan DESC LIMIT 1",
@@ -150,12 +152,11 @@ fn holding(tx: &Connection, visit: VisitId, worker: WorkerId, basis: u64) -> Res
     let held: Option<(bool, Option<i64>)> = query
         .query_row(params![visit.0.as_bytes(), worker.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(match held {
-        Some((true, _)) => Judgement::APPLIED,
+    Ok(held.map(|held| match held {
+        (true, _) => Judgement::APPLIED,
         // He had seen that it was taken from him, and went on.
-        Some((false, Some(next))) if basis >= next as u64 => Judgement::new(OutcomeKind::Late, "reassigned_known"),
-        Some((false, Some(_))) => Judgement::new(OutcomeKind::Late, "reassigned"),
-        Some((false, None)) => Judgement::new(OutcomeKind::Late, "cancelled"),
-        None => Judgement::quarantined("never_assigned"),
-    })
+        (false, Some(next)) if basis >= next as u64 => Judgement::new(OutcomeKind::Late, "reassigned_known"),
+        (false, Some(_)) => Judgement::new(OutcomeKind::Late, "reassigned"),
+        (false, None) => Judgement::new(OutcomeKind::Late, "cancelled"),
+    }))
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,6 +51,8 @@ pub struct Part {
     len: u64,
     at: u64,
     synced: u64,
+    /// Of the bytes up to `at`.
+    hasher: Sha256,
 }
 
 /// How the last piece ended.
@@ -157,26 +159,17 @@ impl Blobs {
         let path = piece_path(&dir, &lease.sha, at);
         let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
         file.set_len(at)?;
-        file.seek(SeekFrom::Start(at))?;
-        let part = Part { file, dir, lease, durable: Arc::clone(&self.durable), len, at, synced: at };
+        let mut hasher = Sha256::new();
+        io::copy(&mut file, &mut hasher)?;
+        let part = Part { file, dir, lease, durable: Arc::clone(&self.durable), len, at, synced: at, hasher };
         part.remember();
         Ok(part)
     }
 
     /// Ends a file that has all its bytes: checks them, publishes or drops them.
     pub fn finish(&self, mut part: Part) -> io::Result<Finish> {
-        part.sync()?;
-        part.file.seek(SeekFrom::Start(0))?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            let n = part.file.read(&mut buffer)?;
-            if n == 0 {
-                break;
-            }
-            hasher.update(&buffer[..n]);
-        }
-        if Sha(hasher.finalize().into()) == part.lease.sha || drill::is(Mutant::UncheckedFile) {
+        if Sha(part.hasher.finalize_reset().into()) == part.lease.sha || drill::is(Mutant::UncheckedFile) {
+            part.file.sync_data()?;
             self.publish(&part.path(), &part.lease.sha)?;
             part.forget();
             Ok(Finish::Whole)
@@ -229,6 +222,7 @@ impl Incoming for Part {
 
     fn append(&mut self, piece: &[u8]) -> io::Result<()> {
         self.file.write_all(piece)?;
+        self.hasher.update(piece);
         self.at += piece.len() as u64;
         if self.at - self.synced >= SYNC_EVERY {
             self.sync()?;

@@ -220,6 +220,7 @@ pub struct Sender<'a> {
     headers: String,
     token: String,
     scopes: Vec<ScopeCursor>,
+    packer: zstd::bulk::Compressor<'static>,
 }
 
 /// What of an answer a phone needs to go on.
@@ -242,17 +243,32 @@ impl<'a> Sender<'a> {
         let signature = b64(&sign_low_s(&phone.key, &challenge_bytes(device, &challenge.nonce))?);
         let request = TokenRequest { device, nonce: challenge.nonce, signature, certificate: None };
         let TokenReply { token, .. } = line.ask("/v1/token", &request)?;
-        let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\ncontent-encoding: zstd\r\n");
-        let mut sender = Self { phone, line, headers, token, scopes: Vec::new() };
+        let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\n");
+        let packer = zstd::bulk::Compressor::new(1)?;
+        let mut sender = Self { phone, line, headers, token, scopes: Vec::new(), packer };
         sender.ask_for_news()?;
         Ok(sender)
     }
 
     /// An exchange that brings nothing and, once the feeds are read, finds nothing. Bytes of the request and of the answer.
     pub fn ask_for_news(&mut self) -> Tried<(usize, usize)> {
-        let ops = zstd::bulk::compress(b"]}", ZSTD_LEVEL)?;
-        let nothing = Batch { base: 0, base_sha: Sha::ZERO, end: 0, head_sha: Sha::ZERO, mono_ms: 1_000, ops };
-        Ok(self.exchange(&nothing)?.1)
+        let question = self.question()?;
+        let answer = self.ask(&question)?;
+        let receipt: Receipt = serde_json::from_slice(&answer)?;
+        self.stand(receipt.scopes);
+        Ok((question.len(), answer.len()))
+    }
+
+    /// What asks whether there is anything new, a request of its own each time; too short to be packed.
+    pub fn question(&self) -> Tried<Vec<u8>> {
+        let nothing =
+            Batch { base: 0, base_sha: Sha::ZERO, end: 0, head_sha: Sha::ZERO, mono_ms: 1_000, ops: Vec::new() };
+        Ok(serde_json::to_vec(&self.request(&nothing))?)
+    }
+
+    /// Sends what [`Self::question`] made; the answer as it came.
+    pub fn ask(&mut self, question: &[u8]) -> Tried<Vec<u8>> {
+        self.line.post("/v1/sync", &self.headers, &[question])
     }
 
     /// Sends a file, whole.
@@ -268,7 +284,7 @@ impl<'a> Sender<'a> {
     }
 
     fn send(&mut self, batch: &Batch) -> Tried<()> {
-        let (receipt, _) = self.exchange(batch)?;
+        let receipt = self.exchange(batch)?;
         if receipt.acked_through != batch.end || receipt.ack_sha != batch.head_sha {
             return Err(format!("only {} of {} acknowledged", receipt.acked_through, batch.end).into());
         }
@@ -278,15 +294,27 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn exchange(&mut self, batch: &Batch) -> Tried<(Receipt, (usize, usize))> {
+    fn exchange(&mut self, batch: &Batch) -> Tried<Receipt> {
+        // The operations come last: what goes before them is packed on its own, as a frame before theirs.
+        let mut opening = serde_json::to_vec(&self.request(batch))?;
+        opening.truncate(opening.len() - b"]}".len());
+        let opening = self.packer.compress(&opening)?;
+        let headers = format!("{}content-encoding: zstd\r\n", self.headers);
+        let answer = self.line.post("/v1/sync", &headers, &[&opening, &batch.ops])?;
+        let mut receipt: Receipt = serde_json::from_slice(&answer)?;
+        self.stand(std::mem::take(&mut receipt.scopes));
+        Ok(receipt)
+    }
+
+    /// The request that brings `batch`, without its operations.
+    fn request(&self, batch: &Batch) -> SyncRequest {
         let phone = self.phone;
-        let mut asked = std::mem::take(&mut self.scopes);
-        let request = SyncRequest {
+        SyncRequest {
             v: VERSION,
             req: Uuid::now_v7(),
             device: phone.device,
             epoch: phone.epoch,
-            scopes: asked.clone(),
+            scopes: self.scopes.clone(),
             caps: Caps { app: "0.1.0".into(), kinds: vec!["visit.*".into()], enc: vec!["zstd".into()] },
             t: Clocks {
                 stamp: Stamp { wall_ms: 0, mono_ms: batch.mono_ms, boot: phone.boot },
@@ -298,16 +326,12 @@ impl<'a> Sender<'a> {
             base_sha: batch.base_sha,
             head_sha: batch.head_sha,
             ops: Vec::new(),
-        };
-        // The operations come last: what goes before them is packed on its own, as a frame before theirs.
-        let mut opening = serde_json::to_vec(&request)?;
-        opening.truncate(opening.len() - b"]}".len());
-        let opening = zstd::bulk::compress(&opening, 1)?;
-        let answer = self.line.post("/v1/sync", &self.headers, &[&opening, &batch.ops])?;
-        let mut receipt: Receipt = serde_json::from_slice(&answer)?;
-        let news = std::mem::take(&mut receipt.scopes);
-        asked.retain(|old| news.iter().all(|new| new.id != old.id));
-        self.scopes = asked.into_iter().chain(news).collect();
-        Ok((receipt, (opening.len() + batch.ops.len(), answer.len())))
+        }
+    }
+
+    /// Moves the cursors to where the answer brought them.
+    fn stand(&mut self, news: Vec<ScopeCursor>) {
+        self.scopes.retain(|old| news.iter().all(|new| new.id != old.id));
+        self.scopes.extend(news);
     }
 }

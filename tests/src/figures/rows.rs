@@ -11,8 +11,8 @@ use super::{Tried, timed};
 
 /// Envelopes a transaction of the probe holds.
 const GROUP: usize = 512;
-/// The write-ahead log is folded back once it is this long, as the server does it.
-const WAL_LIMIT: u64 = 32 * 1024 * 1024;
+/// The write-ahead log is folded back once so many of its pages wait for it, as the server does it.
+const WAL_PAGES: i64 = 4096;
 
 /// A statement and the values of each of its rows, in order.
 struct Stream {
@@ -88,7 +88,6 @@ impl Rows {
              PRAGMA secure_delete = FAST;",
         )?;
         db.set_prepared_statement_cache_capacity(256);
-        let wal = file.with_extension("db-wal");
         let groups = self.envelopes.div_ceil(GROUP).max(1);
         let (seconds, ()) = timed(|| {
             for group in 0..groups {
@@ -100,7 +99,10 @@ impl Rows {
                     }
                 }
                 db.execute_batch("COMMIT")?;
-                if std::fs::metadata(&wal).is_ok_and(|meta| meta.len() > WAL_LIMIT) {
+                let waiting: i64 = db
+                    .prepare_cached("PRAGMA wal_checkpoint(NOOP)")?
+                    .query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?;
+                if waiting > WAL_PAGES {
                     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
                 }
             }

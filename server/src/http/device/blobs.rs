@@ -1,18 +1,19 @@
 //! `HEAD` and `PATCH /v1/blobs/{sha}`: files by content, resumable at the last durable byte. A device may
 //! send, and hear of, only what an accepted operation of its own names.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::canon::hash::Sha;
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 
 use crate::http::Problem;
 use crate::http::permission::Device;
 use crate::office::uploads::Wanted;
 use crate::state::AppState;
-use crate::store::blobs::{Finish, SYNC_EVERY};
+use crate::store::blobs::Finish;
 use crate::store::{Incoming, Reading, Receiving, Store, StoreError};
 
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -69,41 +70,47 @@ pub async fn patch<S: Store>(
     }
 }
 
-/// Appends what comes, a mebibyte at a time; what came before a cut is durable.
-async fn receive<I: Incoming>(mut incoming: I, body: Body) -> Result<I, Problem> {
-    let mut stream = body.into_data_stream();
-    let mut piece: Vec<u8> = Vec::new();
-    loop {
-        let next = stream.next().await;
-        let (cut, ended) = match next {
-            Some(Ok(bytes)) => {
-                if piece.len() as u64 + bytes.len() as u64 > incoming.missing() {
-                    return Err(Problem::bad_request("blob.too_long", "文件内容超过声明的长度"));
-                }
-                piece.extend_from_slice(&bytes);
-                (false, false)
+/// Pieces that wait to be written while the next one comes.
+const QUEUED: usize = 4;
+
+/// Writes what comes as it comes; what came before a cut is durable.
+async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
+    let (pieces, mut coming) = mpsc::channel::<Bytes>(QUEUED);
+    let missing = incoming.missing();
+    let writing = blocking(move || {
+        let mut incoming = incoming;
+        while let Some(piece) = coming.blocking_recv() {
+            incoming.append(&piece)?;
+        }
+        // Nobody may be there any more to ask for it. A file that has all its bytes is made durable by its end.
+        if incoming.missing() > 0 {
+            incoming.sync()?;
+        }
+        Ok(incoming)
+    });
+    let reading = async move {
+        let mut stream = body.into_data_stream();
+        let mut came = 0;
+        while let Some(next) = stream.next().await {
+            let bytes = next.map_err(|_| Problem::bad_request("blob.truncated", "上传中断，请续传"))?;
+            came += bytes.len() as u64;
+            if came > missing {
+                return Err(Problem::bad_request("blob.too_long", "文件内容超过声明的长度"));
             }
-            Some(Err(_)) => (true, true),
-            None => (false, true),
-        };
-        if ended || piece.len() as u64 >= SYNC_EVERY {
-            let bytes = std::mem::take(&mut piece);
-            incoming = blocking(move || {
-                incoming.append(&bytes)?;
-                if ended {
-                    incoming.sync()?;
-                }
-                Ok(incoming)
-            })
-            .await?;
+            // Who writes has failed, and says why.
+            if pieces.send(bytes).await.is_err() {
+                break;
+            }
         }
-        if cut {
-            return Err(Problem::bad_request("blob.truncated", "上传中断，请续传"));
-        }
-        if ended {
-            return Ok(incoming);
-        }
+        Ok(())
+    };
+    let (written, read) = tokio::join!(writing, reading);
+    let mut incoming = written?;
+    if let Err(broken) = read {
+        blocking(move || incoming.sync()).await?;
+        return Err(broken);
     }
+    Ok(incoming)
 }
 
 fn look<S: Store>(state: &AppState<S>, device: Device, sha: &Sha) -> Result<Wanted, Problem> {

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::wire::feed::{COMPANY, worker_scope};
 use nuanfang_core::wire::{BlobNeed, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
@@ -37,7 +38,7 @@ pub async fn sync<S: Store>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = unpack(&headers, body?)?;
-    let request: SyncRequest = serde_json::from_slice(&body)
+    let mut request: SyncRequest = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request("sync.unreadable", "同步请求无法识别").detail(error.to_string()))?;
     drop(body);
     if request.v != VERSION {
@@ -48,15 +49,25 @@ pub async fn sync<S: Store>(
     }
     let recv = state.now();
     let anchors = state.seen.note(&request, recv);
-    let asked =
-        Asked { req: request.req, epoch: request.epoch, base: request.base, scopes: request.scopes.clone(), device };
+    let asked = Asked {
+        req: request.req,
+        epoch: request.epoch,
+        base: request.base,
+        base_sha: request.base_sha,
+        scopes: std::mem::take(&mut request.scopes),
+        device,
+    };
     let exchange = Exchange::read(request, anchors, recv)
         .map_err(|_| Problem::bad_request("sync.head_mismatch", "上传内容在途中被改动，请重试"))?;
-    let receipt = state.store.accept(exchange).await?;
-    if receipt.fork {
+    let received = if exchange.is_empty() { None } else { Some(state.store.accept(exchange).await?) };
+    let reply = state.store.read_now(|store| {
+        // Most exchanges bring nothing: one view of the store answers them whole.
+        let receipt = received.map_or_else(|| store.compare(device.id, asked.base, asked.base_sha), Ok)?;
+        reply(&state, store, &asked, receipt)
+    })?;
+    if reply.fork {
         state.seen.note_fork(device.id, recv);
     }
-    let reply = state.store.read_now(|store| reply(&state, store, &asked, receipt))?;
     if drill::is(Mutant::RefuseLate)
         && reply.outcomes.iter().any(|outcome| outcome.o == nuanfang_core::wire::OutcomeKind::Late)
     {
@@ -69,6 +80,7 @@ struct Asked {
     req: uuid::Uuid,
     epoch: u64,
     base: u64,
+    base_sha: Sha,
     scopes: Vec<ScopeCursor>,
     device: Device,
 }

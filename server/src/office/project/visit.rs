@@ -76,7 +76,10 @@ pub fn refresh_household(writing: &mut Writing<'_>, household: HouseholdId) -> R
 
 /// Everything that follows from a change of plan, or from the end of the work.
 fn follow(writing: &mut Writing<'_>, visit: VisitId, logged: &Logged, before: Option<Held>) -> Result<(), StoreError> {
-    assignments(writing, visit, logged)?;
+    // The end of the work changes nothing of who had it.
+    if !matches!(logged.fact.event, Event::Completed(_)) {
+        assignments(writing, visit, logged)?;
+    }
     write_row(writing, visit, logged.recv)?;
     writing.dirty.retain(|waiting| *waiting != visit);
     let Some(now) = held(writing.tx, visit)? else { return Ok(()) };
@@ -160,7 +163,8 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
         "INSERT INTO visit (id, household, kind, plan, lane, from_ms, until_ms, assignee, state, open, late, tasks,
          violations, emergency, scope, follows, created_g, last_g, last_ms, overview)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-         min(g), max(g), max(recv_ms), ?17 FROM envelope WHERE visit = ?1 AND g <= ?18
+         (SELECT min(g) FROM envelope WHERE visit = ?1), g, recv_ms, ?17
+         FROM envelope WHERE visit = ?1 AND g <= ?18 ORDER BY g DESC LIMIT 1
          ON CONFLICT (id) DO UPDATE SET household = excluded.household, kind = excluded.kind, plan = excluded.plan,
          lane = excluded.lane, from_ms = excluded.from_ms, until_ms = excluded.until_ms,
          assignee = excluded.assignee, state = excluded.state, open = excluded.open, late = excluded.late,

@@ -80,10 +80,9 @@ impl Readers {
         let reading = Reading { slot: Some(slot), pool: self };
         let Some(slot) = &reading.slot else { return Err(StoreError::Closed.into()) };
         *slot.watched.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + limit);
-        let tx = slot.db.unchecked_transaction().map_err(StoreError::from)?;
-        let result = f(&tx);
-        drop(tx);
-        result
+        // Planned once: most reads are a few points, and the words around them would cost as much.
+        slot.db.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])).map_err(StoreError::from)?;
+        f(&slot.db)
     }
 }
 
@@ -96,6 +95,13 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             *slot.watched.until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            // An interrupted read may have ended its transaction itself.
+            if !slot.db.is_autocommit() {
+                let ended = slot.db.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a reader's view could not be ended");
+                }
+            }
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
             self.pool.freed.notify_one();
         }

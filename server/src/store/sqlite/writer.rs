@@ -27,8 +27,8 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 /// How many bytes share a commit at most, so that nobody waits long for it.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// The write-ahead log is folded back once it is this long.
-const WAL_LIMIT: u64 = 32 * 1024 * 1024;
+/// The write-ahead log is folded back once so many of its pages wait for it: 32 MiB.
+const WAL_PAGES: i64 = 4096;
 /// The write-ahead log is cut to nothing after this long without work.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -352,7 +352,7 @@ fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told:
             job = more;
         }
         group(db, &mut folded, shelf, waiting, told);
-        if std::fs::metadata(&wal).is_ok_and(|meta| meta.len() > WAL_LIMIT) {
+        if waiting_pages(db).is_ok_and(|pages| pages > WAL_PAGES) {
             checkpoint(db, "PASSIVE");
         }
     }
@@ -451,6 +451,13 @@ fn take_in(writing: &mut Writing<'_>, exchanges: Vec<Waits>) -> Vec<Ack> {
         }
     };
     exchanges.into_iter().zip(results).map(|(waits, result)| ack(waits.answer, result)).collect()
+}
+
+/// Pages in the write-ahead log that are not yet in the database. The file's length does not say it: once folded back, it
+/// is written over from its beginning and keeps its length.
+fn waiting_pages(db: &Connection) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+    query.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
 }
 
 fn checkpoint(db: &Connection, mode: &str) {
