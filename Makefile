@@ -35,16 +35,17 @@ peers: deps console
 	$(CARGO) build --locked --release --bin nuanfang-bench
 	./tests/peers/run.sh target/release/nuanfang-bench
 
-# What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, seeds for a
-# quarter of an hour. MINUTES sets how long the simulation goes on. What they counted stands in target/soak.json.
-MINUTES ?= 15
+# What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a day of two
+# thousand phones, then seeds for MINUTES, a quarter of an hour. What they counted stands in target/soak.json.
+MINUTES  ?= 15
+SIMULATE := $(CARGO) run --locked --profile soak -p nuanfang-simulation --
 soak: deps console
 	@mkdir -p target
 	$(CARGO) run --locked --bin nuanfang-crash-sweep -- --full --json target/crash-sweep.json
-	$(CARGO) run --locked -p nuanfang-simulation --config tests/simulation/fast.toml -- \
-		--seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
-	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"simulation":'; cat target/simulation.json; \
-		printf '}\n'; } > target/soak.json
+	$(SIMULATE) --phones 2000 --hours 24 --seeds 1 --steps 100000 --json target/day.json
+	$(SIMULATE) --seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
+	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"day":'; cat target/day.json; \
+		printf ',"simulation":'; cat target/simulation.json; printf '}\n'; } > target/soak.json
 
 # Inputs that coverage chooses, MINUTES for each target of tests/fuzz (`make fuzz MINUTES=2`).
 fuzz: $(STAMPS)/run-packages

@@ -28,8 +28,8 @@ use uuid::Uuid;
 
 /// When every run begins.
 pub const BEGIN: Millis = Millis(1_795_000_000_000);
-/// Workers there are.
-pub const WORKERS: usize = 8;
+/// Workers there are in most runs.
+const WORKERS: usize = 8;
 /// Dwellings there are.
 pub const HOUSEHOLDS: usize = 6;
 
@@ -86,6 +86,8 @@ pub struct Ground {
     pub phone_keys: Vec<Arc<SoftwareKey>>,
     /// Runs what the server awaits.
     pub runtime: Arc<tokio::runtime::Runtime>,
+    /// Workers there are.
+    pub workers: usize,
     server: Kept,
     phone: Kept,
     template: PathBuf,
@@ -93,8 +95,10 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Makes it.
-    pub fn prepare() -> Self {
+    /// Makes it, for runs of up to `phones` phones.
+    pub fn prepare(phones: u32) -> Self {
+        // A few workers meet each other's visits often; of a crowd each has his own phone.
+        let workers = if phones > 60 { phones as usize } else { WORKERS };
         let shared = Path::new("/dev/shm");
         let dir = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.expect("a folder");
         let template = dir.path().join("template");
@@ -107,12 +111,12 @@ impl Ground {
         let time = Arc::new(Time(AtomicI64::new(BEGIN.0)));
         let state = open_server(&template, &server.name, vault, Arc::clone(&keys), time).expect("a server");
         import(&state, Register::Households, (0..HOUSEHOLDS).map(household_row).collect());
-        import(&state, Register::Workers, (0..WORKERS).map(worker_row).collect());
+        import(&state, Register::Workers, (0..workers).map(worker_row).collect());
         drop(state);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let phone_keys = (0..64u8).map(|n| Arc::new(SoftwareKey::from_secret(&[n + 1; 32]).expect("a key"))).collect();
+        let phone_keys = (0..phones.max(64)).map(|n| Arc::new(phone_key(n))).collect();
         let runtime = Arc::new(runtime);
-        Self { dir, keys, phone_keys, runtime, server, phone, template, runs: AtomicU64::new(0) }
+        Self { dir, keys, phone_keys, runtime, workers, server, phone, template, runs: AtomicU64::new(0) }
     }
 
     /// A folder for one run, with a vault in it, and the server's database.
@@ -130,6 +134,15 @@ impl Ground {
     pub fn phone(&self) -> Kept {
         Kept::copy(&self.phone.db)
     }
+}
+
+/// The key of a phone by number: the same in every run.
+fn phone_key(n: u32) -> SoftwareKey {
+    let secret = match u8::try_from(n) {
+        Ok(n) if n < 64 => [n + 1; 32],
+        _ => std::array::from_fn(|at| n.to_be_bytes()[at % 4] ^ 0x55),
+    };
+    SoftwareKey::from_secret(&secret).expect("a key")
 }
 
 /// Opens the server's process over what is kept.

@@ -73,10 +73,11 @@ impl Far {
             holders.entry(visit).or_default().push(scope);
         }
         let id = |row: &rusqlite::Row<'_>, at: usize| -> rusqlite::Result<Uuid> { Ok(Uuid::from_bytes(row.get(at)?)) };
-        let lanes: Vec<(VisitId, WorkerId)> =
-            all(&self.kept.db, "SELECT visit, worker FROM assignment WHERE to_g IS NULL ORDER BY visit", |row| {
-                Ok((VisitId(id(row, 0)?), WorkerId(id(row, 1)?)))
-            });
+        let mut lanes: BTreeMap<VisitId, Vec<WorkerId>> = BTreeMap::new();
+        let current = "SELECT visit, worker FROM assignment WHERE to_g IS NULL ORDER BY visit";
+        for (visit, worker) in all(&self.kept.db, current, |row| Ok((VisitId(id(row, 0)?), WorkerId(id(row, 1)?)))) {
+            lanes.entry(visit).or_default().push(worker);
+        }
         let open: BTreeSet<VisitId> =
             all(&self.kept.db, "SELECT id FROM visit WHERE open", |row| Ok(VisitId(id(row, 0)?))).into_iter().collect();
         let visits: Vec<_> = self.known.visits.iter().map(|(visit, planned)| (*visit, planned.clone())).collect();
@@ -88,8 +89,7 @@ impl Far {
             self.hold("I5", right, || format!("visit {visit} is in {found:?}, its worker's is {own:?}"));
             let there = !open.contains(&visit) || own.is_none() || found.len() == 1;
             self.hold("I5", there, || format!("open visit {visit} is in no scope, its worker's is {own:?}"));
-            let on_record: Vec<WorkerId> =
-                lanes.iter().filter(|(known, _)| *known == visit).map(|(_, worker)| *worker).collect();
+            let on_record = lanes.remove(&visit).unwrap_or_default();
             let right = on_record == holder.into_iter().collect::<Vec<_>>();
             self.hold("I5", right, || format!("visit {visit} is on record with {on_record:?}, held by {holder:?}"));
         }

@@ -26,6 +26,9 @@ struct Simulate {
     /// Enrolments at first; 0 lets the seed choose, 2 to 50
     #[arg(long, default_value_t = 0)]
     phones: u32,
+    /// Spread the steps over so many hours of the office's time
+    #[arg(long)]
+    hours: Option<u32>,
     /// Stop after so many minutes, whatever is left
     #[arg(long)]
     minutes: Option<u64>,
@@ -45,7 +48,7 @@ struct Simulate {
 
 fn main() -> ExitCode {
     let asked = Simulate::parse();
-    let ground = Ground::prepare();
+    let ground = Ground::prepare(asked.phones);
     let good = match asked.mutant.as_deref() {
         None => play(&ground, &asked),
         Some(name) => {
@@ -61,7 +64,8 @@ fn main() -> ExitCode {
 fn find(ground: &Ground, asked: &Simulate, mutant: Mutant) -> bool {
     drill::give(Some(mutant));
     let found = (asked.from..asked.from + asked.seeds).find_map(|seed| {
-        let report = run(ground, &Plan { tell: asked.story, ..Plan::of(seed, asked.steps, asked.phones) });
+        let report =
+            run(ground, &Plan { tell: asked.story, hours: asked.hours, ..Plan::of(seed, asked.steps, asked.phones) });
         report.failure.map(|failure| (seed, failure, report.story))
     });
     drill::give(None);
@@ -86,7 +90,7 @@ fn play(ground: &Ground, asked: &Simulate) -> bool {
         if limit.is_some_and(|limit| began.elapsed() > limit) {
             break;
         }
-        let plan = Plan { tell: asked.story, ..Plan::of(seed, asked.steps, asked.phones) };
+        let plan = Plan { tell: asked.story, hours: asked.hours, ..Plan::of(seed, asked.steps, asked.phones) };
         let report = run(ground, &plan);
         seeds += 1;
         total.add(&report.tally);
@@ -118,7 +122,7 @@ fn play(ground: &Ground, asked: &Simulate) -> bool {
     print_counts("faults", &total.faults);
     print_counts("outcomes", &total.outcomes);
     if let Some(file) = &asked.json {
-        let report = json!({ "seeds": seeds, "from": asked.from, "steps": total.steps, "steps_by_kind": total.by_kind,
+        let report = json!({ "seeds": seeds, "from": asked.from, "phones": asked.phones, "hours": asked.hours, "steps": total.steps, "steps_by_kind": total.by_kind,
             "faults": total.faults, "checks": total.checks, "operations": total.ops, "outcomes": total.outcomes,
             "failures": failures, "seconds": seconds, "steps_per_second": rate });
         if let Err(error) = std::fs::write(file, format!("{report:#}\n")) {

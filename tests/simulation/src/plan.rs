@@ -142,6 +142,9 @@ pub struct Plan {
     pub skip: BTreeSet<u32>,
     /// Whether the run tells its story.
     pub tell: bool,
+    /// Office hours it takes, spread over its steps: a day of a whole company, in which nobody loses the server more than
+    /// a few times. `None`: time jumps as it likes.
+    pub hours: Option<u32>,
 }
 
 impl Plan {
@@ -155,6 +158,6 @@ impl Plan {
             _ => dice.between(2, 5),
         };
         let phones = if phones == 0 { chosen as u32 } else { phones };
-        Self { seed, steps, phones, faults: Faults::ALL, skip: BTreeSet::new(), tell: false }
+        Self { seed, steps, phones, faults: Faults::ALL, skip: BTreeSet::new(), tell: false, hours: None }
     }
 }

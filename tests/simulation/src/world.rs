@@ -11,7 +11,7 @@ use nuanfang_core::time::Millis;
 
 use crate::dice::Dice;
 use crate::far::Far;
-use crate::ground::{self, Ground, WORKERS};
+use crate::ground::{self, Ground};
 use crate::phone::{Phone, Weather};
 use crate::plan::{Fault, Faults, Plan};
 use crate::tally::{Failure, Tally};
@@ -24,6 +24,10 @@ const YEAR_MS: i64 = 365 * DAY_MS;
 const GHOST_MS: i64 = 120_000;
 /// Steps between two looks at the whole.
 const LOOK_EVERY: u32 = 64;
+/// Looks at the whole in a run of a crowd, where one takes long.
+const LOOKS: u32 = 50;
+/// Of a thousand losses of the server that a run of some hours would meet, those it meets.
+const LOSSES: u32 = 10;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -47,12 +51,15 @@ pub struct World {
     weather: Weather,
     workers: Vec<WorkerId>,
     ends: u32,
+    /// Milliseconds that a step takes on average, where time does not jump.
+    pace: Option<i64>,
 }
 
 /// Runs a plan.
 pub fn run(ground: &Ground, plan: &Plan) -> Report {
     let mut world = World::new(ground, plan);
     let mut at = 0;
+    let look_every = if plan.hours.is_some() { LOOK_EVERY.max(plan.steps / LOOKS) } else { LOOK_EVERY };
     let far = Arc::clone(&world.far);
     let done = catch_unwind(AssertUnwindSafe(|| {
         for step in 0..plan.steps {
@@ -60,7 +67,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
             if !plan.skip.contains(&step) {
                 world.step(&mut Dice::new(plan.seed, u64::from(step)));
             }
-            if step % LOOK_EVERY == LOOK_EVERY - 1 {
+            if step % look_every == look_every - 1 {
                 lock(&world.far).look();
             }
             if lock(&world.far).failure.is_some() {
@@ -99,14 +106,15 @@ impl World {
         });
         let rate = [0, 60, 200, 400][dice.below(4)];
         let ends = [0, 20, 80][dice.below(3)];
-        let workers: Vec<WorkerId> = (0..WORKERS.min(plan.phones as usize + 1)).map(ground::worker).collect();
+        let workers: Vec<WorkerId> = (0..ground.workers.min(plan.phones as usize + 1)).map(ground::worker).collect();
         let mut phones = Vec::new();
         for n in 0..plan.phones as usize {
             // Two workers may share a handset.
             let handset = if n > 0 && dice.chance(200) { far.clocks.len() - 1 } else { far.handset(&mut dice) };
             phones.push(Phone::new(ground, &far, n, workers[n % workers.len()], handset));
         }
-        Self { far: Arc::new(Mutex::new(far)), phones, weather: Weather { faults, rate }, workers, ends }
+        let pace = plan.hours.map(|hours| i64::from(hours) * 3_600_000 / i64::from(plan.steps.max(1)));
+        Self { far: Arc::new(Mutex::new(far)), phones, weather: Weather { faults, rate }, workers, ends, pace }
     }
 
     fn faults(&self) -> Faults {
@@ -158,6 +166,10 @@ impl World {
     }
 
     fn pass(&mut self, dice: &mut Dice) {
+        if let Some(pace) = self.pace {
+            let ms = dice.between(0, 2 * pace);
+            return lock(&self.far).pass(ms as u64);
+        }
         let ms = match dice.below(100) {
             0..=84 => dice.between(1, 20_000),
             85..=95 => dice.between(60_000, 7_200_000),
@@ -183,6 +195,9 @@ impl World {
         let Some(fault) = dice.pick(&OF).copied().filter(|fault| self.faults().has(*fault)) else { return };
         // People leave and phones are stolen more seldom than processes end.
         if matches!(fault, Fault::Dismissed | Fault::Stolen) && !dice.chance(200) {
+            return;
+        }
+        if fault == Fault::Restore && self.pace.is_some() && !dice.chance(LOSSES) {
             return;
         }
         lock(&self.far).tally.step("trouble");

@@ -37,7 +37,7 @@ fn must_hold(ground: &Ground, plan: &Plan) {
 #[test]
 fn seeds_that_ever_failed_hold() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let ground = Ground::prepare();
+    let ground = Ground::prepare(0);
     let seeds = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     for line in seeds {
         let mut words = line.split_whitespace();
@@ -50,7 +50,7 @@ fn seeds_that_ever_failed_hold() {
 #[test]
 fn fresh_seeds_hold() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let ground = Ground::prepare();
+    let ground = Ground::prepare(0);
     for seed in FROM..FROM + FRESH {
         must_hold(&ground, &Plan::of(seed, STEPS, 0));
     }
@@ -59,7 +59,7 @@ fn fresh_seeds_hold() {
 #[test]
 fn a_seed_plays_the_same_twice() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let ground = Ground::prepare();
+    let ground = Ground::prepare(0);
     for seed in [3, 7, 11] {
         let plan = Plan { tell: true, ..Plan::of(seed, 100, 4) };
         let (first, second) = (run(&ground, &plan), run(&ground, &plan));
@@ -71,7 +71,7 @@ fn a_seed_plays_the_same_twice() {
 #[test]
 fn every_promise_broken_on_purpose_is_found_broken() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let ground = Ground::prepare();
+    let ground = Ground::prepare(0);
     let mut alive = Vec::new();
     for mutant in Mutant::ALL {
         drill::give(Some(mutant));
