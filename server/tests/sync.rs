@@ -3,7 +3,7 @@
 
 mod common;
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use common::{House, Phone};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::VisitKind;
@@ -14,13 +14,15 @@ use nuanfang_core::domain::worker_event::{Bare, Completed, Departed, Opened};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::time::TimeQuality;
-use nuanfang_core::wire::auth::b64;
-use nuanfang_core::wire::{FeedKind, OutcomeKind, REQUEST_LIMIT};
+use nuanfang_core::wire::auth::{TokenReply, b64};
+use nuanfang_core::wire::dictionary::{self, DICTIONARIES, Dictionary};
+use nuanfang_core::wire::{FeedKind, OutcomeKind, REQUEST_LIMIT, SyncReply};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
 use serde_json::json;
 use uuid::Uuid;
+use zstd::zstd_safe::{CParameter, get_dict_id_from_frame};
 
 fn worker(n: u128) -> WorkerId {
     WorkerId(Uuid::from_u128(n))
@@ -151,6 +153,102 @@ async fn what_is_no_exchange_is_refused_clearly() {
     assert_eq!((status, code(&body).as_str()), (StatusCode::FORBIDDEN, "device_revoked"));
     let (status, body) = phone.ask_token(&house).await;
     assert_eq!((status, code(&body).as_str()), (StatusCode::FORBIDDEN, "device_revoked"));
+}
+
+/// `bytes` packed with the dictionary `dictionary`.
+fn packed_with(dictionary: &[u8], bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::Compressor::with_dictionary(3, dictionary).expect("a dictionary").compress(bytes).expect("packed")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_may_be_packed_with_a_dictionary_that_the_server_has() {
+    let house = House::open().await;
+    house.schedule(visit(1), household(1), Some(worker(1))).await;
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    let (status, token) = phone.ask_token(&house).await;
+    assert_eq!(status, StatusCode::OK);
+    let told: TokenReply = serde_json::from_slice(&token).expect("a token");
+    assert_eq!(told.enc, dictionary::names().collect::<Vec<_>>(), "a token comes with what the server can read");
+    phone.log(Some(visit(1)), 1, &acknowledged());
+    phone.log(Some(visit(1)), 1, &departed());
+    let request = serde_json::to_vec(&phone.request()).expect("JSON");
+    for known in DICTIONARIES {
+        let packed = packed_with(known.bytes, &request);
+        assert!(packed.len() < zstd::bulk::compress(&request, 3).expect("packed").len());
+        let (status, body) = phone.post(&house, packed.clone(), Some("zstd")).await;
+        assert_eq!(status, StatusCode::OK, "{}", code(&body));
+        let reply: SyncReply = serde_json::from_slice(&body).expect("a reply");
+        assert_eq!((reply.acked_through, reply.ack_sha), (2, phone.head_sha), "byte for byte as it was logged");
+
+        let mut unknown = known.bytes.to_vec();
+        unknown[4..8].copy_from_slice(&77_777_u32.to_le_bytes());
+        let mut altered = packed.clone();
+        let middle = altered.len() / 2;
+        altered.truncate(middle);
+        let blank = packed_with(known.bytes, &vec![b' '; REQUEST_LIMIT + 1]);
+        let ratio = packed_with(known.bytes, &vec![b' '; 300 * 1024]);
+        let long_window = {
+            let mut compressor = zstd::bulk::Compressor::with_dictionary(3, known.bytes).expect("a dictionary");
+            compressor.set_parameter(CParameter::WindowLog(27)).expect("a window");
+            compressor.set_parameter(CParameter::ContentSizeFlag(false)).expect("no size");
+            compressor.compress(&request.repeat(10_000)).expect("packed")
+        };
+        for (what, body, status, expected) in [
+            ("unknown", packed_with(&unknown, &request), StatusCode::UNSUPPORTED_MEDIA_TYPE, "sync.dictionary"),
+            ("cut", altered, StatusCode::BAD_REQUEST, "sync.zstd"),
+            ("too long", blank, StatusCode::PAYLOAD_TOO_LARGE, "sync.too_large"),
+            ("a bomb", ratio, StatusCode::PAYLOAD_TOO_LARGE, "sync.too_large"),
+            ("a window beyond the limit", long_window, StatusCode::BAD_REQUEST, "sync.zstd"),
+        ] {
+            let (got, body) = phone.post(&house, body, Some("zstd")).await;
+            assert_eq!((got, code(&body).as_str()), (status, expected), "{what}");
+        }
+    }
+    // The id of a frame may be any bytes.
+    for id in [[0, 0, 0, 0], [1, 0, 0, 0], [0xff; 4]] {
+        let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x23][..], &id, &[0x02, 0x01, 0, 0]].concat();
+        let (status, _) = phone.post(&house, frame, Some("zstd")).await;
+        assert!(status.is_client_error(), "{id:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_packed_with_a_dictionary_only_for_who_names_it() {
+    let house = House::open().await;
+    for n in 1..=20 {
+        house.schedule(visit(n), household(n), Some(worker(1))).await;
+    }
+    let phone = Phone::enrol(&house, worker(1)).await;
+    for (names, expected) in [
+        (vec![], None),
+        (vec!["zstd"], None),
+        (vec!["zstd", "zstd-dict:77777"], None),
+        (vec!["zstd", "zstd-dict:32769"], Some(32_769)),
+    ] {
+        let mut request = phone.request();
+        request.caps.enc = names.iter().map(|name| (*name).to_owned()).collect();
+        for (accept, packed) in [(Some("zstd"), true), (Some("gzip"), false), (None, false)] {
+            let mut asked = Request::post("/v1/sync").header("authorization", format!("Bearer {}", phone.token));
+            if let Some(accept) = accept {
+                asked = asked.header("accept-encoding", accept);
+            }
+            let body = serde_json::to_vec(&request).expect("JSON");
+            let (status, headers, body) = house.send(asked.body(body.into()).expect("a request")).await;
+            assert_eq!(status, StatusCode::OK);
+            assert_eq!(headers.get("content-encoding").map(|coding| coding == "zstd"), packed.then_some(true));
+            let id = get_dict_id_from_frame(&body).map(|id| id.get());
+            assert_eq!(id, expected.filter(|_| packed), "{names:?} {accept:?}");
+            let json = if packed {
+                let known = id.and_then(Dictionary::of_id).map_or(&[][..], |known| known.bytes);
+                let mut decompressor = zstd::bulk::Decompressor::with_dictionary(known).expect("a dictionary");
+                decompressor.decompress(&body, REQUEST_LIMIT).expect("unpacked")
+            } else {
+                body.to_vec()
+            };
+            let reply: SyncReply = serde_json::from_slice(&json).expect("a reply");
+            assert_eq!(reply.req, request.req);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,6 @@
-//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in [`figures`].
+//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in [`figures`], what
+//! phones log in [`paperwork`].
 
 pub mod figures;
 pub mod jotter;
+pub mod paperwork;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::blob;
 use super::casefile::CaseFile;
 use super::clock::Clock;
-use super::courier::{Courier, Run, Stop, Transport};
+use super::courier::{Courier, Pass, Run, Stop, Transport};
 use super::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
 use super::http::{Http, Trust};
 use super::photo::{self, PhotoFacts};
@@ -76,7 +76,7 @@ struct Inner {
     speaker: Speaker,
     connect: Connect,
     way: Mutex<Option<(String, Arc<dyn Transport>)>>,
-    token: Mutex<Option<String>>,
+    pass: Mutex<Option<Pass>>,
     gate: Mutex<()>,
 }
 
@@ -117,7 +117,7 @@ impl FieldApp {
             speaker,
             connect,
             way: Mutex::new(None),
-            token: Mutex::new(None),
+            pass: Mutex::new(None),
             gate: Mutex::new(()),
         };
         Ok(Self { inner: Arc::new(inner), runner: Arc::default() })
@@ -147,7 +147,7 @@ impl FieldApp {
         joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
             .map_err(|stop| refusal_of(&stop))?;
         *inner.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *inner.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *inner.pass.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.runner.begin_anew();
         self.enrolment()?.ok_or_else(|| Trouble::NotEnrolled.into())
     }
@@ -503,7 +503,7 @@ impl Inner {
             clock: &*self.clock,
             speaker: &self.speaker,
             transport: &*transport,
-            token: &self.token,
+            pass: &self.pass,
         }
         .run()
     }

@@ -14,6 +14,7 @@ use crate::drill;
 use crate::id::DeviceId;
 use crate::record::{DeviceKey, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
+use crate::wire::dictionary::Dictionary;
 
 /// A call to the server.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,8 @@ pub struct Call {
     pub json: bool,
     /// The body may be compressed on its way.
     pub pack: bool,
+    /// The id of a dictionary that it may be compressed with: the server said that it has it.
+    pub dictionary: Option<u32>,
 }
 
 /// What came back. Anybody may have sent it.
@@ -111,6 +114,15 @@ pub struct Run {
     pub file_bytes: u64,
 }
 
+/// What the server gave this device to be let in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// The token.
+    pub token: String,
+    /// The id of the dictionary that exchanges are packed with; `None` where the server has none of ours.
+    pub dictionary: Option<u32>,
+}
+
 /// The courier of one enrolment.
 pub struct Courier<'a> {
     /// The phone's store.
@@ -123,8 +135,8 @@ pub struct Courier<'a> {
     pub speaker: &'a Speaker,
     /// The way.
     pub transport: &'a dyn Transport,
-    /// The token, kept between runs.
-    pub token: &'a Mutex<Option<String>>,
+    /// What it is let in with, kept between runs.
+    pub pass: &'a Mutex<Option<Pass>>,
 }
 
 /// Bytes of a file sent with one PATCH.
@@ -244,27 +256,42 @@ impl Courier<'_> {
         }
     }
 
-    /// A call with the device's token; a token that is no longer taken is renewed once.
+    /// A call with the device's token; a token that is no longer taken is renewed once. What is refused packed with a
+    /// dictionary is sent again without it.
     fn authorised(&self, mut call: impl FnMut() -> Result<Call, Stop>) -> Result<Answer, Stop> {
-        for renewed in [false, true] {
-            let token = Some(self.token(renewed)?);
-            let call = Call { token, ..call()? };
+        let mut renewed = false;
+        let mut renew = false;
+        loop {
+            let pass = self.pass(std::mem::take(&mut renew))?;
+            let call = call()?;
+            let dictionary = pass.dictionary.filter(|_| call.pack);
+            let call = Call { token: Some(pass.token), dictionary, ..call };
             let blob = call.path.starts_with("/v1/blobs/");
             let answer = self.transport.call(&call)?;
             match answer.status {
                 200 => return Ok(answer),
                 204 | 409 if blob => return Ok(answer),
-                401 if !renewed => continue,
-                _ => return Err(stop_of(&answer)),
+                401 if !renewed => (renewed, renew) = (true, true),
+                _ => match stop_of(&answer) {
+                    Stop::Refused { code } if dictionary.is_some() && code.starts_with("sync.") => self.do_without(),
+                    stop => return Err(stop),
+                },
             }
         }
-        Err(Stop::Refused { code: "unauthorized".to_owned() })
     }
 
-    fn token(&self, renew: bool) -> Result<String, Stop> {
-        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(token), false) = (kept.as_ref(), renew) {
-            return Ok(token.clone());
+    /// The server was put back to a release that has no such dictionary, or can't use it after all: until the next token
+    /// nothing more is packed with one.
+    fn do_without(&self) {
+        if let Some(pass) = self.pass.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            pass.dictionary = None;
+        }
+    }
+
+    fn pass(&self, renew: bool) -> Result<Pass, Stop> {
+        let mut kept = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(pass), false) = (kept.as_ref(), renew) {
+            return Ok(pass.clone());
         }
         let enrolment = self.store.read(enrolment::get)?;
         let reply = match self.ask_token(enrolment.device, None) {
@@ -274,8 +301,8 @@ impl Courier<'_> {
             }
             asked => asked?,
         };
-        *kept = Some(reply.token.clone());
-        Ok(reply.token)
+        let dictionary = Dictionary::among(&reply.enc).map(|dictionary| dictionary.id);
+        Ok(kept.insert(Pass { token: reply.token, dictionary }).clone())
     }
 
     fn ask_token(&self, device: DeviceId, certificate: Option<String>) -> Result<TokenReply, Stop> {

@@ -10,15 +10,13 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Method};
 
 use super::courier::{Answer, Call, Transport, Unreachable};
-use super::pinned;
+use super::{packing, pinned};
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
 use crate::wire::CALL_TIMEOUT_S;
 
 /// The largest answer that is read, in bytes, after decompression.
 pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
-/// A body larger than this is compressed, where the server reads compressed ones.
-const COMPRESS_FROM: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
 
@@ -102,13 +100,9 @@ impl Transport for Http {
         if call.json {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let squeezed = if call.pack && call.body.len() > COMPRESS_FROM {
-            zstd::encode_all(call.body.as_slice(), 3).ok()
-        } else {
-            None
-        };
-        request = match squeezed {
-            Some(squeezed) => request.header(CONTENT_ENCODING, "zstd").body(squeezed),
+        let packed = if call.pack { packing::pack(&call.body, call.dictionary) } else { None };
+        request = match packed {
+            Some(packed) => request.header(CONTENT_ENCODING, "zstd").body(packed),
             None if call.body.is_empty() && call.method != "PATCH" => request,
             None => request.body(call.body.clone()),
         };
@@ -120,7 +114,7 @@ impl Transport for Http {
 fn read(response: Response) -> Result<Answer, Unreachable> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
-    let mut answer = Answer {
+    let answer = Answer {
         status: response.status().as_u16(),
         retry_after_s: header(RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
         upload_offset: header("upload-offset").and_then(|value| value.parse().ok()),
@@ -128,17 +122,15 @@ fn read(response: Response) -> Result<Answer, Unreachable> {
         body: Vec::new(),
     };
     let done = if zstd {
-        match zstd::Decoder::new(response) {
-            Ok(decoder) => decoder.take(ANSWER_LIMIT + 1).read_to_end(&mut answer.body),
-            Err(error) => Err(error),
-        }
+        packing::unpack(response, ANSWER_LIMIT + 1)
     } else {
-        response.take(ANSWER_LIMIT + 1).read_to_end(&mut answer.body)
+        let mut body = Vec::new();
+        response.take(ANSWER_LIMIT + 1).read_to_end(&mut body).map(|_| body)
     };
     match done {
         // What breaks off or does not end is no answer; it is asked for again.
-        Ok(_) if answer.body.len() as u64 > ANSWER_LIMIT => Err(Unreachable::NoAnswer("answer too large".to_owned())),
-        Ok(_) => Ok(answer),
+        Ok(body) if body.len() as u64 > ANSWER_LIMIT => Err(Unreachable::NoAnswer("answer too large".to_owned())),
+        Ok(body) => Ok(Answer { body, ..answer }),
         Err(error) => Err(no_answer(&error)),
     }
 }

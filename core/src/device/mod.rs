@@ -18,6 +18,7 @@ pub mod joining;
 pub mod mirror;
 pub mod obstacle;
 pub mod outbox;
+pub mod packing;
 pub mod paper;
 pub mod photo;
 pub mod pinned;

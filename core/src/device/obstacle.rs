@@ -130,8 +130,8 @@ fn refused(code: &str) -> Obstacle {
             Words::new("请向调度核对二维码", "check the code with your dispatcher"),
         ),
         // Damaged on its way, or the server's own moment: the next try is as good as the first.
-        "sync.zstd" | "sync.head_mismatch" | "sync.unreadable" | "token.refused" | "token.required"
-        | "token_expired" => {
+        "sync.zstd" | "sync.dictionary" | "sync.head_mismatch" | "sync.unreadable" | "token.refused"
+        | "token.required" | "token_expired" => {
             return Obstacle {
                 code: code.to_owned(),
                 why: Words::new("服务器要求重发", "the server asks for it again"),

@@ -17,7 +17,7 @@ use crate::canon::hash::Sha;
 use crate::drill::{self, Mutant};
 use crate::time::Stamp;
 use crate::wire::feed::{COMPANY, worker_scope};
-use crate::wire::{BlobNeed, Caps, Clocks, Heard, ScopeCursor, SyncReply, SyncRequest, VERSION};
+use crate::wire::{BlobNeed, Caps, Clocks, Heard, ScopeCursor, SyncReply, SyncRequest, VERSION, dictionary};
 
 /// Operations an exchange carries at most.
 pub const BATCH_OPS: usize = 500;
@@ -104,7 +104,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
             caps: Caps {
                 app: speaker.app.clone(),
                 kinds: vec!["visit.*".to_owned(), "pii.*".to_owned()],
-                enc: vec!["zstd".to_owned()],
+                enc: std::iter::once("zstd".to_owned()).chain(dictionary::names()).collect(),
             },
             t: Clocks { stamp: now, tz: speaker.tz.clone(), heard },
             owes,

@@ -117,6 +117,10 @@ pub struct TokenReply {
     pub token: String,
     /// For how many seconds.
     pub expires_s: u32,
+    /// [Dictionaries](super::dictionary) that exchanges may be packed with, as long as the token lasts:
+    /// `zstd-dict:<id>`. A server that says nothing of them knows none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enc: Vec<String>,
 }
 
 /// What a device signs to get a token. The tag keeps this signature from ever being taken for another one's.

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod chain;
+pub mod dictionary;
 pub mod feed;
 pub mod feed_entity;
 pub mod rescue;
@@ -64,7 +65,7 @@ pub struct Caps {
     /// Event kinds by prefix: `visit.*`.
     #[serde(default)]
     pub kinds: Vec<String>,
-    /// Content codings and dictionaries: `zstd`, `zstd-dict:<id>`.
+    /// Content codings and [dictionaries](dictionary): `zstd`, `zstd-dict:<id>`.
     #[serde(default)]
     pub enc: Vec<String>,
 }

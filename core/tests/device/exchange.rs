@@ -20,6 +20,71 @@ fn one_op() -> (tempfile::TempDir, FakeServer, Phone) {
     (dir, server, phone)
 }
 
+/// Packed with it so far, and no more remembered.
+fn packed_with(server: &FakeServer) -> Vec<Option<u32>> {
+    server.with(|state| std::mem::take(&mut state.packed_with))
+}
+
+#[test]
+fn an_exchange_is_packed_with_a_dictionary_once_the_server_says_that_it_has_it() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    assert_eq!(packed_with(&server), [None], "a server that says nothing of dictionaries");
+    for (offers, expected) in [
+        (vec!["zstd-dict:77777", "zstd"], None),
+        (vec!["zstd-dict:77777", "zstd-dict:32769"], Some(32_769)),
+        (vec![], None),
+    ] {
+        server.with(|state| {
+            state.offers = offers.iter().map(|name| (*name).to_owned()).collect();
+            state.reads_dictionaries = expected.is_some();
+            // The token runs out: the next one tells anew.
+            state.tokens += 1;
+        });
+        phone.say("又一条");
+        phone.sync(&server).unwrap();
+        assert_eq!(packed_with(&server).last(), Some(&expected), "{offers:?}");
+        assert_eq!(phone.enrolment().acked, phone.texts().len() as u64);
+    }
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    assert_eq!(request.caps.enc, ["zstd", "zstd-dict:32769"], "what it reads itself it always names");
+}
+
+#[test]
+fn a_server_that_no_longer_reads_a_dictionary_is_sent_the_same_without_it() {
+    let (_dir, server, phone) = one_op();
+    server.with(|state| state.offers = vec!["zstd-dict:32769".to_owned()]);
+    phone.sync(&server).unwrap();
+    assert_eq!(packed_with(&server), [Some(32_769), None], "refused, and at once sent again");
+    assert_eq!(phone.enrolment().acked, 1);
+    phone.say("二");
+    phone.sync(&server).unwrap();
+    assert_eq!(packed_with(&server), [None], "not tried again with the same token");
+    for code in ["sync.dictionary", "sync.encoding", "sync.unreadable", "sync.too_large"] {
+        server.with(|state| (state.reads_dictionaries, state.tokens) = (true, state.tokens + 1));
+        server.lie(Lie::Status(415, Box::leak(format!(r#"{{"code":"{code}"}}"#).into_boxed_str())));
+        phone.say(code);
+        phone.sync(&server).unwrap();
+        // The first came with a token that had run out.
+        assert_eq!(packed_with(&server), [None, Some(32_769), None], "{code}");
+        assert_eq!(phone.enrolment().acked, phone.texts().len() as u64, "{code}");
+    }
+    server.with(|state| state.tokens += 1);
+    server.lie(Lie::Status(403, r#"{"code":"device_revoked"}"#));
+    assert!(
+        matches!(phone.sync(&server), Err(Stop::Refused { code }) if code == "device_revoked"),
+        "no word about packing"
+    );
+    for body in [r#"{"code":"sync.zstd"}"#, r#"{"code":"sync.zstd"}"#] {
+        server.lie(Lie::Status(400, body));
+    }
+    assert!(
+        matches!(phone.sync(&server), Err(Stop::Refused { code }) if code == "sync.zstd"),
+        "refused without it too"
+    );
+    assert_eq!(server.with(|state| state.lies.len()), 0, "asked twice, not for ever");
+}
+
 fn not_a_receipt(phone: &Phone, server: &FakeServer) -> Option<NotAReceipt> {
     match phone.sync(server) {
         Err(Stop::NotAReceipt(why)) => Some(why),

@@ -13,6 +13,7 @@ use nuanfang_core::time::Millis;
 use nuanfang_core::wire::auth::{
     ChallengeReply, EnrolReply, EnrolRequest, TokenReply, TokenRequest, challenge_bytes, unb64,
 };
+use nuanfang_core::wire::dictionary::Dictionary;
 use nuanfang_core::wire::feed::COMPANY;
 use nuanfang_core::wire::{BlobNeed, FeedEntry, FeedKind, Op, Outcome, ScopeReply, SyncReply, SyncRequest, scope_mix};
 use uuid::Uuid;
@@ -67,6 +68,12 @@ pub struct State {
     pub tokens: u32,
     pub cut_uploads_at: Option<usize>,
     pub uploaded: u64,
+    /// What is told of dictionaries with each token.
+    pub offers: Vec<String>,
+    /// Exchanges packed with a dictionary are read.
+    pub reads_dictionaries: bool,
+    /// With which dictionary each exchange came that reached the server.
+    pub packed_with: Vec<Option<u32>>,
     root: SoftwareKey,
 }
 
@@ -91,6 +98,9 @@ impl FakeServer {
             tokens: 0,
             cut_uploads_at: None,
             uploaded: 0,
+            offers: Vec::new(),
+            reads_dictionaries: false,
+            packed_with: Vec::new(),
             root: SoftwareKey::from_secret(&[7; 32]).unwrap(),
         })))
     }
@@ -143,8 +153,13 @@ impl Transport for FakeServer {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
         let headers: HashMap<String, String> =
             call.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-        self.with(|state| state.handle(call.method, &call.path, call.token.as_deref(), &headers, &call.body))
-            .ok_or_else(|| Unreachable::NoAnswer("silence".to_owned()))
+        self.with(|state| {
+            if call.path == "/v1/sync" && !state.may_read(call.dictionary) {
+                return problem(400, "sync.zstd");
+            }
+            state.handle(call.method, &call.path, call.token.as_deref(), &headers, &call.body)
+        })
+        .ok_or_else(|| Unreachable::NoAnswer("silence".to_owned()))
     }
 }
 
@@ -157,6 +172,12 @@ fn problem(status: u16, code: &str) -> Option<Answer> {
 }
 
 impl State {
+    /// Notes how an exchange came, and says whether this server can read it.
+    fn may_read(&mut self, dictionary: Option<u32>) -> bool {
+        self.packed_with.push(dictionary);
+        dictionary.is_none() || self.reads_dictionaries
+    }
+
     fn handle(
         &mut self,
         method: &str,
@@ -204,7 +225,7 @@ impl State {
             return problem(403, "signature");
         }
         self.tokens += 1;
-        json(&TokenReply { token: format!("t{}", self.tokens), expires_s: 900 })
+        json(&TokenReply { token: format!("t{}", self.tokens), expires_s: 900, enc: self.offers.clone() })
     }
 
     fn sync(&mut self, request: &SyncRequest) -> Option<Answer> {
@@ -373,15 +394,23 @@ fn serve_one(server: &FakeServer, mut stream: &TcpStream) -> Option<()> {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    let mut dictionary = None;
     if headers.get("content-encoding").is_some_and(|coding| coding == "zstd") {
-        body = zstd::decode_all(body.as_slice()).unwrap();
+        dictionary = zstd::zstd_safe::get_dict_id_from_frame(&body).map(|id| id.get());
+        body = decode(&body, dictionary);
     }
     let token = headers.get("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
-    let answer = server.with(|state| state.handle(&method, &path, token.as_deref(), &headers, &body))?;
+    let answer = server.with(|state| {
+        if path == "/v1/sync" && !state.may_read(dictionary) {
+            return problem(400, "sync.zstd");
+        }
+        state.handle(&method, &path, token.as_deref(), &headers, &body)
+    })?;
     let mut sent = answer.body.clone();
     let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
     if sent.len() > 512 {
-        sent = zstd::encode_all(sent.as_slice(), 3).unwrap();
+        // Answered in kind: who packs with a dictionary names it among what it reads.
+        sent = encode(&sent, dictionary);
         head.push_str("Content-Encoding: zstd\r\n");
     }
     if let Some(offset) = answer.upload_offset {
@@ -399,6 +428,18 @@ fn serve_one(server: &FakeServer, mut stream: &TcpStream) -> Option<()> {
         stream.write_all(&sent).ok()?;
     }
     Some(())
+}
+
+fn decode(body: &[u8], dictionary: Option<u32>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let known = dictionary.map_or(&[][..], |id| Dictionary::of_id(id).unwrap().bytes);
+    zstd::stream::read::Decoder::with_dictionary(body, known).unwrap().read_to_end(&mut out).unwrap();
+    out
+}
+
+fn encode(body: &[u8], dictionary: Option<u32>) -> Vec<u8> {
+    let known = dictionary.map_or(&[][..], |id| Dictionary::of_id(id).unwrap().bytes);
+    zstd::bulk::Compressor::with_dictionary(3, known).unwrap().compress(body).unwrap()
 }
 
 /// The company's scope.

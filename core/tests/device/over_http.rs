@@ -7,11 +7,12 @@ use std::sync::Arc;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::courier::{Call, Stop, Transport, Unreachable};
 use nuanfang_core::device::http::{Http, Trust};
-use nuanfang_core::device::{blob, pinned};
+use nuanfang_core::device::{blob, packing, pinned};
+use nuanfang_core::wire::dictionary::Dictionary;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::fake_server::{FakeServer, Lie, listen};
+use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie, listen};
 use crate::phone::Phone;
 
 #[test]
@@ -38,6 +39,31 @@ fn a_day_goes_out_over_http_and_an_upload_goes_on_where_it_broke_off() {
         assert_eq!(state.uploaded, bytes.len() as u64, "no byte twice");
     });
     assert_eq!(phone.enrolment().safe, 41);
+}
+
+#[test]
+fn what_is_packed_with_a_dictionary_arrives_and_its_answer_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    server.with(|state| {
+        state.offers = vec!["zstd-dict:32769".to_owned()];
+        state.reads_dictionaries = true;
+    });
+    server.put(COMPANY_SCOPE, "community", "示例小区", 1, &format!(r#"{{"name":"{}"}}"#, "示例小区".repeat(200)));
+    let http = Http::new(&format!("http://{}", listen(&server)), &Trust::default()).unwrap();
+    let phone = Phone::open(dir.path());
+    phone.enrol(&http).unwrap();
+    let texts: Vec<String> = (0..40).map(|index| format!("第 {index} 条：暖气不热")).collect();
+    texts.iter().for_each(|text| drop(phone.say(text)));
+    phone.sync(&http).unwrap();
+    assert_eq!(server.with(|state| state.packed_with.clone()), [Some(32_769)]);
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe), (40, 40), "the answer was read too");
+    assert_eq!(phone.texts(), texts);
+    server.with(|state| state.reads_dictionaries = false);
+    phone.say("退回旧版之后");
+    phone.sync(&http).unwrap();
+    assert_eq!(phone.enrolment().acked, 41);
+    assert_eq!(server.with(|state| state.packed_with.clone()), [Some(32_769), Some(32_769), None]);
 }
 
 #[test]
@@ -121,4 +147,34 @@ fn a_pinned_key_is_trusted_whatever_its_certificate_says_and_no_other_is() {
         let stranger = Http::new(&url, &trust).unwrap().call(&call);
         assert!(matches!(stranger, Err(Unreachable::Untrusted(_))), "{stranger:?}");
     }
+}
+
+#[test]
+fn a_body_of_any_length_is_the_same_once_it_is_unpacked() {
+    let text: String = (0..40_000).map(|index| format!("第 {index} 条：{}。", index * index % 977)).collect();
+    for length in [0, 1, 255, 256, 257, 1_024, 1_025, 5_000, 262_144, 262_145, text.len()] {
+        let body = &text.as_bytes()[..length];
+        for dictionary in [None, Some(32_769), Some(77_777)] {
+            let Some(packed) = packing::pack(body, dictionary) else {
+                assert!(length <= 1_024, "{length}: long bodies are packed");
+                continue;
+            };
+            assert!(packed.len() < length, "{length} {dictionary:?}");
+            assert_eq!(packing::unpack(&packed[..], u64::MAX).unwrap(), body, "{length} {dictionary:?}");
+            let limit = length as u64 / 2;
+            assert_eq!(packing::unpack(&packed[..], limit).unwrap().len() as u64, limit, "no more than was asked for");
+            assert!(packing::unpack(&packed[..packed.len() / 2], u64::MAX).is_err(), "{length} {dictionary:?}");
+        }
+    }
+    let strange = zstd::bulk::Compressor::with_dictionary(3, &strange()).unwrap().compress(text.as_bytes()).unwrap();
+    for broken in [&b""[..], b"\x28\xb5\x2f\xfd", b"<html>", &strange] {
+        assert!(packing::unpack(broken, u64::MAX).map_or(true, |read| read.is_empty()), "{} bytes", broken.len());
+    }
+}
+
+/// A dictionary that nobody has.
+fn strange() -> Vec<u8> {
+    let mut dictionary = Dictionary::of_id(32_769).unwrap().bytes.to_vec();
+    dictionary[4..8].copy_from_slice(&77_777_u32.to_le_bytes());
+    dictionary
 }

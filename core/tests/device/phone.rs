@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::clock::{Clock, SoftwareClock};
-use nuanfang_core::device::courier::{Courier, Run, Stop, Transport};
+use nuanfang_core::device::courier::{Courier, Pass, Run, Stop, Transport};
 use nuanfang_core::device::joining;
 use nuanfang_core::device::outbox::{self, NewOp};
 use nuanfang_core::device::store::Store;
@@ -30,7 +30,7 @@ pub struct Phone {
     pub key: SoftwareKey,
     pub clock: SoftwareClock,
     pub speaker: Speaker,
-    pub token: Mutex<Option<String>>,
+    pub pass: Mutex<Option<Pass>>,
 }
 
 impl Phone {
@@ -40,7 +40,7 @@ impl Phone {
             key: SoftwareKey::from_secret(&[9; 32]).unwrap(),
             clock: SoftwareClock::at(Millis(1_795_000_000_000)),
             speaker: Speaker { app: "test".to_owned(), tz: "Europe/Madrid".to_owned(), keep_days: 30 },
-            token: Mutex::new(None),
+            pass: Mutex::new(None),
         }
     }
 
@@ -76,8 +76,8 @@ impl Phone {
     }
 
     pub fn sync(&self, transport: &dyn Transport) -> Result<Run, Stop> {
-        let (store, key, clock, speaker, token) = (&self.store, &self.key, &self.clock, &self.speaker, &self.token);
-        Courier { store, key, clock, speaker, transport, token }.run()
+        let (store, key, clock, speaker, pass) = (&self.store, &self.key, &self.clock, &self.speaker, &self.pass);
+        Courier { store, key, clock, speaker, transport, pass }.run()
     }
 
     pub fn enrolment(&self) -> Enrolment {

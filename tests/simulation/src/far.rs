@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use nuanfang_core::device::clock::SoftwareClock;
 use nuanfang_core::device::courier::{Answer, Call};
+use nuanfang_core::device::http::ANSWER_LIMIT;
+use nuanfang_core::device::packing;
 use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, VisitId};
 use nuanfang_core::time::Millis;
@@ -216,8 +218,15 @@ impl Far {
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
+        let packed = if call.pack && cut.is_none() { packing::pack(&call.body, call.dictionary) } else { None };
+        if packed.is_some() {
+            request = request.header("content-encoding", "zstd");
+        }
+        if call.pack {
+            request = request.header("accept-encoding", "zstd");
+        }
         let body = match cut {
-            None => Body::from(call.body.clone()),
+            None => Body::from(packed.unwrap_or_else(|| call.body.clone())),
             Some(at) => {
                 let cut = Err(std::io::Error::other("cut"));
                 let pieces = [Ok(Bytes::copy_from_slice(&call.body[..at.min(call.body.len())])), cut];
@@ -231,12 +240,18 @@ impl Far {
                 let response = router.oneshot(request).await.expect("the router answers");
                 let (parts, body) = response.into_parts();
                 let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+                let body = to_bytes(body, usize::MAX).await.expect("a body");
+                let packed = text("content-encoding") == Some("zstd");
                 Answer {
                     status: parts.status.as_u16(),
                     retry_after_s: text("retry-after").and_then(|value| value.parse().ok()),
                     upload_offset: text("upload-offset").and_then(|value| value.parse().ok()),
                     upload_complete: text("upload-complete") == Some("?1"),
-                    body: to_bytes(body, usize::MAX).await.expect("a body").to_vec(),
+                    body: if packed {
+                        packing::unpack(&body[..], ANSWER_LIMIT).expect("what the server packed")
+                    } else {
+                        body.to_vec()
+                    },
                 }
             })
         });

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use nuanfang_core::device::clock::{Clock, SoftwareClock};
-use nuanfang_core::device::courier::{Courier, Run, Stop};
+use nuanfang_core::device::courier::{Courier, Pass, Run, Stop};
 use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::enrolment::{self, Enrolment};
 use nuanfang_core::device::sync::Speaker;
@@ -66,7 +66,7 @@ pub struct Phone {
     store: Option<Arc<Store>>,
     clock: Arc<SoftwareClock>,
     key: Arc<SoftwareKey>,
-    token: Mutex<Option<String>>,
+    pass: Mutex<Option<Pass>>,
     speaker: Speaker,
     drafts: BTreeMap<(VisitId, String), String>,
     mirrored: BTreeSet<String>,
@@ -126,7 +126,7 @@ impl Phone {
             store: None,
             clock,
             key,
-            token: Mutex::new(None),
+            pass: Mutex::new(None),
             speaker,
             drafts: BTreeMap::new(),
             mirrored: BTreeSet::new(),
@@ -142,7 +142,7 @@ impl Phone {
         let store = Store::open_in_memory(&self.dir, &self.kept.name).expect("a phone's store opens");
         blob::sweep(&store).expect("a phone's files are swept");
         self.store = Some(Arc::new(store));
-        *lock(&self.token) = None;
+        *lock(&self.pass) = None;
     }
 
     /// Its process ends and starts again.
@@ -262,7 +262,7 @@ impl Phone {
         if let Some(code) = code {
             let invitation = Invitation { url: "http://127.0.0.1:1".into(), code, pin: None, supplier: None };
             joining::enrol(store, &*self.key, wire, &invitation, "示例手机", "0.1.0")?;
-            *lock(&self.token) = None;
+            *lock(&self.pass) = None;
         }
         let courier = Courier {
             store,
@@ -270,7 +270,7 @@ impl Phone {
             clock: &*self.clock,
             speaker: &self.speaker,
             transport: wire,
-            token: &self.token,
+            pass: &self.pass,
         };
         courier.run()
     }

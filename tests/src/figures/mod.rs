@@ -19,6 +19,7 @@ mod prose;
 mod record;
 mod rows;
 mod town;
+mod wire;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -106,13 +107,14 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 12] = [
+pub const BENCHES: [(&[Figure], Prepare); 13] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
     (&one::FIGURES, |size| Ok(Box::new(one::One::prepare(size)?))),
     (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
     (&listeners::FIGURES, |size| Ok(Box::new(listeners::Listeners::prepare(size)?))),
+    (&wire::FIGURES, |size| Ok(Box::new(wire::Wire::prepare(size)?))),
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),

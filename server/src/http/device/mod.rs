@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod enrol;
+mod packing;
 pub mod sync;
 pub mod token;
 

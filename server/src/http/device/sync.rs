@@ -1,8 +1,6 @@
 //! `POST /v1/sync`: facts go up, office state comes down, in one exchange. Whatever the caller's body is, the answer
 //! is a reply or a clear refusal of the caller; never a lost operation, never a 500.
 
-use std::io::Read;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -10,10 +8,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::drill::{self, Mutant};
+use nuanfang_core::wire::dictionary::Dictionary;
 use nuanfang_core::wire::feed::{COMPANY, worker_scope};
 use nuanfang_core::wire::{BlobNeed, REQUEST_LIMIT, ScopeCursor, ScopeReply, SyncReply, SyncRequest, VERSION};
 use rand::Rng;
 
+use super::packing;
 use crate::http::Problem;
 use crate::http::permission::Device;
 use crate::office::accept::{Exchange, Receipt};
@@ -22,13 +22,6 @@ use crate::store::{Reading, Store, StoreError};
 
 /// The largest body on the wire: zstd may make small things larger, never by much.
 pub const WIRE_LIMIT: usize = REQUEST_LIMIT + 64 * 1024;
-/// A body that unpacks to more than this many times its size is a bomb, once it is longer than [`RATIO_FROM`].
-const RATIO: usize = 200;
-const RATIO_FROM: usize = 256 * 1024;
-/// The largest window zstd may ask for, as a power of two: the limit of a request.
-const WINDOW_LOG: u32 = 23;
-/// Replies longer than this are packed.
-const PACK_FROM: usize = 1024;
 
 /// One exchange.
 pub async fn sync<S: Store>(
@@ -37,7 +30,7 @@ pub async fn sync<S: Store>(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let body = unpack(&headers, body?)?;
+    let body = packing::unpack(&headers, body?)?;
     let mut request: SyncRequest = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request("sync.unreadable", "同步请求无法识别").detail(error.to_string()))?;
     drop(body);
@@ -47,6 +40,7 @@ pub async fn sync<S: Store>(
     if request.device != device.id {
         return Err(Problem::forbidden("sync.wrong_device", "凭证属于另一台设备"));
     }
+    let dictionary = Dictionary::among(&request.caps.enc);
     let recv = state.now();
     let anchors = state.seen.note(&request, recv);
     let asked = Asked {
@@ -73,7 +67,7 @@ pub async fn sync<S: Store>(
     {
         return Err(Problem::forbidden("sync.reassigned", "服务已改派"));
     }
-    pack(&headers, &reply)
+    answer(&headers, &reply, dictionary)
 }
 
 struct Asked {
@@ -143,50 +137,15 @@ fn emptied(asked: &Asked) -> Vec<ScopeReply> {
     asked.scopes.iter().filter(|cursor| cursor.pos != 0).map(|cursor| empty(&cursor.id)).collect()
 }
 
-fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "sync.too_large", "同步请求超过 4 MiB，请分批上传");
-    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    match coding {
-        None | Some(b"identity" | b"") => {
-            if body.len() > REQUEST_LIMIT {
-                return Err(too_large());
-            }
-            Ok(body)
-        }
-        Some(b"zstd") => {
-            let broken = || Problem::bad_request("sync.zstd", "压缩数据损坏或不完整，请重试");
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(|_| broken())?;
-            decoder.window_log_max(WINDOW_LOG).map_err(|_| broken())?;
-            let ratio = body.len().saturating_mul(RATIO).max(RATIO_FROM);
-            let limit = REQUEST_LIMIT.min(ratio);
-            let mut out = Vec::with_capacity((body.len() * 6).min(limit));
-            decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|_| broken())?;
-            if out.len() > limit {
-                return Err(too_large());
-            }
-            Ok(out.into())
-        }
-        Some(_) => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "sync.encoding",
-            "不支持的压缩方式，请使用 zstd 或不压缩",
-        )),
-    }
-}
-
-fn pack(headers: &HeaderMap, reply: &SyncReply) -> Result<Response, Problem> {
+fn answer(headers: &HeaderMap, reply: &SyncReply, dictionary: Option<&Dictionary>) -> Result<Response, Problem> {
     let json = serde_json::to_vec(reply).map_err(|error| Problem::internal(&error))?;
-    let zstd =
-        json.len() > PACK_FROM
-            && headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-                value.split(',').any(|coding| coding.split(';').next().is_some_and(|c| c.trim() == "zstd"))
-            });
-    let body = if zstd { zstd::bulk::compress(&json, 1).map_err(|error| Problem::internal(&error))? } else { json };
-    let mut response = (StatusCode::OK, body).into_response();
+    let packed = packing::pack(headers, &json, dictionary).map_err(|error| Problem::internal(&error))?;
+    let is_packed = packed.is_some();
+    let mut response = (StatusCode::OK, packed.unwrap_or(json)).into_response();
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if zstd {
+    if is_packed {
         out.insert(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
     }
     Ok(response)

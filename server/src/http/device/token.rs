@@ -6,6 +6,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use nuanfang_core::record::PublicKey;
 use nuanfang_core::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, challenge_bytes, unb64};
+use nuanfang_core::wire::dictionary;
 
 use crate::auth::TOKEN_LIFE;
 use crate::http::Problem;
@@ -51,7 +52,8 @@ pub async fn token<S: Store>(
         return Err(Problem::forbidden("device_revoked", "本设备已挂失，不能再使用"));
     }
     let token = state.tokens.issue(request.device);
-    Ok(Json(TokenReply { token, expires_s: u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX) }))
+    let expires_s = u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX);
+    Ok(Json(TokenReply { token, expires_s, enc: dictionary::names().collect() }))
 }
 
 /// What a certificate says of an enrolment that a restored server does not know any more; `None` where it is not ours,
