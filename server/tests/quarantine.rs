@@ -69,8 +69,15 @@ async fn what_is_kept_apart_is_judged_anew_at_the_offices_word() {
     );
 
     // Its phone was told that it is kept apart; now it is told that it counts.
-    let told = phone.sync(&house).await.outcomes;
+    let reply = phone.sync(&house).await;
+    let told = &reply.outcomes;
     assert_eq!((told[0].seq, told[0].o, told[0].why.as_deref()), (1, OutcomeKind::Applied, Some("released")));
+    // Once more if that answer was lost on its way; no more once the phone says that it has heard it.
+    assert_eq!(phone.sync(&house).await.outcomes, reply.outcomes);
+    let mut heard = phone.request();
+    heard.judged = reply.judged;
+    let quiet = phone.try_sync(&house, &heard).await;
+    assert_eq!((quiet.outcomes, quiet.judged), (Vec::new(), 0));
 
     let (status, said) = rejudge(&house, &desk, op).await;
     assert_eq!((status, &said["code"]), (StatusCode::NOT_FOUND, &json!("quarantine.not_kept")));

@@ -41,6 +41,7 @@ pub fn enrol(
         epoch: reply.epoch,
         acked: 0,
         safe: 0,
+        judged: 0,
         floor: 0,
         floor_sha: Sha::ZERO,
         forked: false,

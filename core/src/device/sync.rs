@@ -110,6 +110,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
             owes,
             base,
             base_sha,
+            judged: enrolment.judged,
             head_sha,
             ops,
         })
@@ -246,6 +247,7 @@ fn take_receipt(
     let safe = told.min(reply.acked_through);
     enrolment.acked = reply.acked_through;
     enrolment.safe = if restored { safe } else { safe.max(enrolment.safe.min(enrolment.acked)) };
+    enrolment.judged = if restored { reply.judged } else { reply.judged.max(enrolment.judged) };
     enrolment.epoch = reply.epoch;
     enrolment.synced = Some(reply.now_ms);
     enrolment::put(transaction, enrolment)?;

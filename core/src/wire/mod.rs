@@ -130,6 +130,9 @@ pub struct SyncRequest {
     pub base: u64,
     /// The hash of the envelope at `base`; [`Sha::ZERO`] for 0.
     pub base_sha: Sha,
+    /// [`SyncReply::judged`] as last heard; 0 when nothing was ever judged anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub judged: u64,
     /// The hash of the last envelope in `ops`; `base_sha` when there is none.
     pub head_sha: Sha,
     /// Operations from `base + 1` on, without gaps.
@@ -190,6 +193,10 @@ pub struct SyncReply {
     /// Outcomes of this exchange's operations and changes of earlier ones, other than applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
+    /// Up to where in the order of receipt judgements made anew are among `outcomes`; absent when there is none. Sent back
+    /// with the next request, so that none is told twice to who has heard it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub judged: u64,
     /// What changed in each scope the phone may read; one in which nothing did is not named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<ScopeReply>,
@@ -200,4 +207,9 @@ pub struct SyncReply {
     pub now_ms: Millis,
     /// When to ask again without any other reason.
     pub poll_after_s: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -290,6 +290,7 @@ impl State {
             ack_sha,
             safe_through: acked.saturating_sub(self.safe_lag),
             outcomes: std::mem::take(&mut self.outcomes),
+            judged: 0,
             scopes: request.scopes.iter().map(|scope| self.feed(&scope.id, scope.pos)).collect(),
             need: self
                 .blobs

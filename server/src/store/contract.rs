@@ -129,8 +129,10 @@ pub trait Reading {
     fn compare(&self, device: DeviceId, base: u64, base_sha: Sha) -> Result<Receipt, StoreError>;
 
     /// What became of a device's operations after `base` up to `acked` that are not simply applied, and of earlier
-    /// ones that were judged anew.
-    fn outcomes(&self, device: DeviceId, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError>;
+    /// ones that were judged anew after the place `judged` in the order of receipt; and up to where those are told, 0
+    /// when there is none.
+    fn outcomes(&self, device: DeviceId, base: u64, acked: u64, judged: u64)
+    -> Result<(Vec<Outcome>, u64), StoreError>;
 
     /// What a phone that stands at `cursor` is told; brings it to the head (I4, I13). Who may read which scope is the
     /// caller's to know.

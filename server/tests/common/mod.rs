@@ -269,6 +269,7 @@ impl Phone {
             owes: Owes::default(),
             base: self.base,
             base_sha: self.base_sha,
+            judged: 0,
             head_sha: self.head_sha,
             ops: self.queue.clone(),
         }

@@ -160,6 +160,7 @@ impl Sender {
             owes: Owes::default(),
             base: from as u64,
             base_sha: self.sha_at(from),
+            judged: 0,
             head_sha: self.sha_at(upto),
             ops: self.log[from..upto].iter().map(|(op, _)| op.clone()).collect(),
         }

@@ -110,6 +110,7 @@ impl Phone {
             owes: Owes { ops: ops.len() as u64, blobs: 0, bytes: 0 },
             base: self.seq,
             base_sha: sha(dice),
+            judged: 0,
             head_sha: sha(dice),
             ops,
         };

@@ -324,6 +324,7 @@ impl<'a> Sender<'a> {
             owes: Owes::default(),
             base: batch.base,
             base_sha: batch.base_sha,
+            judged: 0,
             head_sha: batch.head_sha,
             ops: Vec::new(),
         }

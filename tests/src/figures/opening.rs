@@ -87,6 +87,7 @@ fn enrolled() -> Enrolment {
         epoch: 1,
         acked: 0,
         safe: 0,
+        judged: 0,
         floor: 0,
         floor_sha: Sha::ZERO,
         forked: false,

@@ -31,6 +31,8 @@ pub struct Enrolment {
     pub acked: u64,
     /// All up to here survives the loss of the server.
     pub safe: u64,
+    /// Up to where judgements made anew were heard ([`crate::wire::SyncReply::judged`]).
+    pub judged: u64,
     /// The last position pruned here; 0 for none.
     pub floor: u64,
     /// The hash of the envelope at `floor`.
@@ -75,6 +77,7 @@ pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
             epoch: u64_at(row, "epoch")?,
             acked: u64_at(row, "acked")?,
             safe: u64_at(row, "safe")?,
+            judged: u64_at(row, "judged")?,
             floor: u64_at(row, "floor")?,
             floor_sha: sha_at(row, "floor_sha")?,
             forked: row.get("forked")?,
@@ -93,8 +96,8 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
-             floor, floor_sha, forked, synced_ms)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             floor, floor_sha, forked, synced_ms, judged)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -110,6 +113,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         enrolment.floor_sha.0,
         enrolment.forked,
         enrolment.synced.map(|at| at.0),
+        signed(enrolment.judged),
     ])?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What an exchange's body is before it is JSON: identity or zstd, with a dictionary or without.
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{Error, Read};
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
@@ -9,7 +10,9 @@ use nuanfang_core::wire::REQUEST_LIMIT;
 use nuanfang_core::wire::dictionary::{DICTIONARIES, Dictionary};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::stream::read::Decoder;
-use zstd::zstd_safe::get_dict_id_from_frame;
+use zstd::zstd_safe::{
+    CCtx, CParameter, DCtx, ErrorCode, ResetDirective, compress_bound, get_dict_id_from_frame, get_error_name,
+};
 
 use crate::http::Problem;
 
@@ -41,21 +44,24 @@ fn prepared(id: u32) -> Option<&'static Prepared> {
     PREPARED.iter().find(|prepared| prepared.id == id)
 }
 
+thread_local! {
+    /// Making them costs as much as a short exchange.
+    static CONTEXTS: RefCell<(DCtx<'static>, CCtx<'static>)> = RefCell::new((DCtx::create(), CCtx::create()));
+}
+
 /// A request's body as it was before it was packed; a frame names the dictionary that it needs.
 pub fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Problem> {
     match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity" | b"") if body.len() > REQUEST_LIMIT => Err(too_large()),
         None | Some(b"identity" | b"") => Ok(body),
-        Some(b"zstd") => {
-            let decoder = match get_dict_id_from_frame(&body) {
-                None => Decoder::with_buffer(&body[..]),
-                Some(id) => {
-                    let prepared = prepared(id.get()).ok_or_else(unknown_dictionary)?;
-                    Decoder::with_prepared_dictionary(&body[..], &prepared.decoder)
-                }
-            };
-            read(decoder.map_err(|_| broken())?, body.len())
-        }
+        Some(b"zstd") => CONTEXTS.with_borrow_mut(|(context, _)| {
+            context.reset(ResetDirective::SessionAndParameters).map_err(|_| broken())?;
+            if let Some(id) = get_dict_id_from_frame(&body) {
+                let prepared = prepared(id.get()).ok_or_else(unknown_dictionary)?;
+                context.ref_ddict(prepared.decoder.as_ddict()).map_err(|_| broken())?;
+            }
+            read(Decoder::with_context(&body[..], context), body.len())
+        }),
         Some(_) => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "sync.encoding",
@@ -86,19 +92,22 @@ fn unknown_dictionary() -> Problem {
 }
 
 /// `json` as it goes to who accepts what `headers` say and has `dictionary`: packed, or `None` where it goes as it is.
-pub fn pack(
-    headers: &HeaderMap,
-    json: &[u8],
-    dictionary: Option<&Dictionary>,
-) -> Result<Option<Vec<u8>>, std::io::Error> {
+pub fn pack(headers: &HeaderMap, json: &[u8], dictionary: Option<&Dictionary>) -> Result<Option<Vec<u8>>, Error> {
     if json.len() <= PACK_FROM || !accepts_zstd(headers) {
         return Ok(None);
     }
-    let packed = match dictionary.and_then(|dictionary| prepared(dictionary.id)) {
-        Some(prepared) => zstd::bulk::Compressor::with_prepared_dictionary(&prepared.encoder)?.compress(json),
-        None => zstd::bulk::compress(json, LEVEL),
-    };
-    packed.map(Some)
+    CONTEXTS
+        .with_borrow_mut(|(_, context)| {
+            context.reset(ResetDirective::SessionAndParameters)?;
+            match dictionary.and_then(|dictionary| prepared(dictionary.id)) {
+                Some(prepared) => context.ref_cdict(prepared.encoder.as_cdict())?,
+                None => context.set_parameter(CParameter::CompressionLevel(LEVEL))?,
+            };
+            let mut packed = Vec::with_capacity(compress_bound(json.len()));
+            context.compress2(&mut packed, json)?;
+            Ok(Some(packed))
+        })
+        .map_err(|code: ErrorCode| Error::other(get_error_name(code)))
 }
 
 fn accepts_zstd(headers: &HeaderMap) -> bool {

@@ -47,6 +47,7 @@ pub async fn sync<S: Store>(
         req: request.req,
         epoch: request.epoch,
         base: request.base,
+        judged: request.judged,
         base_sha: request.base_sha,
         scopes: std::mem::take(&mut request.scopes),
         device,
@@ -74,6 +75,7 @@ struct Asked {
     req: uuid::Uuid,
     epoch: u64,
     base: u64,
+    judged: u64,
     base_sha: Sha,
     scopes: Vec<ScopeCursor>,
     device: Device,
@@ -88,7 +90,8 @@ fn reply<S: Store>(
     let epoch = store.epoch()?;
     let device = asked.device;
     // A restored server may judge otherwise what it had: then all of it is told, not only what is new.
-    let told = if asked.epoch == epoch { asked.base } else { 0 };
+    let (told, heard) = if asked.epoch == epoch { (asked.base, asked.judged) } else { (0, 0) };
+    let (outcomes, judged) = store.outcomes(device.id, told, receipt.acked, heard)?;
     let scopes = if device.active { scopes(store, asked, epoch)? } else { emptied(asked) };
     let need = store.needed(device.id)?;
     Ok(SyncReply {
@@ -101,7 +104,8 @@ fn reply<S: Store>(
             Some(head) if drill::is(Mutant::SafeAtAck) => head.acked,
             head => head.map_or(0, |head| head.safe),
         },
-        outcomes: store.outcomes(device.id, told, receipt.acked)?,
+        outcomes,
+        judged,
         scopes,
         need: need.into_iter().map(|sha| BlobNeed { sha, off: state.store.offset(&sha) }).collect(),
         now_ms: state.now(),

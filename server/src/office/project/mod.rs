@@ -136,7 +136,8 @@ fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes an outcome down, unless it is simply applied. `anew`: the phone, which was told another, is told once more.
+/// Writes an outcome down, unless it is simply applied. `anew`: the phone, which was told another, is told once more;
+/// where that was in the order of receipt stands beside it.
 fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement, anew: bool) -> Result<(), StoreError> {
     if judgement.outcome == OutcomeKind::Applied && judgement.why.is_none() {
         return Ok(());
@@ -151,7 +152,7 @@ fn note(writing: &mut Writing<'_>, logged: &Logged, judgement: Judgement, anew: 
             outcome_name(judgement.outcome),
             judgement.why,
             logged.visit.as_ref().map(|visit| visit.0.as_bytes()),
-            anew,
+            if anew { writing.touched.g as i64 } else { 0 },
         ])?;
     Ok(())
 }

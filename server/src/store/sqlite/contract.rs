@@ -151,18 +151,29 @@ impl Reading for Connection {
         accept::compare(self, device, base, base_sha)
     }
 
-    fn outcomes(&self, device: DeviceId, base: u64, acked: u64) -> Result<Vec<Outcome>, StoreError> {
+    fn outcomes(
+        &self,
+        device: DeviceId,
+        base: u64,
+        acked: u64,
+        judged: u64,
+    ) -> Result<(Vec<Outcome>, u64), StoreError> {
         let mut query = self.prepare_cached(
-            "SELECT o.seq, o.o, o.why FROM outcome o JOIN writer w ON w.dev = o.dev
-             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew = 1) ORDER BY o.seq DESC LIMIT ?4",
+            "SELECT o.seq, o.o, o.why, o.anew FROM outcome o JOIN writer w ON w.dev = o.dev
+             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew > ?4) ORDER BY o.seq DESC LIMIT ?5",
         )?;
-        let rows = query.query_map(params![device.0.as_bytes(), base as i64, acked as i64, TOLD], |row| {
-            let o = outcome_from(row.get_ref(1)?.as_str()?);
-            Ok(Outcome { seq: row.get::<_, i64>(0)? as u64, o, why: row.get(2)? })
-        })?;
-        let mut told: Vec<Outcome> = rows.collect::<Result<_, _>>()?;
+        let known = params![device.0.as_bytes(), base as i64, acked as i64, judged as i64, TOLD];
+        let mut rows = query.query(known)?;
+        let (mut told, mut through) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let o = outcome_from(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            told.push(Outcome { seq: row.get::<_, i64>(0)? as u64, o, why: row.get(2)? });
+            through = through.max(row.get::<_, i64>(3)? as u64);
+        }
+        // What did not fit is told with the next answer.
+        let through = if told.len() < TOLD as usize { through } else { judged };
         told.reverse();
-        Ok(told)
+        Ok((told, through))
     }
 
     fn pull(&self, cursor: &ScopeCursor) -> Result<ScopeReply, StoreError> {

@@ -89,6 +89,7 @@ impl Phone {
             owes: Owes::default(),
             base: self.base,
             base_sha: self.base_sha,
+            judged: 0,
             head_sha: self.head_sha,
             ops: self.queue.clone(),
         }
@@ -123,6 +124,6 @@ impl Phone {
 
     /// What became of its operations, where they are not simply applied.
     pub fn outcomes<F: Fixture>(&self, house: &House<F>) -> Vec<Outcome> {
-        house.read(|store| store.outcomes(self.device, 0, self.log.len() as u64))
+        house.read(|store| Ok(store.outcomes(self.device, 0, self.log.len() as u64, 0)?.0))
     }
 }
