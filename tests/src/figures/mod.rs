@@ -6,6 +6,7 @@
 mod board;
 mod documents;
 mod folding;
+mod footprint;
 mod idle;
 mod import;
 mod ingest;
@@ -14,10 +15,12 @@ mod listeners;
 mod load;
 mod one;
 mod opening;
+mod overload;
 mod photos;
 mod prose;
 mod record;
 mod rows;
+mod served;
 mod town;
 
 use std::error::Error;
@@ -106,7 +109,7 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 12] = [
+pub const BENCHES: [(&[Figure], Prepare); 14] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
@@ -114,6 +117,8 @@ pub const BENCHES: [(&[Figure], Prepare); 12] = [
     (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
     (&listeners::FIGURES, |size| Ok(Box::new(listeners::Listeners::prepare(size)?))),
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
+    (&overload::FIGURES, |size| Ok(Box::new(overload::Overload::prepare(size)?))),
+    (&footprint::FIGURES, |size| Ok(Box::new(footprint::Footprint::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
