@@ -4,6 +4,8 @@
 //! Each [`Bench`] sets its stage once, then runs its figures and their probes turn about, as often as it is asked.
 
 mod board;
+mod cipher;
+mod cold;
 mod documents;
 mod folding;
 mod footprint;
@@ -20,6 +22,7 @@ mod photos;
 mod prose;
 mod record;
 mod rows;
+mod saves;
 mod served;
 mod town;
 
@@ -109,7 +112,7 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 14] = [
+pub const BENCHES: [(&[Figure], Prepare); 16] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
@@ -121,6 +124,8 @@ pub const BENCHES: [(&[Figure], Prepare); 14] = [
     (&footprint::FIGURES, |size| Ok(Box::new(footprint::Footprint::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
+    (&cold::FIGURES, |size| Ok(Box::new(cold::Cold::prepare(size)?))),
+    (&saves::FIGURES, |size| Ok(Box::new(saves::Saves::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
     (&import::FIGURES, |size| Ok(Box::new(import::Import::prepare(size)?))),
     (&board::FIGURES, |size| Ok(Box::new(board::Board::prepare(size)?))),
