@@ -1,4 +1,5 @@
-//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in [`figures`].
+//! Everything that needs more than one room: journeys in `tests/`, the figures of `make bench` in [`figures`], and what both need.
 
+pub mod drill;
 pub mod figures;
 pub mod jotter;

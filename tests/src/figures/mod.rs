@@ -21,6 +21,7 @@ mod overload;
 mod photos;
 mod prose;
 mod record;
+mod recovery;
 mod rows;
 mod saves;
 mod served;
@@ -112,7 +113,7 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 16] = [
+pub const BENCHES: [(&[Figure], Prepare); 17] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
@@ -126,6 +127,7 @@ pub const BENCHES: [(&[Figure], Prepare); 16] = [
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
     (&cold::FIGURES, |size| Ok(Box::new(cold::Cold::prepare(size)?))),
     (&saves::FIGURES, |size| Ok(Box::new(saves::Saves::prepare(size)?))),
+    (&recovery::FIGURES, |size| Ok(Box::new(recovery::Recovery::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
     (&import::FIGURES, |size| Ok(Box::new(import::Import::prepare(size)?))),
     (&board::FIGURES, |size| Ok(Box::new(board::Board::prepare(size)?))),
