@@ -9,6 +9,7 @@ mod cold;
 mod documents;
 mod folding;
 mod footprint;
+mod grown;
 mod idle;
 mod import;
 mod ingest;
@@ -113,12 +114,13 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 17] = [
+pub const BENCHES: [(&[Figure], Prepare); 18] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
     (&one::FIGURES, |size| Ok(Box::new(one::One::prepare(size)?))),
     (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
+    (&grown::FIGURES, |size| Ok(Box::new(grown::Grown::prepare(size)?))),
     (&listeners::FIGURES, |size| Ok(Box::new(listeners::Listeners::prepare(size)?))),
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
     (&overload::FIGURES, |size| Ok(Box::new(overload::Overload::prepare(size)?))),
