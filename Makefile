@@ -27,7 +27,9 @@ test: check
 check: deps console
 	@./scripts/check.sh
 
+# The phone of two figures stands on an encrypted store and can't be linked with the server: it is built by itself.
 bench: deps console
+	$(CARGO) build --locked --release -p nuanfang-bench-phone
 	$(CARGO) run --locked --release --bin nuanfang-bench
 
 # B1's batches sent to two other servers in the same run, docs/peers.md.

@@ -109,6 +109,27 @@ async fn what_finds_no_room_is_turned_away_and_taken_when_it_comes_again() {
 }
 
 #[tokio::test]
+async fn no_exchange_takes_all_the_room_however_long_it_may_become() {
+    let house = House::open_with(Limits { exchange_bytes: 64 * 1024, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for number in 1..=4 {
+        // A body that comes in pieces does not say how long it is.
+        let phone = Phone::enrol(&house, worker(number)).await;
+        let body = serde_json::to_vec(&phone.request()).expect("JSON");
+        let begun = Open::begin(&house, sync(&phone), &body[..10]).await;
+        open.push((begun, body));
+    }
+    let late = Phone::enrol(&house, worker(5)).await;
+    let (status, headers, _) = ask(&house, &late).await;
+    assert_eq!(status, BUSY);
+    wait(&headers);
+    for (begun, body) in open {
+        assert_eq!(begun.end(&body[10..]).await, StatusCode::OK);
+    }
+    assert_eq!(ask(&house, &late).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn photos_have_room_of_their_own() {
     let house = House::open_with(Limits { pieces: 1, ..Limits::default() }).await;
     house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;

@@ -28,11 +28,15 @@ use crate::store::Store;
 const UNIT: usize = 1024;
 /// A packed body grows to about this many times its size while it is read.
 const UNPACKED: usize = 8;
+/// One exchange takes no more than this part of the exchanges' room, however long it is: a phone that comes with a week's
+/// work finds room beside others.
+const PART: usize = 4;
 
 /// How much may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of exchanges under way, as they are in memory.
+    /// Bytes of exchanges under way, as they are in memory. Whoever finds room waits for all that came before him: more
+    /// room serves nobody sooner, it only lets everybody wait longer.
     pub exchange_bytes: usize,
     /// Pieces of files under way; each holds up to a mebibyte.
     pub pieces: usize,
@@ -47,7 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            exchange_bytes: 128 * 1024 * 1024,
+            exchange_bytes: 6 * 1024 * 1024,
             pieces: 64,
             strangers: 64,
             device_per_second: NonZeroU32::MIN.saturating_add(99),
@@ -131,7 +135,7 @@ impl Gate {
     fn units(&self, headers: &HeaderMap) -> u32 {
         let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let bytes = said.map_or(REQUEST_LIMIT, |bytes| bytes.saturating_mul(UNPACKED).min(REQUEST_LIMIT));
-        u32::try_from((bytes / UNIT + 1).min(self.most)).unwrap_or(u32::MAX)
+        u32::try_from((bytes / UNIT + 1).min((self.most / PART).max(1))).unwrap_or(u32::MAX)
     }
 }
 

@@ -16,31 +16,42 @@ use crate::store::StoreError;
 
 /// Visits at hand at most; beyond it all are let go.
 const AT_HAND: usize = 4096;
+/// Bytes of bodies that the visits at hand were folded from at most: what the writer holds does not grow with what came
+/// in. One visit alone may be longer, else each of its events would cost reading all of it.
+const BYTES_AT_HAND: usize = 16 * 1024 * 1024;
 
 /// The writer's visits.
 #[derive(Default)]
 pub struct Folded {
     visits: HashMap<VisitId, Visit>,
+    bytes: usize,
 }
 
 impl Folded {
     /// Forgets everything: what was rolled back must not stay.
     pub fn clear(&mut self) {
         self.visits.clear();
+        self.bytes = 0;
     }
 
     /// The visit with all that counts in the log, `logged` among it.
     pub fn take(&mut self, tx: &Connection, id: VisitId, logged: &Logged) -> Result<&Visit, StoreError> {
-        if self.visits.len() >= AT_HAND {
-            self.visits.clear();
+        let alone = self.visits.len() == 1 && self.visits.contains_key(&id);
+        if self.visits.len() >= AT_HAND || (self.bytes >= BYTES_AT_HAND && !alone) {
+            self.clear();
         }
         match self.visits.entry(id) {
             Entry::Occupied(known) => {
                 let visit = known.into_mut();
+                self.bytes += logged.bytes;
                 fold(visit, &logged.fact);
                 Ok(visit)
             }
-            Entry::Vacant(place) => Ok(place.insert(anew(tx, id, logged.g)?)),
+            Entry::Vacant(place) => {
+                let (visit, bytes) = anew(tx, id, logged.g)?;
+                self.bytes += bytes;
+                Ok(place.insert(visit))
+            }
         }
     }
 
@@ -48,7 +59,11 @@ impl Folded {
     pub fn get(&mut self, tx: &Connection, id: VisitId, g: u64) -> Result<&Visit, StoreError> {
         match self.visits.entry(id) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(anew(tx, id, g)?)),
+            Entry::Vacant(place) => {
+                let (visit, bytes) = anew(tx, id, g)?;
+                self.bytes += bytes;
+                Ok(place.insert(visit))
+            }
         }
     }
 }
@@ -59,7 +74,7 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
     if !known {
         return Ok(None);
     }
-    let mut visit = anew(db, id, u64::MAX >> 1)?;
+    let (mut visit, _) = anew(db, id, u64::MAX >> 1)?;
     let completed: Vec<_> = visit
         .lanes()
         .iter()
@@ -87,11 +102,73 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
     Ok(Some(visit))
 }
 
-/// Folds a visit from all that counts in the log up to `g`.
-fn anew(db: &Connection, id: VisitId, g: u64) -> Result<Visit, StoreError> {
-    let mut visit = Visit::new(id, rules::book());
+/// Folds a visit from all that counts in the log up to `g`. With the bytes of its bodies.
+fn anew(db: &Connection, id: VisitId, g: u64) -> Result<(Visit, usize), StoreError> {
+    let (mut visit, mut bytes) = (Visit::new(id, rules::book()), 0);
     for logged in log::counting_of_visit(db, id, g)? {
+        bytes += logged.bytes;
         fold(&mut visit, &logged.fact);
     }
-    Ok(visit)
+    Ok((visit, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use nuanfang_core::canon::hash::Sha;
+    use nuanfang_core::domain::event::{Event, Fact};
+    use nuanfang_core::id::{BootId, DeviceId, OpId, WorkerId};
+    use nuanfang_core::time::Stamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn said(visit: VisitId, bytes: usize) -> Logged {
+        let fact = Fact {
+            op: OpId(Uuid::from_u128(1)),
+            device: DeviceId(Uuid::from_u128(2)),
+            seq: 1,
+            worker: WorkerId(Uuid::from_u128(3)),
+            basis: 0,
+            rules: Sha::ZERO,
+            stamp: Stamp { wall_ms: 0, mono_ms: 0, boot: BootId(Uuid::from_u128(4)) },
+            estimate: None,
+            event: Event::parse("visit.acknowledged", "{}"),
+            blobs: Vec::new(),
+        };
+        let (recv, visit) = (Millis(0), Some(visit));
+        Logged { g: 1, dev: 1, office: false, sha: Sha::ZERO, recv, visit, fact, bytes, erased: false, last: true }
+    }
+
+    fn database() -> Connection {
+        let db = Connection::open_in_memory().expect("a database");
+        for step in [
+            include_str!("../../migrations/sqlite/0001_log.sql"),
+            include_str!("../../migrations/sqlite/0002_projections.sql"),
+        ] {
+            db.execute_batch(step).expect("a schema");
+        }
+        db
+    }
+
+    #[test]
+    fn long_operations_do_not_fill_the_memory() {
+        let (db, mut folded) = (database(), Folded::default());
+        for number in 1..=100 {
+            let visit = VisitId(Uuid::from_u128(number));
+            for _ in 0..3 {
+                folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16)).expect("folded");
+            }
+            assert!(folded.bytes <= BYTES_AT_HAND + BYTES_AT_HAND / 16 && folded.visits.len() <= 16);
+        }
+    }
+
+    #[test]
+    fn one_long_visit_stays_at_hand() {
+        let (db, mut folded) = (database(), Folded::default());
+        let visit = VisitId(Uuid::from_u128(1));
+        for _ in 0..40 {
+            folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16)).expect("folded");
+        }
+        assert!(folded.bytes > 2 * BYTES_AT_HAND && folded.visits.len() == 1);
+    }
 }

@@ -72,6 +72,8 @@ pub struct Logged {
     pub visit: Option<VisitId>,
     /// What it says.
     pub fact: Fact,
+    /// Bytes of its body.
+    pub bytes: usize,
     /// The body is gone: the person was erased.
     pub erased: bool,
     /// It ends what came together: rows that wait are written after it.
@@ -172,6 +174,7 @@ pub fn store(tx: &Connection, writer: &LogHead, arriving: Arriving, body: Option
             event,
             blobs: envelope.blobs,
         },
+        bytes: body.map_or(0, str::len),
         erased: body.is_none(),
         last,
     })
@@ -345,6 +348,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Logged> {
         sha: sha(row, 14)?,
         recv: Millis(row.get(15)?),
         visit: visit(row, 6)?,
+        bytes: body.map_or(0, str::len),
         erased: body.is_none(),
         last: row.get(22)?,
         fact: Fact {

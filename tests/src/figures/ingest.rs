@@ -2,6 +2,7 @@
 //! with zstd. The server reads the token, checks the chain, stores, judges and folds each operation, writes the visit's
 //! row and the feed, commits with full synchronisation and answers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::time::Instant;
@@ -66,7 +67,7 @@ impl Bench for Ingest {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let before = self.folder.path().join("before");
+        let before = self.before();
         let run = scratch()?;
         let after = run.path().join("after");
         copy(&before, &after)?;
@@ -86,42 +87,30 @@ impl Bench for Ingest {
 impl Ingest {
     /// Fills the outboxes for `figures`.
     pub fn prepare(size: Size, figures: &'static [Figure]) -> Tried<Self> {
-        let signed = figures == SIGNED;
         let (phones, visits) = size.of((64, 40), (3, 20));
         let folder = scratch()?;
-        let town = Town::open(&folder.path().join("before"))?;
-        town.import_ledger(&folder.path().join("ledger"), size.of(1_200, 12))?;
-        let households = town.ids("SELECT id FROM household ORDER BY address")?;
-        let mut line = Line::open(town.addr())?;
-        let mut dice = Dice::new(1);
-        let mut ready = Vec::with_capacity(phones);
-        for phone in 0..phones {
-            let worker = WorkerId(Uuid::new_v4());
-            let home = |visit: usize| households[(phone * visits + visit) % households.len()];
-            let kind = if signed { VisitKind::Measurement } else { VisitKind::Repair };
-            let at = |visit: usize| town.state().now().0 + 3_600_000 * visit as i64;
-            let window = |visit| Window { from: Millis(at(visit)), until: Millis(at(visit) + 3_600_000) };
-            let plans = (0..visits).map(|visit| plan(kind, home(visit), Some(worker), window(visit))).collect();
-            let planned = town.schedule(plans)?;
-            let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
-            for (visit, id) in planned.into_iter().enumerate() {
-                let home = HouseholdId(home(visit));
-                phone.work(id, home, signed, if figures == SINGLE { 1 } else { OPS }, &mut dice)?;
-            }
-            ready.push(phone);
-        }
-        drop(line);
-        town.close();
-        Ok(Self { figures, folder, phones: ready, operations: phones * visits * OPS })
+        let load = Load {
+            phones,
+            visits,
+            households: size.of(1_200, 12),
+            signed: figures == SIGNED,
+            exchange: if figures == SINGLE { 1 } else { OPS },
+        };
+        let phones = load.fill(folder.path())?;
+        Ok(Self { figures, folder, phones, operations: load.phones * load.visits * OPS })
+    }
+
+    /// The data folder as it was before the phones came.
+    pub fn before(&self) -> PathBuf {
+        self.folder.path().join("before")
     }
 
     /// All phones send all they hold. From the first byte sent to the last acknowledgement, in seconds.
-    fn send(&self, data: &Path) -> Tried<f64> {
-        let town = Town::open(data)?;
+    pub fn send_to(&self, addr: SocketAddr) -> Tried<f64> {
         let senders: Vec<Sender<'_>> =
-            self.phones.iter().map(|phone| Sender::open(phone, town.addr())).collect::<Tried<_>>()?;
+            self.phones.iter().map(|phone| Sender::open(phone, addr)).collect::<Tried<_>>()?;
         let start = Barrier::new(senders.len() + 1);
-        let seconds = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let threads: Vec<_> = senders
                 .into_iter()
                 .map(|mut sender| {
@@ -138,9 +127,60 @@ impl Ingest {
                 thread.join().map_err(|_| "a phone panicked")??;
             }
             Tried::Ok(began.elapsed().as_secs_f64())
-        })?;
+        })
+    }
+
+    fn send(&self, data: &Path) -> Tried<f64> {
+        let town = Town::open(data)?;
+        let seconds = self.send_to(town.addr())?;
         town.close();
         Ok(seconds)
+    }
+}
+
+/// Phones with as many visits' work, ten operations each, that nobody has seen yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Phones.
+    pub phones: usize,
+    /// Visits of each.
+    pub visits: usize,
+    /// Dwellings they go to.
+    pub households: usize,
+    /// One operation of a visit is a signed record.
+    pub signed: bool,
+    /// Operations an exchange.
+    pub exchange: usize,
+}
+
+impl Load {
+    /// Fills the outboxes of phones whose supplier's data lie in `folder` under `before`.
+    pub fn fill(&self, folder: &Path) -> Tried<Vec<Phone>> {
+        let Self { phones, visits, signed, exchange, .. } = *self;
+        let town = Town::open(&folder.join("before"))?;
+        town.import_ledger(&folder.join("ledger"), self.households)?;
+        let households = town.ids("SELECT id FROM household ORDER BY address")?;
+        let mut line = Line::open(town.addr())?;
+        let mut dice = Dice::new(1);
+        let mut ready = Vec::with_capacity(phones);
+        for phone in 0..phones {
+            let worker = WorkerId(Uuid::new_v4());
+            let home = |visit: usize| households[(phone * visits + visit) % households.len()];
+            let kind = if signed { VisitKind::Measurement } else { VisitKind::Repair };
+            let at = |visit: usize| town.state().now().0 + 3_600_000 * visit as i64;
+            let window = |visit| Window { from: Millis(at(visit)), until: Millis(at(visit) + 3_600_000) };
+            let plans = (0..visits).map(|visit| plan(kind, home(visit), Some(worker), window(visit))).collect();
+            let planned = town.schedule(plans)?;
+            let mut phone = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
+            for (visit, id) in planned.into_iter().enumerate() {
+                let home = HouseholdId(home(visit));
+                phone.work(id, home, signed, exchange, &mut dice)?;
+            }
+            ready.push(phone);
+        }
+        drop(line);
+        town.close();
+        Ok(ready)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The thinnest way to speak HTTP: one connection, one request at a time, the answer read whole. The load of
 //! sixty-four phones runs beside the server on the same cores, and a client's own work would be measured as the server's.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -12,6 +14,23 @@ use super::Tried;
 
 /// Longer than any answer may take; a server that hangs ends the measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An answer that is not what was asked for.
+#[derive(Debug)]
+pub struct Refused {
+    path: String,
+    /// Its status.
+    pub status: u16,
+    body: Vec<u8>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} answered {}: {}", self.path, self.status, String::from_utf8_lossy(&self.body))
+    }
+}
+
+impl Error for Refused {}
 
 /// A connection that stays open.
 pub struct Line {
@@ -36,7 +55,7 @@ impl Line {
         self.stream.get_mut().write_all(body)?;
         match self.answer()? {
             (204, _) => Ok(()),
-            (status, body) => Err(format!("{path} answered {status}: {}", String::from_utf8_lossy(&body)).into()),
+            (status, body) => Err(Refused { path: path.into(), status, body }.into()),
         }
     }
 
@@ -53,7 +72,7 @@ impl Line {
         self.stream.get_mut().write_all(&self.out)?;
         let (status, body) = self.answer()?;
         if status != 200 {
-            return Err(format!("{path} answered {status}: {}", String::from_utf8_lossy(&body)).into());
+            return Err(Refused { path: path.into(), status, body }.into());
         }
         Ok(body)
     }

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::line::Line;
+use super::line::{Line, Refused};
 use super::prose::prose;
 use super::record::{self, Cited};
 use super::town::Town;
@@ -93,6 +93,21 @@ impl Phone {
         let (town, home, planned) = Town::with_visits(folder, worker, visits)?;
         let phone = Self::enrol(&mut Line::open(town.addr())?, enrolment::issue(&town.state().vault, worker)?)?;
         Ok((town, phone, home, planned))
+    }
+
+    /// Which device it is.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// How many exchanges it has ready.
+    pub fn exchanges(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Forgets what was sent, so that only what is done from now on is sent next.
+    pub fn forget_sent(&mut self) {
+        self.batches.clear();
     }
 
     /// Does a visit: ten operations, so many of them an exchange. `signed`: one of them is a signed record.
@@ -281,6 +296,17 @@ impl<'a> Sender<'a> {
     pub fn send_all(&mut self) -> Tried<Vec<f64>> {
         let phone = self.phone;
         phone.batches.iter().map(|batch| Ok(timed(|| self.send(batch))?.0)).collect()
+    }
+
+    /// Sends the `number`-th exchange, which must be acknowledged and applied. `false`: the server had no room for it and
+    /// took nothing of it.
+    pub fn offer(&mut self, number: usize) -> Tried<bool> {
+        let phone = self.phone;
+        match self.send(&phone.batches[number]) {
+            Ok(()) => Ok(true),
+            Err(error) if error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 503) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn send(&mut self, batch: &Batch) -> Tried<()> {

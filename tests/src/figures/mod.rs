@@ -4,8 +4,12 @@
 //! Each [`Bench`] sets its stage once, then runs its figures and their probes turn about, as often as it is asked.
 
 mod board;
+mod cipher;
+mod cold;
 mod documents;
 mod folding;
+mod footprint;
+mod grown;
 mod idle;
 mod import;
 mod ingest;
@@ -14,10 +18,14 @@ mod listeners;
 mod load;
 mod one;
 mod opening;
+mod overload;
 mod photos;
 mod prose;
 mod record;
+mod recovery;
 mod rows;
+mod saves;
+mod served;
 mod town;
 mod wire;
 
@@ -107,17 +115,23 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 13] = [
+pub const BENCHES: [(&[Figure], Prepare); 19] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
     (&one::FIGURES, |size| Ok(Box::new(one::One::prepare(size)?))),
     (&idle::FIGURES, |size| Ok(Box::new(idle::Idle::prepare(size)?))),
+    (&grown::FIGURES, |size| Ok(Box::new(grown::Grown::prepare(size)?))),
     (&listeners::FIGURES, |size| Ok(Box::new(listeners::Listeners::prepare(size)?))),
     (&wire::FIGURES, |size| Ok(Box::new(wire::Wire::prepare(size)?))),
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
+    (&overload::FIGURES, |size| Ok(Box::new(overload::Overload::prepare(size)?))),
+    (&footprint::FIGURES, |size| Ok(Box::new(footprint::Footprint::prepare(size)?))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
+    (&cold::FIGURES, |size| Ok(Box::new(cold::Cold::prepare(size)?))),
+    (&saves::FIGURES, |size| Ok(Box::new(saves::Saves::prepare(size)?))),
+    (&recovery::FIGURES, |size| Ok(Box::new(recovery::Recovery::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
     (&import::FIGURES, |size| Ok(Box::new(import::Import::prepare(size)?))),
     (&board::FIGURES, |size| Ok(Box::new(board::Board::prepare(size)?))),

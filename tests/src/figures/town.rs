@@ -15,12 +15,13 @@ use nuanfang_core::time::Millis;
 use nuanfang_demo::ledger::{Files, Ledger, SUPPLIER};
 use nuanfang_server::http::gate::Limits;
 use nuanfang_server::office::OfficeAct;
+use nuanfang_server::office::accept::{Exchange, Receipt};
 use nuanfang_server::office::cli::add_user;
 use nuanfang_server::office::import::{Manner, import};
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::registers::SYSTEM;
 use nuanfang_server::office::role::Role;
-use nuanfang_server::store::StoreError;
+use nuanfang_server::store::{Store, StoreError};
 use nuanfang_server::{AppState, Config, Running, Server};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -77,6 +78,11 @@ impl Town {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.running.addr
+    }
+
+    /// Takes in what a device sends by the store's own door, without the way over HTTP.
+    pub fn accept(&self, exchange: Exchange) -> Tried<Receipt> {
+        Ok(self.runtime.block_on(self.state().store.accept(exchange))?)
     }
 
     /// Stops it; everything is in the database's own file then.

@@ -2,6 +2,9 @@
 //!
 //! `nuanfang-bench [--repeats N] [--quick] [FIGURE …]`: all figures, or those named (`board` names `board-paint` and
 //! `board-stands`); `--quick` shows in a minute that they can be measured, its numbers mean nothing.
+//!
+//! `nuanfang-bench serve …` is the server of a figure that needs one in a process of its own: the shipped program's
+//! command line, linked here once.
 
 mod machine;
 mod report;
@@ -28,6 +31,9 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "serve") {
+        return nuanfang_server::cli::run();
+    }
     let asked = Asked::parse();
     match measure(&asked) {
         Ok(()) => ExitCode::SUCCESS,
