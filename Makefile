@@ -13,7 +13,7 @@ RUN_PACKAGES  := build-essential pkg-config
 TEST_PACKAGES := libssl-dev openssl chromium fonts-noto-cjk poppler-utils openjdk-17-jdk-headless maven python3-venv qpdf \
                  zbar-tools libharfbuzz-bin
 
-.PHONY: run test bench peers soak fuzz schemathesis check release deps clean console
+.PHONY: run test bench peers soak matrix fuzz schemathesis check release deps clean console
 .DEFAULT_GOAL := run
 
 run: $(STAMPS)/run-packages console
@@ -48,6 +48,10 @@ soak: deps console
 	$(SIMULATE) --seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
 	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"day":'; cat target/day.json; \
 		printf ',"simulation":'; cat target/simulation.json; printf '}\n'; } > target/soak.json
+
+# Phones of another release with this server and the other way round: `make matrix OLD=<commit>`.
+matrix: deps console
+	./scripts/matrix.sh $(OLD)
 
 # Inputs that coverage chooses, MINUTES for each target of tests/fuzz (`make fuzz MINUTES=2`).
 fuzz: $(STAMPS)/run-packages
