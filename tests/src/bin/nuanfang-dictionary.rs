@@ -164,7 +164,7 @@ impl Phone {
 /// An id of version 7, made at `now`.
 fn uuid_at(dice: &mut Dice, now: i64) -> Uuid {
     let (high, low) = (dice.roll(), dice.roll());
-    Uuid::from_u64_pair(now.cast_unsigned() << 16 | 0x7000 | high & 0xfff, low >> 2 | 1 << 63)
+    Uuid::from_u64_pair((now.cast_unsigned() << 16) | 0x7000 | (high & 0xfff), (low >> 2) | (1 << 63))
 }
 
 fn samples() -> Result<Vec<Vec<u8>>, serde_json::Error> {

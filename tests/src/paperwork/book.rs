@@ -1,3 +1,5 @@
+//! The two books.
+
 /// Words to write with.
 pub struct Book {
     /// Lines as a worker types them, one a line; `#` stands for a digit.

@@ -184,7 +184,7 @@ impl Writer {
         Event::ItemsAnswered(ItemsAnswered { answers })
     }
 
-    /// Annex F answered, an item twice where once through it is too short; a note at every third.
+    /// Annex F answered with a note at most items; an item once more where one pass is too short.
     fn checklist(&mut self, bytes: usize) -> Event {
         let rules = Rules::builtin();
         let mut answers = ItemsAnswered { answers: Vec::new() };
