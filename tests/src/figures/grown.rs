@@ -89,8 +89,7 @@ impl Bench for Grown {
         let Self { young, old, idle, visits, dice } = self;
         let addrs = (young.get_ready(*visits, dice)?, old.get_ready(*visits, dice)?);
         let (mut probe, mut measured) = (Sender::open(&young.phone, addrs.0)?, Sender::open(&old.phone, addrs.1)?);
-        let nothing =
-            turn_about(*idle, |_| Ok(measured.ask_for_news().map(drop)?), |_| Ok(probe.ask_for_news().map(drop)?))?;
+        let nothing = turn_about(*idle, |_| measured.ask_for_news().map(drop), |_| probe.ask_for_news().map(drop))?;
         let one = turn_about(*visits * OPS, |number| taken(&mut measured, number), |number| taken(&mut probe, number))?;
         Ok(vec![nothing, one])
     }

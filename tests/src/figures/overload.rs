@@ -206,7 +206,7 @@ impl<'a> Storm<'a> {
                 passed.turned_away += turned_away;
                 passed.ended = passed.ended.max(last);
             }
-            // Until the last request; what is answered after it was taken at the same pace.
+            // Until the last answer: what was under way at the end counts, and so does its time.
             passed.seconds = began.elapsed().as_secs_f64();
             Ok(passed)
         })
