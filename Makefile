@@ -43,7 +43,7 @@ MINUTES  ?= 15
 SIMULATE := $(CARGO) run --locked --profile soak -p nuanfang-simulation --
 soak: deps console
 	@mkdir -p target
-	$(CARGO) run --locked --bin nuanfang-crash-sweep -- --full --json target/crash-sweep.json
+	$(CARGO) run --locked --profile soak --bin nuanfang-crash-sweep -- --full --json target/crash-sweep.json
 	$(SIMULATE) --phones 2000 --hours 24 --seeds 1 --steps 100000 --json target/day.json
 	$(SIMULATE) --seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
 	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"day":'; cat target/day.json; \

@@ -51,7 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            exchange_bytes: 6 * 1024 * 1024,
+            exchange_bytes: 8 * 1024 * 1024,
             pieces: 64,
             strangers: 64,
             device_per_second: NonZeroU32::MIN.saturating_add(99),
