@@ -38,7 +38,7 @@ const MINUTE: i64 = 60_000;
 
 /// The bench.
 pub struct Board {
-    town: Option<Town>,
+    town: Town,
     visits: usize,
     _folder: TempDir,
 }
@@ -64,15 +64,7 @@ impl Board {
         });
         town.schedule(plans.collect())?;
         town.add_dispatcher()?;
-        Ok(Self { town: Some(town), visits, _folder: folder })
-    }
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
+        Ok(Self { town, visits, _folder: folder })
     }
 }
 
@@ -90,7 +82,7 @@ impl Bench for Board {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let town = self.town.as_ref().ok_or("the server is gone")?;
+        let town = &self.town;
         let url = format!("http://{}", town.addr());
         let script = root().join("server/console/e2e/paint.mjs");
         let visits = self.visits.to_string();

@@ -38,8 +38,8 @@ const READ: usize = 5;
 
 /// The bench: a worker with much to know.
 pub struct Cold {
+    town: Town,
     folder: TempDir,
-    town: Option<Town>,
     worker: WorkerId,
     entities: usize,
 }
@@ -65,7 +65,7 @@ impl Cold {
             }
             Ok(())
         })?;
-        Ok(Self { folder, town: Some(town), worker, entities })
+        Ok(Self { folder, town, worker, entities })
     }
 
     /// Everything in the worker's scope, column by column. How many rows there are.
@@ -103,22 +103,13 @@ fn home(number: usize, dice: &mut Dice) -> (HouseholdId, serde_json::Value) {
     (id, body)
 }
 
-impl Drop for Cold {
-    fn drop(&mut self) {
-        // Before its folder goes.
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
-    }
-}
-
 impl Bench for Cold {
     fn figures(&self) -> &'static [Figure] {
         &FIGURES
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let town = self.town.as_ref().ok_or("no server")?;
+        let town = &self.town;
         let run = scratch()?;
         let code = enrolment::issue(&town.state().vault, self.worker)?;
         let url = format!("http://{}", town.addr());

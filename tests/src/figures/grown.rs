@@ -60,8 +60,8 @@ pub struct Grown {
 
 /// A store behind its server, and a phone that is not among those that filled it.
 struct Store {
+    town: Town,
     _folder: TempDir,
-    town: Option<Town>,
     phone: Phone,
     worker: WorkerId,
     home: HouseholdId,
@@ -127,12 +127,12 @@ impl Store {
             let other = Phone::enrol(&mut line, enrolment::issue(&town.state().vault, worker)?)?;
             fill(&town, other.device(), worker, A_PHONE.min(operations - begun), &mut dice)?;
         }
-        Ok(Self { _folder: folder, town: Some(town), phone, worker, home })
+        Ok(Self { _folder: folder, town, phone, worker, home })
     }
 
     /// Gives the phone fresh work to send, one operation an exchange. Where its server listens.
     fn get_ready(&mut self, visits: usize, dice: &mut Dice) -> Tried<std::net::SocketAddr> {
-        let town = self.town.as_ref().ok_or("no server")?;
+        let town = &self.town;
         let now = town.state().now().0;
         let window = Window { from: Millis(now), until: Millis(now + 3_600_000) };
         let plans = (0..visits).map(|_| plan(VisitKind::Repair, self.home.0, Some(self.worker), window)).collect();
@@ -141,15 +141,6 @@ impl Store {
             self.phone.work(visit, self.home, false, 1, dice)?;
         }
         Ok(town.addr())
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // Before its folder goes.
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
     }
 }
 

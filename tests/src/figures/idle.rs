@@ -34,8 +34,8 @@ const ANSWER: usize = 300;
 
 /// The bench.
 pub struct Idle {
+    town: Town,
     _folder: TempDir,
-    town: Option<Town>,
     phones: Vec<Phone>,
     exchanges: usize,
 }
@@ -49,7 +49,7 @@ impl Idle {
         let phones = (0..size.of(16, 2))
             .map(|_| Phone::enrol(&mut line, enrolment::issue(&town.state().vault, WorkerId(Uuid::new_v4()))?))
             .collect::<Tried<_>>()?;
-        Ok(Self { _folder: folder, town: Some(town), phones, exchanges: size.of(500, 3) })
+        Ok(Self { _folder: folder, town, phones, exchanges: size.of(500, 3) })
     }
 
     /// What only grows. What devices said of themselves is written down now and then, for all of them at once.
@@ -61,22 +61,13 @@ impl Idle {
     }
 }
 
-impl Drop for Idle {
-    fn drop(&mut self) {
-        // Before its folder goes.
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
-    }
-}
-
 impl Bench for Idle {
     fn figures(&self) -> &'static [Figure] {
         &FIGURES
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let town = self.town.as_ref().ok_or("no server")?;
+        let town = &self.town;
         let mut senders =
             self.phones.iter().map(|phone| Sender::open(phone, town.addr())).collect::<Tried<Vec<_>>>()?;
         let (mut question, mut answer) = (0, 0);

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bench.
 pub struct Listeners {
-    town: Option<Town>,
+    town: Town,
     visit: VisitId,
     workers: Vec<WorkerId>,
     turn: u64,
@@ -76,7 +76,7 @@ impl Listeners {
             Tried::Ok(())
         })?;
         Ok(Self {
-            town: Some(town),
+            town,
             visit: *planned.first().ok_or("no visit")?,
             workers,
             turn: 0,
@@ -90,7 +90,7 @@ impl Listeners {
 
     /// Gives the visit to the next worker. How long the commit took and when each listener heard, in milliseconds.
     fn reassign(&mut self) -> Tried<(f64, Vec<f64>)> {
-        let town = self.town.as_ref().ok_or("the server is gone")?;
+        let town = &self.town;
         self.turn += 1;
         let assignee = self.workers[self.turn as usize % self.workers.len()];
         let event = Event::Assigned(Assigned { assignee, reason: Some("示例：路途较近".into()) });
@@ -128,9 +128,6 @@ impl Drop for Listeners {
     fn drop(&mut self) {
         if let Some(listening) = self.listening.take() {
             listening.shutdown_background();
-        }
-        if let Some(town) = self.town.take() {
-            town.close();
         }
     }
 }

@@ -33,8 +33,8 @@ const A_VISIT: usize = 10;
 
 /// The bench: a worker with visits to make.
 pub struct Saves {
+    town: Town,
     _folder: TempDir,
-    town: Option<Town>,
     worker: WorkerId,
     count: usize,
 }
@@ -60,16 +60,7 @@ impl Saves {
         let plans = (0..count.div_ceil(A_VISIT))
             .map(|visit| plan(VisitKind::Repair, home, Some(worker), Window { from: at(visit), until: at(visit + 1) }));
         town.schedule(plans.collect())?;
-        Ok(Self { _folder: folder, town: Some(town), worker, count })
-    }
-}
-
-impl Drop for Saves {
-    fn drop(&mut self) {
-        // Before its folder goes.
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
+        Ok(Self { _folder: folder, town, worker, count })
     }
 }
 
@@ -79,7 +70,7 @@ impl Bench for Saves {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let town = self.town.as_ref().ok_or("no server")?;
+        let town = &self.town;
         let run = scratch()?;
         let code = enrolment::issue(&town.state().vault, self.worker)?;
         let url = format!("http://{}", town.addr());

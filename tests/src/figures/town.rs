@@ -35,10 +35,20 @@ pub const LOGIN: &str = "diaodu";
 /// His password.
 pub const PASSWORD: &str = "shili-nuanfang";
 
-/// A server that answers.
+/// A server that answers, until it is dropped: before its folder goes, so it stands before that in a bench.
 pub struct Town {
     runtime: Runtime,
-    running: Running,
+    running: Option<Running>,
+    state: AppState,
+    addr: SocketAddr,
+}
+
+impl Drop for Town {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.shutdown());
+        }
+    }
 }
 
 impl Town {
@@ -49,7 +59,8 @@ impl Town {
         let limits = Limits { device_per_second: NonZeroU32::MAX, device_burst: NonZeroU32::MAX, ..Limits::default() };
         let config = Config { supplier_name: SUPPLIER.into(), limits, ..Config::local(data) };
         let running = runtime.block_on(Server::start(config))?;
-        Ok(Self { runtime, running })
+        let (state, addr) = (running.state.clone(), running.addr);
+        Ok(Self { runtime, running: Some(running), state, addr })
     }
 
     /// A small town whose data lie in `folder` under `before`, with `visits` of one worker at one dwelling.
@@ -72,12 +83,12 @@ impl Town {
 
     /// What its requests use.
     pub fn state(&self) -> &AppState {
-        &self.running.state
+        &self.state
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.running.addr
+        self.addr
     }
 
     /// Takes in what a device sends by the store's own door, without the way over HTTP.
@@ -87,7 +98,7 @@ impl Town {
 
     /// Stops it; everything is in the database's own file then.
     pub fn close(self) {
-        self.runtime.block_on(self.running.shutdown());
+        drop(self);
     }
 
     /// Brings in the demo's ledger of `households` dwellings, with workers and prices.

@@ -50,18 +50,10 @@ const SEED: u64 = 1_000_000;
 
 /// The bench: a supplier, and how many visits a phone sends.
 pub struct Wire {
+    town: Town,
     _folder: TempDir,
-    town: Option<Town>,
     worker: WorkerId,
     visits: Vec<VisitId>,
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        if let Some(town) = self.town.take() {
-            town.close();
-        }
-    }
 }
 
 impl Wire {
@@ -70,12 +62,12 @@ impl Wire {
         let folder = scratch()?;
         let worker = WorkerId(Uuid::new_v4());
         let (town, _, visits) = Town::with_visits(folder.path(), worker, size.of(40, 2))?;
-        Ok(Self { _folder: folder, town: Some(town), worker, visits })
+        Ok(Self { _folder: folder, town, worker, visits })
     }
 
     /// Bytes that a phone sends for each operation.
     fn send(&self, dictionaries: bool) -> Tried<f64> {
-        let town = self.town.as_ref().ok_or("the town is closed")?;
+        let town = &self.town;
         let tap = Tap::open(town.addr())?;
         let way = Way { http: Http::new(&format!("http://{}", tap.addr), &Trust::default())?, dictionaries };
         let phone = Phone::enrol(&way, enrolling::issue(&town.state().vault, self.worker)?)?;
