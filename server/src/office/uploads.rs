@@ -95,7 +95,8 @@ pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for sha in missing.into_iter().map(Sha) {
-        if let Ok(meta) = std::fs::metadata(writing.blobs.path(&sha)) {
+        if writing.blobs.settle(&sha)? {
+            let meta = std::fs::metadata(writing.blobs.path(&sha))?;
             let flag = flaw(writing.blobs, &sha, &roles(writing.tx, &sha)?);
             whole(writing, &sha, meta.len(), flag, at)?;
         }

@@ -24,8 +24,8 @@ pub struct Blobs {
     leased: Arc<Mutex<HashSet<Sha>>>,
     /// How many bytes of each unfinished file are durable, as their names say.
     durable: Arc<Mutex<HashMap<Sha, u64>>>,
-    /// Held while a folder may be in the making, so that nobody publishes into one that is not durable yet.
-    folders: Arc<Mutex<()>>,
+    /// Folders whose own names are durable. Held while one is in the making, so that nobody publishes into it before.
+    folders: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 /// The sole right to write one file's pieces, until dropped.
@@ -91,6 +91,16 @@ impl Blobs {
         self.path(sha).is_file()
     }
 
+    /// Whether it is whole, and durable on return: who published it may have failed after its name was there, and a name
+    /// that no sync vouched for may go. Blocks.
+    pub fn settle(&self, sha: &Sha) -> io::Result<bool> {
+        let whole = self.has(sha);
+        if whole {
+            sync_dir(&self.folder(sha)?)?;
+        }
+        Ok(whole)
+    }
+
     /// Its bytes, if it is whole.
     pub fn read(&self, sha: &Sha) -> io::Result<Option<Vec<u8>>> {
         match fs::read(self.path(sha)) {
@@ -103,7 +113,7 @@ impl Blobs {
     /// Keeps `bytes`, durable on return. Blocks.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Sha> {
         let sha = Sha::of(bytes);
-        if !self.has(&sha) {
+        if !self.settle(&sha)? {
             let path = self.dir.join("part").join(format!("{}.put", uuid::Uuid::new_v4().simple()));
             let mut file = File::create(&path)?;
             let written = file.write_all(bytes).and_then(|()| file.sync_data());
@@ -181,14 +191,23 @@ impl Blobs {
     }
 
     fn publish(&self, from: &Path, sha: &Sha) -> io::Result<()> {
-        let to = self.path(sha);
-        let folder = to.parent().unwrap_or(&self.dir);
-        {
-            let _folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-            make_dir(folder)?;
+        let folder = self.folder(sha)?;
+        fs::rename(from, self.path(sha))?;
+        sync_dir(&folder)
+    }
+
+    /// The folder of a file, made where it is missing, its own name durable. That it is there says nothing of that.
+    fn folder(&self, sha: &Sha) -> io::Result<PathBuf> {
+        let folder = self.dir.join(&sha.to_string()[..2]);
+        let mut durable = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(&folder) {
+            if !folder.is_dir() {
+                fs::create_dir(&folder)?;
+            }
+            sync_dir(&self.dir)?;
+            durable.insert(folder.clone());
         }
-        fs::rename(from, &to)?;
-        sync_dir(folder)
+        Ok(folder)
     }
 }
 

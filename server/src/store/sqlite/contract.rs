@@ -82,7 +82,9 @@ impl Store for Sqlite {
 
     async fn incoming(&self, sha: Sha, len: u64, at: Millis) -> Result<Receiving<Part>, StoreError> {
         if self.blobs.has(&sha) {
-            // The server ended between the file and its row.
+            // The server ended, or its disk failed, between the file and its row.
+            let blobs = self.blobs.clone();
+            blocking(move || Ok(blobs.settle(&sha)?)).await?;
             self.whole(sha, len, at).await?;
             return Ok(Receiving::Whole);
         }

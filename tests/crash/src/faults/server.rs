@@ -69,7 +69,8 @@ impl Scene<'_> {
             },
             Step::Ship => {
                 if let Err(error) = ship::ship(&self.house.state.store, &self.backup) {
-                    return Ok(Some(format!("backup: {error}")));
+                    // Each run has a folder of its own; what was refused is the same.
+                    return Ok(Some(format!("backup: {error}").replace(self.backup.name(), "…")));
                 }
             }
             Step::Exchange(number) => {

@@ -76,6 +76,40 @@ fn a_file_is_whole_only_if_every_piece_reached_the_disk() {
 }
 
 #[test]
+fn a_file_called_whole_stays_wherever_the_disk_failed_while_it_was_published() {
+    let bytes = vec![7; 3_000];
+    let sha = Sha::of(&bytes);
+    let name = sha.to_string();
+    for change in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::record(dir.path()).unwrap();
+        let blobs = Blobs::open(disk.root()).unwrap();
+        let send = || {
+            let mut part = blobs.part(blobs.lease(sha).unwrap(), 3_000)?;
+            let at = usize::try_from(part.at()).unwrap();
+            part.append(&bytes[at..])?;
+            blobs.finish(part)
+        };
+        disk.fail_from(disk.changes() + change, Fault::Broken);
+        let first = send();
+        disk.heal();
+        // It comes again: what is there already is called whole, the rest is sent.
+        if first.is_err() && !blobs.settle(&sha).unwrap() {
+            assert_eq!(send().unwrap(), Finish::Whole);
+        }
+        let record = disk.finish();
+        let mut replay = Replay::new(&record);
+        while replay.step().is_some() {}
+        let image = replay.crash(Crash::Lost, &mut rand::SeedableRng::seed_from_u64(SEED));
+        assert_eq!(image.file(&format!("blobs/{}/{name}", &name[..2])), Some(&*bytes), "change {change}");
+        if first.is_ok() {
+            assert!(change > 3, "the disk failed at {change} changes");
+            return;
+        }
+    }
+}
+
+#[test]
 fn a_file_goes_on_from_what_was_durable_whatever_lies_beyond() {
     let dir = tempfile::tempdir().unwrap();
     let bytes: Vec<u8> = (0..3_000).map(|at| at as u8).collect();
