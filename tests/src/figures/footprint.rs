@@ -3,8 +3,8 @@
 
 use super::ingest::{Ingest, PLAIN};
 use super::served::Served;
-use super::town::copy;
-use super::{Bench, Figure, Run, Size, Tried, Value, scratch};
+use super::town::copied;
+use super::{Bench, Figure, Run, Size, Tried, Value};
 
 /// What is measured here.
 pub const FIGURES: [Figure; 1] = [Figure {
@@ -34,9 +34,7 @@ impl Bench for Footprint {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let run = scratch()?;
-        let data = run.path().join("data");
-        copy(&self.ingest.before(), &data)?;
+        let (_run, data) = copied(&self.ingest.before())?;
         // A first start makes the first user, whose password's hash takes more memory than all phones.
         Served::start(&data)?.stop()?;
         let served = Served::start(&data)?;

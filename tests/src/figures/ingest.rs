@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::line::Line;
 use super::load::{OPS, Phone, Sender};
 use super::rows::Rows;
-use super::town::{Town, copy, plan};
+use super::town::{Town, copied, plan};
 use super::{Bench, Figure, Run, Size, Tried, Value, scratch};
 
 const PROBE: &str = "bare SQLite writing the same rows, FULL, 512 envelopes a transaction";
@@ -68,9 +68,7 @@ impl Bench for Ingest {
 
     fn run(&mut self) -> Tried<Vec<Run>> {
         let before = self.before();
-        let run = scratch()?;
-        let after = run.path().join("after");
-        copy(&before, &after)?;
+        let (run, after) = copied(&before)?;
         let seconds = self.send(&after)?;
         let rows = Rows::between(&database(&before), &database(&after))?;
         if rows.envelopes != self.operations {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 use super::town::{LOGIN, PASSWORD, Town};
-use super::{Bench, Figure, Run, Size, Tried, Value, median, scratch, timed};
+use super::{Bench, Figure, Run, Size, Tried, Value, median, p99, scratch, timed};
 
 /// What is measured here.
 pub const FIGURES: [Figure; 1] = [Figure {
@@ -144,8 +144,6 @@ impl Bench for Listeners {
             commits.push(commit);
             heard.extend(times);
         }
-        heard.sort_by(f64::total_cmp);
-        let measured = heard[(heard.len() * 99).div_ceil(100) - 1];
-        Ok(vec![Run { measured, probe: median(&commits) }])
+        Ok(vec![Run { measured: p99(&heard), probe: median(&commits) }])
     }
 }

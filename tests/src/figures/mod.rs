@@ -154,6 +154,13 @@ fn scratch() -> Tried<tempfile::TempDir> {
     Ok(tempfile::TempDir::new_in(folder)?)
 }
 
+/// What 99 of 100 do not exceed.
+pub fn p99(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
 /// The middle value; of an even number the mean of the two in the middle.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

@@ -8,7 +8,7 @@ use nuanfang_demo::dice::Dice;
 use tempfile::TempDir;
 
 use super::load::{Phone, Sender};
-use super::town::{Town, copy};
+use super::town::{Town, copied};
 use super::{Bench, Figure, Run, Size, Tried, Value, median, scratch, timed};
 
 /// What is measured here.
@@ -47,9 +47,7 @@ impl Bench for One {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let run = scratch()?;
-        let data = run.path().join("data");
-        copy(&self.folder.path().join("before"), &data)?;
+        let (run, data) = copied(&self.folder.path().join("before"))?;
         let town = Town::open(&data)?;
         let mut file = File::create(run.path().join("bare"))?;
         let exchanges = Sender::open(&self.phone, town.addr())?.send_all()?;

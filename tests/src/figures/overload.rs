@@ -16,8 +16,8 @@ use tempfile::TempDir;
 use super::ingest::Load;
 use super::load::{OPS, Phone, Sender};
 use super::served::Served;
-use super::town::copy;
-use super::{Bench, Figure, Run, Size, Tried, Value, scratch};
+use super::town::copied;
+use super::{Bench, Figure, Run, Size, Tried, Value, p99, scratch};
 
 /// What is measured here.
 pub const FIGURES: [Figure; 5] = [
@@ -99,9 +99,7 @@ impl Bench for Overload {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let run = scratch()?;
-        let data = run.path().join("data");
-        copy(&self.folder.path().join("before"), &data)?;
+        let (_run, data) = copied(&self.folder.path().join("before"))?;
         let quiet = Served::start(&data)?.stop()?;
         let before = logged(&data)?;
 
@@ -122,7 +120,7 @@ impl Bench for Overload {
         Ok(vec![
             Run { measured: storm.goodput(), probe: peak.goodput() },
             Run { measured: storm.answered(), probe: peak.answered() },
-            Run { measured: storm.p99() * 1e3, probe: peak.p99() * 1e3 },
+            Run { measured: p99(&storm.taken) * 1e3, probe: p99(&peak.taken) * 1e3 },
             Run { measured: most, probe: empty },
             Run { measured: drained, probe: quiet },
         ])
@@ -160,12 +158,6 @@ impl Passed {
 
     fn answered(&self) -> f64 {
         (self.taken.len() + self.turned_away) as f64 / self.seconds
-    }
-
-    fn p99(&self) -> f64 {
-        let mut sorted = self.taken.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get((sorted.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 }
 

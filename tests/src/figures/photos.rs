@@ -9,7 +9,7 @@ use nuanfang_core::canon::hash::Sha;
 use tempfile::TempDir;
 
 use super::load::{Phone, Sender};
-use super::town::{Town, copy};
+use super::town::{Town, copied};
 use super::{Bench, Figure, Run, Size, Tried, Value, scratch, timed};
 
 /// What is measured here.
@@ -66,9 +66,7 @@ impl Bench for Photos {
     }
 
     fn run(&mut self) -> Tried<Vec<Run>> {
-        let run = scratch()?;
-        let data = run.path().join("data");
-        copy(&self.folder.path().join("before"), &data)?;
+        let (run, data) = copied(&self.folder.path().join("before"))?;
         let town = Town::open(&data)?;
         let mut sender = Sender::open(&self.phone, town.addr())?;
         let (measured, ()) = timed(|| self.photos.iter().try_for_each(|photo| sender.send_file(photo)))?;

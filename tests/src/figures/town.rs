@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use nuanfang_core::canon::hash::Sha;
@@ -23,10 +23,11 @@ use nuanfang_server::office::registers::SYSTEM;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::store::{Store, StoreError};
 use nuanfang_server::{AppState, Config, Running, Server};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::Tried;
+use super::{Tried, scratch};
 
 /// Acts that share one transaction.
 const BATCH: usize = 500;
@@ -171,6 +172,14 @@ pub fn plan(kind: VisitKind, household: Uuid, assignee: Option<WorkerId>, window
         note: None,
         follows: None,
     }
+}
+
+/// A copy of a data folder in a folder that lives as long as the first of the two; the path of the copy.
+pub fn copied(data: &Path) -> Tried<(TempDir, PathBuf)> {
+    let run = scratch()?;
+    let copied = run.path().join("data");
+    copy(data, &copied)?;
+    Ok((run, copied))
 }
 
 /// Copies a folder with everything in it.
