@@ -15,6 +15,7 @@ use crate::id::DeviceId;
 use crate::record::{DeviceKey, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
 use crate::wire::dictionary::Dictionary;
+use crate::wire::upload;
 
 /// A call to the server.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +45,9 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After`, seconds.
     pub retry_after_s: Option<u32>,
-    /// `Upload-Offset`.
+    /// [`upload::OFFSET`].
     pub upload_offset: Option<u64>,
-    /// `Upload-Complete: ?1`.
+    /// [`upload::COMPLETE`], and that the file is whole.
     pub upload_complete: bool,
     /// The body, decompressed.
     pub body: Vec<u8>,
@@ -224,9 +225,9 @@ impl Courier<'_> {
                 method: "PATCH",
                 path: format!("/v1/blobs/{sha}"),
                 headers: vec![
-                    ("Upload-Offset", offset.to_string()),
-                    ("Upload-Length", row.len.to_string()),
-                    ("Content-Type", "application/partial-upload".to_owned()),
+                    (upload::OFFSET, offset.to_string()),
+                    (upload::LENGTH, row.len.to_string()),
+                    ("content-type", upload::PIECE_TYPE.to_owned()),
                 ],
                 body: piece.to_vec(),
                 ..Call::default()

@@ -13,7 +13,7 @@ use super::courier::{Answer, Call, Transport, Unreachable};
 use super::{packing, pinned};
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
-use crate::wire::CALL_TIMEOUT_S;
+use crate::wire::{CALL_TIMEOUT_S, upload};
 
 /// The largest answer that is read, in bytes, after decompression.
 pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
@@ -117,8 +117,8 @@ fn read(response: Response) -> Result<Answer, Unreachable> {
     let answer = Answer {
         status: response.status().as_u16(),
         retry_after_s: header(RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
-        upload_offset: header("upload-offset").and_then(|value| value.parse().ok()),
-        upload_complete: header("upload-complete").as_deref() == Some("?1"),
+        upload_offset: header(upload::OFFSET).and_then(|value| upload::count(value.as_bytes())),
+        upload_complete: header(upload::COMPLETE).and_then(|value| upload::complete(value.as_bytes())) == Some(true),
         body: Vec::new(),
     };
     let done = if zstd {

@@ -9,6 +9,7 @@ pub mod dictionary;
 pub mod feed;
 pub mod feed_entity;
 pub mod rescue;
+pub mod upload;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

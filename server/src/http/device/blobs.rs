@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::wire::upload;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 
@@ -16,9 +17,9 @@ use crate::state::AppState;
 use crate::store::blobs::Finish;
 use crate::store::{Incoming, Reading, Receiving, Store, StoreError};
 
-const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-const LENGTH: HeaderName = HeaderName::from_static("upload-length");
-const COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+const OFFSET: HeaderName = HeaderName::from_static(upload::OFFSET);
+const LENGTH: HeaderName = HeaderName::from_static(upload::LENGTH);
+const COMPLETE: HeaderName = HeaderName::from_static(upload::COMPLETE);
 
 /// Where an upload stands.
 pub async fn head<S: Store>(
@@ -46,9 +47,9 @@ pub async fn patch<S: Store>(
         Wanted::Whole(len) => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
         Wanted::Missing(len) => len,
     };
-    let offset: u64 = headers
+    let offset = headers
         .get(&OFFSET)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .and_then(|value| upload::count(value.as_bytes()))
         .ok_or_else(|| Problem::bad_request("blob.offset_missing", "缺少 Upload-Offset"))?;
     let incoming = match state.store.incoming(sha, len, state.now()).await? {
         Receiving::Whole => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
@@ -125,12 +126,11 @@ fn name(sha: &str) -> Result<Sha, Problem> {
 }
 
 fn stands(status: StatusCode, offset: u64, len: u64) -> Response {
-    let complete = if offset == len { "?1" } else { "?0" };
     let mut response = status.into_response();
     let headers = response.headers_mut();
     headers.insert(OFFSET, HeaderValue::from(offset));
     headers.insert(LENGTH, HeaderValue::from(len));
-    headers.insert(COMPLETE, HeaderValue::from_static(complete));
+    headers.insert(COMPLETE, HeaderValue::from_static(upload::flag(offset == len)));
     headers.insert(axum::http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
