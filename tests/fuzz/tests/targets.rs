@@ -30,4 +30,4 @@ macro_rules! targets {
     )* };
 }
 
-targets! { bits canonical events keys record reply request rescue }
+targets! { bits canonical events keys packed record reply request rescue upload }
