@@ -2,6 +2,8 @@
 //! picture is kept and flagged, and nobody is asked for anything for ever.
 
 mod common;
+#[path = "uploads/drawn.rs"]
+mod drawn;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -44,6 +46,22 @@ impl Phone {
             .expect("a request");
         house.send(request).await
     }
+}
+
+impl Phone {
+    /// Where the server says that a file stands: its bytes here, and whether it is whole.
+    async fn stands(&self, house: &House, sha: &Sha) -> (String, String) {
+        let request =
+            Request::head(format!("/v1/blobs/{sha}")).header("authorization", format!("Bearer {}", self.token));
+        let (status, headers, _) = house.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(status, StatusCode::OK);
+        told(&headers)
+    }
+}
+
+fn told(headers: &HeaderMap) -> (String, String) {
+    let text = |name: &str| headers[name].to_str().expect("text").to_owned();
+    (text("upload-offset"), text("upload-complete"))
 }
 
 fn flag(state: &nuanfang_server::AppState, sha: Sha) -> (bool, Option<String>) {
@@ -124,6 +142,38 @@ async fn bytes_that_are_not_what_their_name_promises_are_asked_for_anew() {
     // A file that no operation of this device names is nobody's business here.
     let (status, _, body) = phone.patch(&house, &Sha::of(b"another"), 0, b"another").await;
     assert_eq!((status, code(&body).as_str()), (StatusCode::NOT_FOUND, "blob.unknown"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_all_its_bytes_is_not_called_whole_before_they_are_looked_at() {
+    let (house, mut phone) = house().await;
+    let good = jpeg();
+    let sha = phone.photographed(&house, &good).await;
+    let len = good.len().to_string();
+    let mut wrong = good.clone();
+    wrong[100] ^= 1;
+    // All of it comes, and then the connection breaks.
+    let pieces = [Ok(Bytes::from(wrong)), Err(std::io::Error::other("cut"))];
+    let request = Request::patch(format!("/v1/blobs/{sha}"))
+        .header("authorization", format!("Bearer {}", phone.token))
+        .header("upload-offset", "0")
+        .body(Body::from_stream(tokio_stream::iter(pieces)))
+        .expect("a request");
+    let (status, _, body) = house.send(request).await;
+    assert_eq!((status, code(&body).as_str()), (StatusCode::BAD_REQUEST, "blob.truncated"));
+    assert_eq!(phone.stands(&house, &sha).await, (len.clone(), "?0".to_owned()));
+    let (status, headers, _) = phone.patch(&house, &sha, 0, &good).await;
+    assert_eq!((status, told(&headers)), (StatusCode::CONFLICT, (len.clone(), "?0".to_owned())));
+    let (status, _, body) = phone.patch(&house, &sha, good.len() as u64, b"").await;
+    assert_eq!((status, code(&body).as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "blob.hash"));
+    let (status, headers, _) = phone.patch(&house, &sha, 0, &good).await;
+    assert_eq!((status, told(&headers)), (StatusCode::NO_CONTENT, (len, "?1".to_owned())));
+    // A file without bytes has all of them before it comes.
+    let empty = phone.photographed(&house, b"").await;
+    assert_eq!(phone.stands(&house, &empty).await, ("0".to_owned(), "?0".to_owned()));
+    let (status, headers, _) = phone.patch(&house, &empty, 0, b"").await;
+    assert_eq!((status, told(&headers)), (StatusCode::NO_CONTENT, ("0".to_owned(), "?1".to_owned())));
+    assert_eq!(phone.stands(&house, &empty).await, ("0".to_owned(), "?1".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,10 +26,18 @@ use nuanfang_server::http::gate::Limits;
 use nuanfang_server::office::OfficeAct;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::{AppState, Config, enrolment, http, serve};
+use proptest::test_runner::Config as ProptestConfig;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+/// So many cases of a property; `PROPTEST_CASES` asks for more.
+pub fn few(cases: u32) -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: if asked { config.cases } else { cases }, ..config }
+}
 
 /// A server without a network.
 pub struct House {

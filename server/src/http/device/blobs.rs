@@ -29,8 +29,8 @@ pub async fn head<S: Store>(
 ) -> Result<Response, Problem> {
     let sha = name(&sha)?;
     match look(&state, device, &sha)? {
-        Wanted::Whole(len) => Ok(stands(StatusCode::OK, len, len)),
-        Wanted::Missing(len) => Ok(stands(StatusCode::OK, state.store.offset(&sha), len)),
+        Wanted::Whole(len) => Ok(whole(StatusCode::OK, len)),
+        Wanted::Missing(len) => Ok(stands(StatusCode::OK, state.store.offset(&sha), len, false)),
     }
 }
 
@@ -44,7 +44,7 @@ pub async fn patch<S: Store>(
 ) -> Result<Response, Problem> {
     let sha = name(&sha)?;
     let len = match look(&state, device, &sha)? {
-        Wanted::Whole(len) => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
+        Wanted::Whole(len) => return Ok(whole(StatusCode::NO_CONTENT, len)),
         Wanted::Missing(len) => len,
     };
     let offset = headers
@@ -52,21 +52,21 @@ pub async fn patch<S: Store>(
         .and_then(|value| upload::count(value.as_bytes()))
         .ok_or_else(|| Problem::bad_request("blob.offset_missing", "缺少 Upload-Offset"))?;
     let incoming = match state.store.incoming(sha, len, state.now()).await? {
-        Receiving::Whole => return Ok(stands(StatusCode::NO_CONTENT, len, len)),
+        Receiving::Whole => return Ok(whole(StatusCode::NO_CONTENT, len)),
         Receiving::Busy => return Err(Problem::busy("blob.busy", "同一文件正在上传，请稍后重试")),
         Receiving::From(incoming) => incoming,
     };
     if incoming.at() != offset {
         let mut response = Problem::conflict("blob.offset", "续传位置不符，请从给出的位置继续").into_response();
-        response.headers_mut().extend(stands(StatusCode::CONFLICT, incoming.at(), len).headers().clone());
+        response.headers_mut().extend(stands(StatusCode::CONFLICT, incoming.at(), len, false).headers().clone());
         return Ok(response);
     }
     let incoming = receive(incoming, body).await?;
     if incoming.missing() > 0 {
-        return Ok(stands(StatusCode::NO_CONTENT, incoming.at(), len));
+        return Ok(stands(StatusCode::NO_CONTENT, incoming.at(), len, false));
     }
     match state.store.finish(incoming, state.now()).await? {
-        Finish::Whole => Ok(stands(StatusCode::NO_CONTENT, len, len)),
+        Finish::Whole => Ok(whole(StatusCode::NO_CONTENT, len)),
         Finish::Mismatch => Err(Problem::unprocessable("blob.hash", "文件内容与其校验值不符，请重新上传")),
     }
 }
@@ -125,12 +125,17 @@ fn name(sha: &str) -> Result<Sha, Problem> {
     sha.parse().map_err(|_| Problem::not_found("blob.unknown", "没有操作引用此文件"))
 }
 
-fn stands(status: StatusCode, offset: u64, len: u64) -> Response {
+fn whole(status: StatusCode, len: u64) -> Response {
+    stands(status, len, len, true)
+}
+
+/// What has all its bytes is not whole before they are looked at: a connection may break after the last of them.
+fn stands(status: StatusCode, offset: u64, len: u64, whole: bool) -> Response {
     let mut response = status.into_response();
     let headers = response.headers_mut();
     headers.insert(OFFSET, HeaderValue::from(offset));
     headers.insert(LENGTH, HeaderValue::from(len));
-    headers.insert(COMPLETE, HeaderValue::from_static(upload::flag(offset == len)));
+    headers.insert(COMPLETE, HeaderValue::from_static(upload::flag(whole)));
     headers.insert(axum::http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
