@@ -2,6 +2,8 @@
 //! whatever is no exchange is a clear refusal of the caller; never a 500.
 
 mod common;
+#[path = "sync/drawn.rs"]
+mod drawn;
 
 use axum::http::{Request, StatusCode};
 use common::{House, Phone};
