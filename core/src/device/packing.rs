@@ -66,3 +66,19 @@ pub fn unpack(mut packed: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_a_format_before_1_0_is_refused_like_any_other_bytes() {
+        let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0];
+        assert_eq!(unpack(&frame[..], 9).expect("an empty frame"), b"");
+        for version in 0x22..=0x27 {
+            let old = [version, 0xb5, 0x2f, 0xfd, 0, 0xff, 2, 0x1e];
+            assert!(unpack(&old[..], 9).is_err(), "{version:x}");
+            assert!(unpack(&[&frame[..], &old].concat()[..], 9).is_err(), "{version:x} after another frame");
+        }
+    }
+}
