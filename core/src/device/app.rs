@@ -306,17 +306,16 @@ impl FieldApp {
     /// `signature.…`; everything filled in stays.
     pub fn sign(&self, visit: VisitId, request: &SignRequest) -> Result<FieldVisit, Refusal> {
         let stamp = self.stamp();
-        let kept = signature::keep(&self.inner.store, visit, &request.strokes, &request.image_png)?;
-        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+        let written = signature::read(&request.strokes, &request.image_png)?;
+        let store = &self.inner.store;
+        let done = store.write::<_, Refusal>(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
+            let kept = signature::keep(transaction, store.dir(), visit, &written)?;
             self.desk().sign(transaction, &mut file, request, &kept)?;
             desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
-        });
-        if done.is_err() {
-            self.drop_signature(&kept)?;
-        }
+        })?;
         self.runner.nudge();
-        done
+        Ok(done)
     }
 
     /// Puts a refusal to sign on record.
@@ -470,16 +469,6 @@ impl FieldApp {
 
     fn stamp(&self) -> Stamp {
         self.inner.clock.stamp()
-    }
-
-    /// A signature that became no record is not kept.
-    fn drop_signature(&self, kept: &signature::KeptSignature) -> Result<(), Refusal> {
-        self.inner.store.write::<_, Trouble>(|transaction| {
-            blob_row::delete_unlogged(transaction, kept.strokes.sha)?;
-            blob_row::delete_unlogged(transaction, kept.image.sha)?;
-            Ok(())
-        })?;
-        Ok(blob::sweep(&self.inner.store)?)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Files on the phone: each encrypted under a key of its own (AES-256-GCM, STREAM chunks), the key in the database.
-//! The order is temp, fsync, rename, fsync of the folder, and only then the row: a row always has its file.
+//! Files on the phone. A small one, and a signature, is in its row of the database. Any other is a file beside it,
+//! encrypted under a key of its own (AES-256-GCM, STREAM chunks), the key in its row; the order is temp, fsync, rename,
+//! fsync of the folder, and only then the row: a row always has its bytes.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use aes_gcm::aead::generic_array::GenericArray;
@@ -10,7 +11,9 @@ use aes_gcm::aead::stream::{EncryptorBE32, NewStream, StreamBE32, StreamPrimitiv
 use aes_gcm::{Aes256Gcm, KeyInit};
 use rand::RngCore;
 use rand::rngs::OsRng;
+use rusqlite::{Connection, Transaction};
 
+use super::store::blob_row::Beside;
 use super::store::{Store, blob_row};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
@@ -22,15 +25,20 @@ pub use super::store::blob_row::BlobRow;
 /// The folder of the files, beside the database.
 pub const FOLDER: &str = "blobs";
 
+/// The longest file that is kept in its row, unless it comes with a record. Signatures are shorter, a camera's pictures
+/// longer: those would be written twice (log, then database), and copied whenever the database is brought up to date.
+const IN_ROW: usize = 16 * 1024;
+
 /// Plaintext bytes a chunk.
 const CHUNK: usize = 64 * 1024;
 const TAG: usize = 16;
 const TEMP: &str = "tmp";
 
-/// Encrypts `bytes` into a new file of the store and adds its row. The same bytes twice are one file.
+/// Keeps `bytes`, on the disk when this returns. The same bytes twice are one file.
 ///
 /// # Errors
-/// What the disk says; then there is no row, and the next start sweeps the file away.
+/// [`Trouble::Damaged`] when these bytes are here and can't be read any more, or what the disk says; then there is no row,
+/// and the next start sweeps away what lies beside.
 pub fn keep(
     store: &Store,
     bytes: &[u8],
@@ -38,47 +46,80 @@ pub fn keep(
     visit: Option<VisitId>,
     facts: String,
 ) -> Result<BlobRow, Trouble> {
-    let sha = Sha::of(bytes);
-    let _files = store.files();
-    if let Some(known) = store.read(|connection| blob_row::find(connection, sha))? {
-        if load(store, &known).is_ok() {
-            return Ok(known);
-        }
-        return Err(Trouble::Damaged(format!("文件 {}", sha.short())));
+    if bytes.len() <= IN_ROW {
+        return store.write(|transaction| keep_in(transaction, store.dir(), bytes, role, visit, facts));
     }
-    let mut row = BlobRow {
+    let _files = store.files();
+    let sha = Sha::of(bytes);
+    if let Some(known) = store.read(|connection| known(connection, store.dir(), sha))? {
+        return Ok(known);
+    }
+    let mut beside = Beside { file: uuid::Uuid::new_v4().simple().to_string(), key: [0; 32], nonce: [0; 7] };
+    OsRng.fill_bytes(&mut beside.key);
+    OsRng.fill_bytes(&mut beside.nonce);
+    let row = BlobRow { beside: Some(beside), ..new_row(sha, bytes, role, visit, facts) };
+    write_file(store.dir(), &row, bytes)?;
+    store.write(|transaction| add(transaction, store.dir(), row, bytes))
+}
+
+/// Keeps `bytes` in their row: there once `transaction` is, and not without it. `dir` is the store's.
+///
+/// # Errors
+/// As [`keep`].
+pub fn keep_in(
+    transaction: &Transaction<'_>,
+    dir: &Path,
+    bytes: &[u8],
+    role: &str,
+    visit: Option<VisitId>,
+    facts: String,
+) -> Result<BlobRow, Trouble> {
+    add(transaction, dir, new_row(Sha::of(bytes), bytes, role, visit, facts), bytes)
+}
+
+fn add(transaction: &Transaction<'_>, dir: &Path, row: BlobRow, bytes: &[u8]) -> Result<BlobRow, Trouble> {
+    if let Some(known) = known(transaction, dir, row.sha)? {
+        return Ok(known);
+    }
+    blob_row::insert(transaction, &row, bytes)?;
+    Ok(row)
+}
+
+/// The row of bytes that are here already, and still can be read.
+fn known(connection: &Connection, dir: &Path, sha: Sha) -> Result<Option<BlobRow>, Trouble> {
+    let Some(row) = blob_row::find(connection, sha)? else { return Ok(None) };
+    let bytes = match &row.beside {
+        Some(beside) => read_file(dir, &row, beside, 0),
+        None => read_row(connection, &row, 0),
+    };
+    match bytes {
+        Ok(bytes) if Sha::of(&bytes) == sha => Ok(Some(row)),
+        _ => Err(Trouble::Damaged(format!("文件 {}", sha.short()))),
+    }
+}
+
+fn new_row(sha: Sha, bytes: &[u8], role: &str, visit: Option<VisitId>, facts: String) -> BlobRow {
+    BlobRow {
         sha,
-        file: uuid::Uuid::new_v4().simple().to_string(),
-        key: [0; 32],
-        nonce: [0; 7],
         len: bytes.len() as u64,
         role: role.to_owned(),
         visit,
         facts,
         logged: false,
         whole: false,
-    };
-    OsRng.fill_bytes(&mut row.key);
-    OsRng.fill_bytes(&mut row.nonce);
-    write_file(&store.dir().join(FOLDER), &row, bytes)?;
-    let added = store.write::<_, Trouble>(|transaction| blob_row::insert(transaction, &row))?;
-    if added {
-        return Ok(row);
+        beside: None,
     }
-    let first = store.read(|connection| blob_row::find(connection, sha))?;
-    fs::remove_file(store.dir().join(FOLDER).join(&row.file))?;
-    first.ok_or_else(|| Trouble::Damaged(format!("文件 {}", sha.short())))
 }
 
-fn write_file(folder: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble> {
-    let temp = folder.join(&row.file).with_extension(TEMP);
-    let cipher = Aes256Gcm::new(GenericArray::from_slice(&row.key));
-    let mut encryptor = EncryptorBE32::from_aead(cipher, GenericArray::from_slice(&row.nonce));
+/// Encrypts `bytes` into the file beside the database that `row` names.
+fn write_file(dir: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble> {
+    let Some(beside) = &row.beside else { return Ok(()) };
+    let folder = dir.join(FOLDER);
+    let temp = folder.join(&beside.file).with_extension(TEMP);
+    let cipher = Aes256Gcm::new(GenericArray::from_slice(&beside.key));
+    let mut encryptor = EncryptorBE32::from_aead(cipher, GenericArray::from_slice(&beside.nonce));
     let mut file = File::create(&temp)?;
     let mut chunks = bytes.chunks(CHUNK).peekable();
-    if chunks.peek().is_none() {
-        return Err(Trouble::Damaged("空文件".to_owned()));
-    }
     while let Some(chunk) = chunks.next() {
         if chunks.peek().is_none() {
             file.write_all(&encryptor.encrypt_last(chunk).map_err(|_| unreadable(row))?)?;
@@ -88,9 +129,9 @@ fn write_file(folder: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble>
     }
     file.sync_all()?;
     drill::effect(drill::Side::Phone);
-    fs::rename(&temp, folder.join(&row.file))?;
+    fs::rename(&temp, folder.join(&beside.file))?;
     drill::effect(drill::Side::Phone);
-    sync_dir(folder)
+    sync_dir(&folder)
 }
 
 /// Makes a folder and those above it where they are missing, each durable before the next: what lies in a folder whose
@@ -114,13 +155,31 @@ pub(crate) fn sync_dir(folder: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// All bytes of a file, from `offset` on, checked against what was written.
+/// All bytes of a file, from `offset` on, checked against what was kept.
 ///
 /// # Errors
 /// [`Trouble::Damaged`] when a byte on disk changed, [`Trouble::Io`] when the file is gone.
 pub fn load_from(store: &Store, row: &BlobRow, offset: u64) -> Result<Vec<u8>, Trouble> {
-    let sealed = fs::read(store.dir().join(FOLDER).join(&row.file))?;
-    let stream = StreamBE32::<Aes256Gcm>::new(GenericArray::from_slice(&row.key), GenericArray::from_slice(&row.nonce));
+    match &row.beside {
+        Some(beside) => read_file(store.dir(), row, beside, offset),
+        None => store.read(|connection| read_row(connection, row, offset)),
+    }
+}
+
+fn read_row(connection: &Connection, row: &BlobRow, offset: u64) -> Result<Vec<u8>, Trouble> {
+    let gone = || io::Error::from(io::ErrorKind::NotFound);
+    let mut bytes = blob_row::bytes(connection, row.sha)?.ok_or_else(gone)?;
+    if Sha::of(&bytes) != row.sha {
+        return Err(unreadable(row));
+    }
+    let skipped = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    Ok(bytes.split_off(skipped))
+}
+
+fn read_file(dir: &Path, row: &BlobRow, beside: &Beside, offset: u64) -> Result<Vec<u8>, Trouble> {
+    let sealed = fs::read(dir.join(FOLDER).join(&beside.file))?;
+    let stream =
+        StreamBE32::<Aes256Gcm>::new(GenericArray::from_slice(&beside.key), GenericArray::from_slice(&beside.nonce));
     let count = sealed.len().div_ceil(CHUNK + TAG);
     let skipped = usize::try_from(offset / CHUNK as u64).unwrap_or(usize::MAX).min(count);
     let mut out = Vec::with_capacity(sealed.len());
@@ -146,7 +205,7 @@ fn unreadable(row: &BlobRow) -> Trouble {
     Trouble::Damaged(format!("文件 {} 与保存时不同", row.sha.short()))
 }
 
-/// Removes files that no row names: left by a kill between file and row, or erased with their row.
+/// Removes files beside the database that no row names: left by a kill between file and row, or erased with their row.
 pub fn sweep(store: &Store) -> Result<(), Trouble> {
     let _files = store.files();
     let known = store.read(blob_row::files)?;

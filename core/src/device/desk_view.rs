@@ -138,17 +138,13 @@ pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Ref
         ));
     }
     let view = file.view();
-    let loose = blob_row::of_visit(connection, file.visit.id())?;
+    let loose = blob_row::loose(connection, file.visit.id())?;
     Ok(FieldVisit {
         handed_in: view.handed_in.is_some(),
         view,
         household: file.household.clone(),
         departed: departed(file),
-        loose_photos: loose
-            .iter()
-            .filter(|row| !row.logged && row.role.starts_with("photo."))
-            .map(PhotoRef::of)
-            .collect(),
+        loose_photos: loose.iter().filter(|row| row.role.starts_with("photo.")).map(PhotoRef::of).collect(),
         drafts: draft_row::forms(connection, file.visit.id())?,
     })
 }

@@ -1,8 +1,14 @@
-//! A signature as it was written: strokes with time, and the picture of them. Both are files beside the record.
+//! A signature as it was written: strokes with time, and the picture of them. Both are files of the record, and come
+//! with it: a record that is refused leaves nothing of either.
 
-use super::blob::{self, BlobRow};
-use super::store::Store;
+use std::path::Path;
+
+use image::{GrayImage, RgbaImage};
+use rusqlite::Transaction;
+
+use super::blob;
 use super::trouble::Trouble;
+use crate::canon::hash::Sha;
 use crate::domain::role;
 use crate::error::Refusal;
 use crate::id::VisitId;
@@ -13,33 +19,54 @@ pub const IMAGE_LIMIT: usize = 1024 * 1024;
 const SIDE_LIMIT: u32 = 4096;
 const POINT_LIMIT: usize = 50_000;
 
-/// Strokes and picture, kept.
+/// A signature that may be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptSignature {
-    /// The strokes' file.
-    pub strokes: BlobRow,
-    /// The picture's file.
-    pub image: BlobRow,
+pub struct Written {
+    strokes: Vec<u8>,
+    image: Vec<u8>,
 }
 
-/// Keeps a signature: the strokes as canonical JSON, the picture (PNG) stripped and checked.
+/// The files of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptSignature {
+    /// The strokes'.
+    pub strokes: Sha,
+    /// The picture's.
+    pub image: Sha,
+}
+
+/// Reads what the pad gave: the strokes as canonical JSON, the picture (PNG) stripped and checked.
 ///
 /// # Errors
 /// `signature.empty` without a single stroke of two points, `signature.too_large`, `signature.image` when the picture
 /// is no PNG of a pad's size: nothing was signed, sign again.
-pub fn keep(store: &Store, visit: VisitId, strokes: &Strokes, png: &[u8]) -> Result<KeptSignature, Trouble> {
+pub fn read(strokes: &Strokes, png: &[u8]) -> Result<Written, Refusal> {
     let points: usize = strokes.strokes.iter().map(Vec::len).sum();
     if !strokes.strokes.iter().any(|stroke| stroke.len() > 1) {
-        return Err(refusal("empty", "签字板上没有笔迹", "There is no writing on the pad").into());
+        return Err(refusal("empty", "签字板上没有笔迹", "There is no writing on the pad"));
     }
     if points > POINT_LIMIT {
-        return Err(refusal("too_large", "笔迹过长", "The writing is too long").into());
+        return Err(refusal("too_large", "笔迹过长", "The writing is too long"));
     }
     let image = plain_png(png)?;
-    let bytes = strokes.to_bytes().map_err(|_| refusal("strokes", "笔迹无法保存", "The writing can't be kept"))?;
+    let strokes = strokes.to_bytes().map_err(|_| refusal("strokes", "笔迹无法保存", "The writing can't be kept"))?;
+    Ok(Written { strokes, image })
+}
+
+/// Keeps a signature in `transaction`; `dir` is the store's.
+///
+/// # Errors
+/// As [`blob::keep`].
+pub fn keep(
+    transaction: &Transaction<'_>,
+    dir: &Path,
+    visit: VisitId,
+    written: &Written,
+) -> Result<KeptSignature, Trouble> {
+    let keep = |bytes, role| blob::keep_in(transaction, dir, bytes, role, Some(visit), "{}".to_owned());
     Ok(KeptSignature {
-        strokes: blob::keep(store, &bytes, role::SIGNATURE_STROKES, Some(visit), "{}".to_owned())?,
-        image: blob::keep(store, &image, role::SIGNATURE_IMAGE, Some(visit), "{}".to_owned())?,
+        strokes: keep(&written.strokes, role::SIGNATURE_STROKES)?.sha,
+        image: keep(&written.image, role::SIGNATURE_IMAGE)?.sha,
     })
 }
 
@@ -53,19 +80,24 @@ fn plain_png(png: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut limits = image::Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(SIDE_LIMIT), Some(SIDE_LIMIT));
     reader.limits(limits);
-    let decoded = reader.decode().map_err(|_| broken())?.into_rgba8();
-    let mut grey = image::GrayImage::new(decoded.width(), decoded.height());
-    for (to, from) in grey.pixels_mut().zip(decoded.pixels()) {
-        let [r, g, b, a] = from.0.map(u32::from);
-        let ink = (r * 299 + g * 587 + b * 114) / 1000;
-        to.0[0] = ((ink * a + 255 * (255 - a)) / 255) as u8;
-    }
-    if grey.pixels().all(|pixel| pixel.0 == grey.get_pixel(0, 0).0) {
+    let grey = on_white(&reader.decode().map_err(|_| broken())?.into_rgba8());
+    let first = grey.get_pixel(0, 0);
+    if grey.pixels().all(|pixel| pixel == first) {
         return Err(refusal("empty", "签字图片是空白的", "The picture of the signature is blank"));
     }
     let mut out = Vec::new();
     grey.write_to(&mut std::io::Cursor::new(&mut out), image::ImageFormat::Png).map_err(|_| broken())?;
     Ok(out)
+}
+
+fn on_white(picture: &RgbaImage) -> GrayImage {
+    let mut grey = GrayImage::new(picture.width(), picture.height());
+    for (to, from) in grey.pixels_mut().zip(picture.pixels()) {
+        let [r, g, b, a] = from.0.map(u32::from);
+        let ink = (r * 299 + g * 587 + b * 114) / 1000;
+        to.0[0] = ((ink * a + 255 * (255 - a)) / 255) as u8;
+    }
+    grey
 }
 
 fn refusal(code: &str, zh: &str, en: &str) -> Refusal {

@@ -118,7 +118,7 @@ impl Desk<'_> {
         kept: &KeptSignature,
     ) -> Result<OutboxRow, Trouble> {
         let signer = Signer { name: words::clean(&request.signer.name, "签字人姓名")?, role: request.signer.role };
-        let mut files = vec![kept.strokes.sha, kept.image.sha];
+        let mut files = vec![kept.strokes, kept.image];
         files.extend(&request.photos);
         file.with_files(transaction, &files)?;
         let company = company(transaction)?;
@@ -232,7 +232,7 @@ impl Desk<'_> {
         let supersedes = measured.and_then(|summary| summary.supersedes);
         let (outcome, signature) = match record.end {
             End::Signed { kept, keep_strokes } => {
-                let handwriting = Handwriting { strokes: kept.strokes.sha, image: kept.image.sha, keep_strokes };
+                let handwriting = Handwriting { strokes: kept.strokes, image: kept.image, keep_strokes };
                 (Outcome::Signed, Some(handwriting))
             }
             End::Refused { reason } => (Outcome::Refused { reason }, None),

@@ -280,8 +280,9 @@ fn a_restored_server_takes_back_what_it_said_before() {
 fn what_was_safe_is_kept_for_thirty_days_by_the_servers_clock_and_only_while_no_visit_needs_it() {
     let (dir, server, phone) = one_op();
     let day = 86_400_000;
-    let photo = blob::keep(&phone.store, &[2; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
-    phone.say_with("二", vec![photo.sha]);
+    let photo = blob::keep(&phone.store, &[2; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    let strokes = blob::keep(&phone.store, &[2; 900], "signature.strokes", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("二", vec![photo.sha, strokes.sha]);
     let scope = server.worker_scope();
     server.put(&scope, "visit", &VISIT.to_string(), 1, "{}");
     phone.sync(&server).unwrap();
@@ -297,6 +298,7 @@ fn what_was_safe_is_kept_for_thirty_days_by_the_servers_clock_and_only_while_no_
     phone.sync(&server).unwrap();
     assert_eq!(phone.texts(), [""; 0]);
     assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
+    assert!(blob::load(&phone.store, &strokes).is_err());
     // The chain goes on from where it was cut.
     phone.say("三");
     phone.sync(&server).unwrap();
@@ -313,8 +315,8 @@ fn a_reassigned_visit_leaves_with_its_drafts_and_keeps_unsent_evidence() {
     server.put(&scope, "household", "h1", 1, r#"{"address":"示例小区1号楼"}"#);
     phone.sync(&server).unwrap();
     server.with(|state| state.safe_lag = 100);
-    let loose = blob::keep(&phone.store, &[3; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
-    let used = blob::keep(&phone.store, &[4; 900], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    let keep = |bytes: &[u8]| blob::keep(&phone.store, bytes, "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    let (loose, small, used) = (keep(&[3; 20_000]), keep(&[3; 900]), keep(&[4; 20_000]));
     phone.say_with("离线完成", vec![used.sha]);
     draft::save(&phone.store, VISIT, "problem", "打了一半", phone.now()).unwrap();
     server.revoke(&scope, "visit", &id, 2, "reassigned");
@@ -330,6 +332,7 @@ fn a_reassigned_visit_leaves_with_its_drafts_and_keeps_unsent_evidence() {
     assert!(drafts.is_empty());
     assert!(blob::load(&phone.store, &used).is_ok());
     assert!(blob::load(&phone.store, &loose).is_err(), "its key is gone, its file too");
+    assert!(blob::load(&phone.store, &small).is_err(), "its row is gone");
     assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 1);
     let late = phone.store.read::<_, Trouble>(|connection| {
         let row = outbox_row::of_visit(connection, VISIT)?.pop().unwrap();

@@ -259,8 +259,11 @@ impl Field {
         serde_json::from_str(&text).unwrap()
     }
 
-    pub fn blob_count(&self) -> usize {
-        std::fs::read_dir(self.dir.path().join("blobs")).unwrap().count()
+    /// Files with a row, and those of them beside the database: what lies there without one is counted too.
+    pub fn blob_count(&self) -> (usize, usize) {
+        let connection = rusqlite::Connection::open(self.dir.path().join("phone.db")).unwrap();
+        let rows: i64 = connection.query_row("SELECT count(*) FROM blob", [], |row| row.get(0)).unwrap();
+        (rows as usize, std::fs::read_dir(self.dir.path().join("blobs")).unwrap().count())
     }
 
     /// The first operation of a kind the server has, with its body.

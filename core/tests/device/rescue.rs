@@ -159,7 +159,7 @@ fn a_photo_that_can_not_be_read_does_not_keep_the_records_in() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, phone, photo) = day(dir.path());
     let row = phone.store.read(|connection| nuanfang_core::device::store::blob_row::find(connection, Sha::of(&photo)));
-    std::fs::write(dir.path().join(blob::FOLDER).join(row.unwrap().unwrap().file), b"torn").unwrap();
+    std::fs::write(dir.path().join(blob::FOLDER).join(row.unwrap().unwrap().beside.unwrap().file), b"torn").unwrap();
     let path = dir.path().join("rescue.nuanfang");
     let view = export(&phone, &path).unwrap();
     assert_eq!((view.ops, view.files, view.files_lost), (3, 0, 1));

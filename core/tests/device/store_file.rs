@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use nuanfang_core::device::store::{FILE, Store};
+use nuanfang_core::device::store::{FILE, Store, blob_row, migrate};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, outbox};
 use nuanfang_core::error::Refusal;
@@ -19,7 +19,7 @@ fn child_that_works_until_it_is_killed() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
     let phone = Phone::open(std::path::Path::new(&dir));
     for index in 0u64.. {
-        let photo = vec![index as u8 + 1; 40_000 + index as usize];
+        let photo = vec![index as u8 + 1; if index % 2 == 0 { 40_000 } else { 900 } + index as usize];
         let kept = blob::keep(&phone.store, &photo, "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
         phone.say_with(&index.to_string(), vec![kept.sha]);
         draft::save(&phone.store, VISIT, "form", &format!("改动 {index}"), phone.now()).unwrap();
@@ -86,29 +86,29 @@ fn a_store_that_is_dropped_without_a_word_opens_as_it_was() {
 fn files_left_by_a_kill_are_swept_and_known_ones_stay() {
     let dir = tempfile::tempdir().unwrap();
     let phone = Phone::open(dir.path());
-    let kept = blob::keep(&phone.store, b"a signature", "signature.image", Some(VISIT), "{}".to_owned()).unwrap();
+    let kept = blob::keep(&phone.store, &[7; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
     let folder = dir.path().join("blobs");
     std::fs::write(folder.join("0123.tmp"), b"half").unwrap();
     std::fs::write(folder.join("4567"), b"renamed, no row").unwrap();
     blob::sweep(&phone.store).unwrap();
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
-    assert_eq!(blob::load(&phone.store, &kept).unwrap(), b"a signature");
+    assert_eq!(blob::load(&phone.store, &kept).unwrap(), [7; 20_000]);
 }
 
 #[test]
 fn a_file_is_noise_on_the_disk_and_a_changed_byte_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let phone = Phone::open(dir.path());
-    for length in [1usize, 65_535, 65_536, 65_537, 200_000] {
+    for length in [16_385usize, 65_535, 65_536, 65_537, 200_000] {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let kept = blob::keep(&phone.store, &bytes, "photo.after", None, "{}".to_owned()).unwrap();
         for offset in [0, 1, length / 2, length.saturating_sub(1), length, length + 10] {
             let rest = blob::load_from(&phone.store, &kept, offset as u64).unwrap();
             assert_eq!(rest, bytes[offset.min(length)..], "{length} from {offset}");
         }
-        let path = dir.path().join("blobs").join(&kept.file);
+        let path = dir.path().join("blobs").join(&kept.beside.as_ref().unwrap().file);
         let mut sealed = std::fs::read(&path).unwrap();
-        assert!(length < 300 || !sealed.windows(200).any(|part| part == &bytes[100..300]));
+        assert!(!sealed.windows(200).any(|part| part == &bytes[100..300]));
         let at = sealed.len() / 2;
         sealed[at] ^= 1;
         std::fs::write(&path, &sealed).unwrap();
@@ -116,6 +116,87 @@ fn a_file_is_noise_on_the_disk_and_a_changed_byte_is_noticed() {
         std::fs::write(&path, &sealed[..sealed.len() - 1]).unwrap();
         assert!(blob::load(&phone.store, &kept).is_err());
     }
+}
+
+#[test]
+fn a_small_file_lies_in_its_row_and_a_changed_byte_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let phone = Phone::open(dir.path());
+    let raw = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    for length in [1usize, 900, 16_384] {
+        let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let kept = blob::keep(&phone.store, &bytes, "photo.after", None, "{}".to_owned()).unwrap();
+        assert_eq!(kept.beside, None);
+        for offset in [0, 1, length / 2, length - 1, length, length + 10] {
+            let rest = blob::load_from(&phone.store, &kept, offset as u64).unwrap();
+            assert_eq!(rest, bytes[offset.min(length)..], "{length} from {offset}");
+        }
+        let again = || blob::keep(&phone.store, &bytes, "photo.other", None, "{}".to_owned());
+        assert_eq!(again().unwrap(), kept, "the same bytes twice are one file");
+        raw.execute("UPDATE blob SET bytes = zeroblob(?2) WHERE sha = ?1", (kept.sha.0, length as i64 + 1)).unwrap();
+        assert!(matches!(blob::load(&phone.store, &kept), Err(Trouble::Damaged(_))));
+        assert!(matches!(blob::load_from(&phone.store, &kept, 1), Err(Trouble::Damaged(_))));
+        assert!(matches!(again(), Err(Trouble::Damaged(_))), "what can't be read does not stand for what can");
+        raw.execute("DELETE FROM blob WHERE sha = ?1", [kept.sha.0]).unwrap();
+        assert!(matches!(blob::load(&phone.store, &kept), Err(Trouble::Io(_))));
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join(blob::FOLDER)).unwrap().count(), 0);
+}
+
+#[test]
+fn files_beside_a_store_of_an_older_release_are_read_and_sent_by_this_one() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = FakeServer::new();
+    drop(Phone::enrolled(dir.path(), &server));
+    let path = dir.path().join(FILE);
+    let enrolment: Vec<rusqlite::types::Value> = {
+        let now = rusqlite::Connection::open(&path).unwrap();
+        now.query_row("SELECT * FROM enrolment", [], |row| (0..15).map(|column| row.get(column)).collect()).unwrap()
+    };
+    // A file is sealed by this release as by that one.
+    let bytes: Vec<Vec<u8>> = [1, 2].map(|seed| vec![seed; 20_000]).into();
+    let kept: Vec<_> = {
+        let sealing = Phone::open(other.path());
+        let keep = |bytes| blob::keep(&sealing.store, bytes, "signature.image", Some(VISIT), "{}".to_owned()).unwrap();
+        bytes.iter().map(|bytes| keep(bytes)).collect()
+    };
+    for file in [FILE, "phone.db-wal", "phone.db-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(file));
+    }
+    migrate::bring_up(&path, &migrate::STEPS[..2], |path| Ok(rusqlite::Connection::open(path)?)).unwrap();
+    let old = rusqlite::Connection::open(&path).unwrap();
+    let places = vec!["?"; enrolment.len()].join(", ");
+    old.execute(&format!("INSERT INTO enrolment VALUES ({places})"), rusqlite::params_from_iter(enrolment)).unwrap();
+    for row in &kept {
+        let beside = row.beside.as_ref().unwrap();
+        let file = std::path::Path::new(blob::FOLDER).join(&beside.file);
+        std::fs::copy(other.path().join(&file), dir.path().join(&file)).unwrap();
+        old.execute(
+            "INSERT INTO blob (sha, file, key, nonce, len, role, visit, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            rusqlite::params![
+                row.sha.0,
+                beside.file,
+                beside.key,
+                beside.nonce,
+                row.len as i64,
+                row.role,
+                VISIT.0.as_bytes(),
+                row.facts
+            ],
+        )
+        .unwrap();
+    }
+    drop(old);
+    let phone = Phone::open(dir.path());
+    blob::sweep(&phone.store).unwrap();
+    let loose = phone.store.read::<_, Trouble>(|connection| blob_row::loose(connection, VISIT)).unwrap();
+    assert_eq!(loose, kept, "in the order they were taken");
+    for (row, bytes) in kept.iter().zip(&bytes) {
+        assert_eq!(&blob::load(&phone.store, row).unwrap(), bytes);
+    }
+    phone.say_with("签字", kept.iter().map(|row| row.sha).collect());
+    phone.sync(&server).unwrap();
+    server.with(|state| assert!(kept.iter().zip(&bytes).all(|(row, bytes)| &state.blobs[&row.sha].bytes == bytes)));
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_repair_whose_quote_changes_is_signed_twice_and_accepted() {
     field.act_with(&Command::ProtectFloor, role::PHOTO_FLOOR);
     field.quote(10_000, None);
     assert_eq!(field.sign(Purpose::Quote { revision: 1 }).unwrap_err().code, "item.f10-1");
-    assert_eq!(field.blob_count(), 1, "a signature that was not taken leaves nothing behind");
+    assert_eq!(field.blob_count(), (1, 1), "a signature that was not taken leaves nothing behind");
     field.tell_and_show();
     field.sign(Purpose::Quote { revision: 1 }).unwrap();
     let risk = RiskTold { object: "旧接头".into(), text: "可能断裂".into(), lines: vec!["L1".into()] };

@@ -171,7 +171,7 @@ impl Phone {
              SELECT 1 FROM blob b WHERE lower(hex(b.sha)) = json_extract(part.value, '$.sha'))",
         );
         far.hold("I3", missing == 0, || format!("phone {n}: {missing} files of its log are gone"));
-        let mut query = self.disk().prepare_cached("SELECT file FROM blob").expect("sql");
+        let mut query = self.disk().prepare_cached("SELECT file FROM blob WHERE file IS NOT NULL").expect("sql");
         let files: Vec<String> =
             query.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows");
         let gone = files.iter().filter(|file| !self.files().join(file).is_file()).count();

@@ -1,4 +1,4 @@
-//! The rows of files: which encrypted file holds which bytes. A row whose key is gone is a file erased.
+//! The rows of files: where which bytes lie. A file whose row is gone is erased, wherever it lay.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
@@ -12,15 +12,9 @@ use crate::wire::Owes;
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobRow {
-    /// SHA-256 of its plaintext.
+    /// SHA-256 of its bytes.
     pub sha: Sha,
-    /// Its name on disk, random.
-    pub file: String,
-    /// The key of this file alone.
-    pub key: [u8; 32],
-    /// The nonce's fixed part.
-    pub nonce: [u8; 7],
-    /// Length of the plaintext in bytes.
+    /// Their number.
     pub len: u64,
     /// What it is: `photo.before`, `signature.image` …
     pub role: String,
@@ -32,49 +26,75 @@ pub struct BlobRow {
     pub logged: bool,
     /// The server holds all of it.
     pub whole: bool,
+    /// The encrypted file beside the database that holds its bytes; without one they are in the row.
+    pub beside: Option<Beside>,
 }
 
+/// An encrypted file beside the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Its name, random.
+    pub file: String,
+    /// The key of this file alone.
+    pub key: [u8; 32],
+    /// The nonce's fixed part.
+    pub nonce: [u8; 7],
+}
+
+/// Everything of a row but the bytes.
+const COLUMNS: &str = "sha, len, role, visit, facts, logged, whole, file, key, nonce";
+
 fn read(row: &Row<'_>) -> rusqlite::Result<BlobRow> {
+    let beside = match row.get("file")? {
+        Some(file) => Some(Beside { file, key: row.get("key")?, nonce: row.get("nonce")? }),
+        None => None,
+    };
     Ok(BlobRow {
         sha: sha_at(row, "sha")?,
-        file: row.get("file")?,
-        key: row.get("key")?,
-        nonce: row.get("nonce")?,
         len: u64_at(row, "len")?,
         role: row.get("role")?,
         visit: row.get::<_, Option<[u8; 16]>>("visit")?.map(|id| VisitId(Uuid::from_bytes(id))),
         facts: row.get("facts")?,
         logged: row.get("logged")?,
         whole: row.get("whole")?,
+        beside,
     })
 }
 
 /// The file of these bytes.
 pub fn find(connection: &Connection, sha: Sha) -> Result<Option<BlobRow>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT * FROM blob WHERE sha = ?1")?;
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM blob WHERE sha = ?1"))?;
     Ok(statement.query_row([sha.0], read).optional()?)
 }
 
-/// Adds a file; the same bytes again keep the first file, and the answer is `false`.
-pub fn insert(transaction: &Transaction<'_>, blob: &BlobRow) -> Result<bool, Trouble> {
-    let added = transaction
+/// The bytes that lie in a file's row.
+pub fn bytes(connection: &Connection, sha: Sha) -> Result<Option<Vec<u8>>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM blob WHERE sha = ?1")?;
+    Ok(statement.query_row([sha.0], |row| row.get(0)).optional()?.flatten())
+}
+
+/// Adds a file that is not here yet, with its `bytes` unless they lie beside the database.
+pub fn insert(transaction: &Transaction<'_>, blob: &BlobRow, bytes: &[u8]) -> Result<(), Trouble> {
+    let beside = blob.beside.as_ref();
+    transaction
         .prepare_cached(
-            "INSERT OR IGNORE INTO blob (sha, file, key, nonce, len, role, visit, facts, logged, whole)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO blob (sha, len, role, visit, facts, logged, whole, file, key, nonce, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             blob.sha.0,
-            blob.file,
-            blob.key,
-            blob.nonce,
             signed(blob.len),
             blob.role,
             blob.visit.map(|visit| *visit.0.as_bytes()),
             blob.facts,
             blob.logged,
             blob.whole,
+            beside.map(|beside| &beside.file),
+            beside.map(|beside| beside.key),
+            beside.map(|beside| beside.nonce),
+            beside.is_none().then_some(bytes),
         ])?;
-    Ok(added == 1)
+    Ok(())
 }
 
 /// An operation now names the file.
@@ -109,9 +129,10 @@ pub fn rest_is_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<
 
 /// Files an operation names and the server has not called whole, signatures and small ones first.
 pub fn owed(connection: &Connection, limit: u32) -> Result<Vec<BlobRow>, Trouble> {
-    let mut statement = connection.prepare_cached(
-        "SELECT * FROM blob WHERE logged = 1 AND whole = 0 ORDER BY role LIKE 'signature.%' DESC, len LIMIT ?1",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM blob WHERE logged = 1 AND whole = 0
+         ORDER BY role LIKE 'signature.%' DESC, len LIMIT ?1"
+    ))?;
     let found = statement.query_map([limit], read)?.collect::<Result<_, _>>()?;
     Ok(found)
 }
@@ -125,14 +146,15 @@ pub fn owes(connection: &Connection) -> Result<Owes, Trouble> {
         .query_row([], |row| Ok(Owes { ops: 0, blobs: u64_at(row, "blobs")?, bytes: u64_at(row, "bytes")? }))?)
 }
 
-/// The files of a visit, in the order they were taken.
-pub fn of_visit(connection: &Connection, visit: VisitId) -> Result<Vec<BlobRow>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT * FROM blob WHERE visit = ?1 ORDER BY rowid")?;
+/// The files of a visit that no operation names, in the order they were taken.
+pub fn loose(connection: &Connection, visit: VisitId) -> Result<Vec<BlobRow>, Trouble> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM blob WHERE visit = ?1 AND logged = 0 ORDER BY rowid"))?;
     let found = statement.query_map([visit.0.as_bytes()], read)?.collect::<Result<_, _>>()?;
     Ok(found)
 }
 
-/// Forgets a file no operation names. Its key goes with the row: the bytes on disk are noise from here on.
+/// Forgets a file no operation names. Its bytes go with the row, or the key to them: what lies beside is noise from here on.
 pub fn delete_unlogged(transaction: &Transaction<'_>, sha: Sha) -> Result<bool, Trouble> {
     Ok(transaction.prepare_cached("DELETE FROM blob WHERE sha = ?1 AND logged = 0")?.execute([sha.0])? == 1)
 }
@@ -154,9 +176,9 @@ pub fn prune(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The names of all files that have a row.
+/// The names of all files beside the database that have a row.
 pub fn files(connection: &Connection) -> Result<std::collections::HashSet<String>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT file FROM blob")?;
+    let mut statement = connection.prepare_cached("SELECT file FROM blob WHERE file IS NOT NULL")?;
     let found = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(found)
 }

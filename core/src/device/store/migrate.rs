@@ -8,8 +8,11 @@ use rusqlite::Connection;
 use crate::device::trouble::Trouble;
 
 /// The steps, in order; a database's `user_version` is how many it has seen.
-pub const STEPS: &[&str] =
-    &[include_str!("../../../migrations/0001_phone.sql"), include_str!("../../../migrations/0002_judged.sql")];
+pub const STEPS: &[&str] = &[
+    include_str!("../../../migrations/0001_phone.sql"),
+    include_str!("../../../migrations/0002_judged.sql"),
+    include_str!("../../../migrations/0003_placed.sql"),
+];
 
 /// Makes sure `path` is a database that has seen all of `steps`.
 ///

@@ -81,10 +81,11 @@ pub struct Truth {
 /// The form whose drafts are saved.
 pub const FORM: &str = "visit";
 
-/// A made-up camera's picture; another number, another picture.
+/// A made-up camera's picture; another number, another picture. One is small enough for its row, the next is not.
 pub fn picture(number: u64) -> Vec<u8> {
     let tint = Sha::of(&number.to_be_bytes()).0;
-    let image: RgbImage = ImageBuffer::from_fn(96, 64, |x, y| {
+    let (width, height) = if number.is_multiple_of(2) { (96, 64) } else { (320, 240) };
+    let image: RgbImage = ImageBuffer::from_fn(width, height, |x, y| {
         Rgb([tint[(x % 32) as usize], tint[(y % 32) as usize], (x * y % 256) as u8])
     });
     let mut out = Vec::new();
@@ -206,6 +207,9 @@ pub fn play(dir: &Path, acts: usize, seed: u64) -> Fallible<(Record, Truth)> {
     for entry in std::fs::read_dir(day.dir.join("blobs"))? {
         let entry = entry?;
         files.insert(entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path())?);
+    }
+    if files.is_empty() || files.len() as u64 != day.pictures.div_ceil(2) {
+        return Err(format!("{} of {} pictures lie beside the database", files.len(), day.pictures).into());
     }
     house.close();
     Ok((day.disk.finish(), Truth { log, promises: day.promises, files }))
