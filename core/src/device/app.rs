@@ -479,7 +479,15 @@ impl Drop for FieldApp {
 }
 
 impl Inner {
+    /// An exchange, and then the log of the store folded back, so that no save has to.
     fn run(&self) -> Result<Run, Stop> {
+        let done = self.exchange();
+        // All of it is as durable in the log; the next run tries again.
+        let _ = self.store.fold();
+        done
+    }
+
+    fn exchange(&self) -> Result<Run, Stop> {
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.store.read(enrolment::get)?;
         if known.forked {

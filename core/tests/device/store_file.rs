@@ -199,6 +199,40 @@ fn files_beside_a_store_of_an_older_release_are_read_and_sent_by_this_one() {
     server.with(|state| assert!(kept.iter().zip(&bytes).all(|(row, bytes)| &state.blobs[&row.sha].bytes == bytes)));
 }
 
+/// Bytes of the write-ahead log that lies beside a store.
+fn log_len(dir: &std::path::Path) -> u64 {
+    std::fs::metadata(dir.join("phone.db-wal")).map_or(0, |found| found.len())
+}
+
+#[test]
+fn the_write_ahead_log_is_folded_back_and_nobody_need_do_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let phone = Phone::open(dir.path());
+    let save = |index: u64| {
+        let text = format!("{index:04}").repeat(60_000);
+        draft::save(&phone.store, VISIT, &format!("form {}", index % 4), &text, phone.now()).unwrap();
+    };
+    save(0);
+    phone.store.fold().unwrap();
+    let alone = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join(FILE), alone.path().join(FILE)).unwrap();
+    let form = draft::load(&Phone::open(alone.path()).store, VISIT, "form 0").unwrap().unwrap();
+    assert!(form.starts_with("0000"), "all of it is in the database's own file");
+    let after_one = log_len(dir.path());
+    for index in 1..40 {
+        phone.store.fold().unwrap();
+        save(index);
+    }
+    assert!(log_len(dir.path()) < 3 * after_one, "the log begins anew where it was folded back");
+    for index in 40..300 {
+        save(index);
+    }
+    assert!((4_000..4_100).contains(&(log_len(dir.path()) / 8192)), "{}", log_len(dir.path()) / 8192);
+    phone.store.settle().unwrap();
+    assert_eq!(log_len(dir.path()), 0);
+    assert!(draft::load(&phone.store, VISIT, "form 3").unwrap().unwrap().starts_with("0299"));
+}
+
 #[test]
 fn a_newer_database_is_told_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();

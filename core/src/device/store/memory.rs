@@ -2,7 +2,6 @@
 //! outside keeps a connection to it.
 
 use std::path::Path;
-use std::sync::Mutex;
 
 use rusqlite::Connection;
 
@@ -22,9 +21,7 @@ impl Store {
         for (index, step) in migrate::STEPS.iter().enumerate().skip(version as usize) {
             writer.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", index + 1))?;
         }
-        let reader = connect(name)?;
-        reader.pragma_update(None, "query_only", true)?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), files: Mutex::new(()), dir: dir.to_owned() })
+        Self::over(writer, connect(name)?, connect(name)?, dir)
     }
 }
 

@@ -22,10 +22,16 @@ use crate::drill;
 /// The database's file name in its folder.
 pub const FILE: &str = "phone.db";
 
-/// The phone's database: one connection that writes, one that reads, so that a screen never waits for a feed.
+/// Pages of the write-ahead log at which a commit folds it back itself. Only a phone on which nothing else does, because
+/// no exchange is tried, comes this far; its log takes some 32 MB at most.
+const LOG_BOUND: u32 = 4000;
+
+/// The phone's database: one connection that writes, one that reads, so that a screen never waits for a feed, and one
+/// that folds the write-ahead log back, so that neither waits for that.
 pub struct Store {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    folding: Mutex<Connection>,
     files: Mutex<()>,
     dir: PathBuf,
 }
@@ -46,8 +52,20 @@ impl Store {
         migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
         let writer = connect(&path, key)?;
         let reader = connect(&path, key)?;
+        let folding = connect(&path, key)?;
+        writer.pragma_update(None, "wal_autocheckpoint", LOG_BOUND)?;
+        Self::over(writer, reader, folding, dir)
+    }
+
+    fn over(writer: Connection, reader: Connection, folding: Connection, dir: &Path) -> Result<Self, Trouble> {
         reader.pragma_update(None, "query_only", true)?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), files: Mutex::new(()), dir: dir.to_owned() })
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            folding: Mutex::new(folding),
+            files: Mutex::new(()),
+            dir: dir.to_owned(),
+        })
     }
 
     /// The folder it lies in.
@@ -78,13 +96,30 @@ impl Store {
         Ok(done)
     }
 
-    /// Lets go of the database file's locks before the system suspends the app (iOS ends an app that keeps them).
-    pub fn settle(&self) -> Result<(), Trouble> {
-        lock(&self.writer).pragma_update(None, "wal_checkpoint", "TRUNCATE").or_else(|error| match error {
-            rusqlite::Error::ExecuteReturnedResults => Ok(()),
-            other => Err(other.into()),
-        })
+    /// Folds the write-ahead log back into the database, as far as nobody still reads from it. It makes nothing more
+    /// durable than it was; it keeps the log short, and what was erased goes from the database's file too. Saves and
+    /// screens don't wait.
+    ///
+    /// # Errors
+    /// What the disk says; the log then stays as it was.
+    pub fn fold(&self) -> Result<(), Trouble> {
+        checkpoint(&lock(&self.folding), "PASSIVE")
     }
+
+    /// Folds all of the log back and lets go of the database file's locks before the system suspends the app (iOS ends an
+    /// app that keeps them).
+    ///
+    /// # Errors
+    /// As [`Store::fold`].
+    pub fn settle(&self) -> Result<(), Trouble> {
+        // One that is under way would turn this one away.
+        let _folding = lock(&self.folding);
+        checkpoint(&lock(&self.writer), "TRUNCATE")
+    }
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> Result<(), Trouble> {
+    Ok(connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))?)
 }
 
 /// Does part of a transaction; what `part` then says no to is as if it had not been done, the rest of the transaction
