@@ -1,7 +1,8 @@
 //! A visit as this phone knows it: the office's plan from the mirror, the worker's own facts from the log, folded by
 //! the rules; and the world around it that checking asks for.
 
-use std::sync::Arc;
+use std::iter;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -164,19 +165,30 @@ pub fn instruments(connection: &Connection) -> Result<Vec<Instrument>, Trouble> 
 /// its own.
 fn rules(connection: &Connection) -> Result<(RuleBook, Arc<Rules>), Trouble> {
     let (mut book, mut in_force) = (RuleBook::default(), Rules::builtin());
-    for row in mirror_row::by_change(connection, RULES)? {
-        let Ok(entity) = serde_json::from_str::<RulesEntity>(&row.body) else { continue };
-        let bundle = match &entity.bundle {
-            None if entity.sha == Rules::builtin().sha() => Some(Rules::builtin()),
-            None => None,
-            Some(bundle) => Rules::parse(bundle.get().as_bytes()).ok().map(Arc::new),
-        };
-        if let Some(bundle) = bundle.filter(|bundle| bundle.sha() == entity.sha) {
+    for id in mirror_row::ids_by_change(connection, RULES)? {
+        if let Some(bundle) = bundle(connection, &id)? {
             book.add(bundle.clone());
             in_force = bundle;
         }
     }
     Ok((book, in_force))
+}
+
+/// The bundle of this name, where this build understands it. Each is read once in a process: that takes longer than all
+/// else that a save computes, and a name is its bundle's for ever.
+fn bundle(connection: &Connection, name: &str) -> Result<Option<Arc<Rules>>, Trouble> {
+    static READ: Mutex<Vec<Arc<Rules>>> = Mutex::new(Vec::new());
+    let Ok(sha) = name.parse::<Sha>() else { return Ok(None) };
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let builtin = Rules::builtin();
+    if let Some(known) = iter::once(&builtin).chain(&*read).find(|known| known.sha() == sha) {
+        return Ok(Some(Arc::clone(known)));
+    }
+    let told: Option<RulesEntity> = mirror::entity(connection, RULES, name)?;
+    let bundle = told.and_then(|told| Rules::parse(told.bundle?.get().as_bytes()).ok());
+    let Some(bundle) = bundle.filter(|bundle| bundle.sha() == sha).map(Arc::new) else { return Ok(None) };
+    read.push(Arc::clone(&bundle));
+    Ok(Some(bundle))
 }
 
 fn qualification(worker: &WorkerEntity) -> Qualification {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use image::{GrayImage, RgbaImage};
+use image::{DynamicImage, GrayImage, RgbaImage};
 use rusqlite::Transaction;
 
 use super::blob;
@@ -80,7 +80,10 @@ fn plain_png(png: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut limits = image::Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(SIDE_LIMIT), Some(SIDE_LIMIT));
     reader.limits(limits);
-    let grey = on_white(&reader.decode().map_err(|_| broken())?.into_rgba8());
+    let grey = match reader.decode().map_err(|_| broken())? {
+        DynamicImage::ImageLuma8(grey) => grey,
+        decoded => on_white(&decoded.into_rgba8()),
+    };
     let first = grey.get_pixel(0, 0);
     if grey.pixels().all(|pixel| pixel == first) {
         return Err(refusal("empty", "签字图片是空白的", "The picture of the signature is blank"));

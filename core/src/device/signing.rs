@@ -221,7 +221,8 @@ impl Desk<'_> {
             .lane_of(file.lane, file.enrolment.device)
             .ok_or_else(|| missing("没有可签的内容", "nothing to sign"))?;
         let household = file.household_id().ok_or_else(|| missing("没有热用户信息", "the household is not known"))?;
-        let certified = Certificate::open(&certificate(file)?).map_err(|_| damaged_certificate())?;
+        // Whether it is genuine is asked when the record is signed.
+        let certified = certificate(file)?.open::<Certificate>().map_err(|_| damaged_certificate())?.statement;
         let (seq, prev) = outbox::next_position(transaction)?;
         let (rules, form) = (file.rules(), record.form);
         words::printable(&form)?;
@@ -242,7 +243,7 @@ impl Desk<'_> {
             id: RecordId(Uuid::now_v7()),
             kind: record.purpose.clone(),
             outcome,
-            supplier: Supplier { id: certified.certificate.supplier, name: company.name.clone() },
+            supplier: Supplier { id: certified.supplier, name: company.name.clone() },
             household,
             visit: file.visit.id(),
             log: LogPosition { device: file.enrolment.device, seq, prev },

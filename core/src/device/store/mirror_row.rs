@@ -173,9 +173,9 @@ pub fn departed(connection: &Connection) -> Result<Vec<DepartedVisit>, Trouble> 
     Ok(found)
 }
 
-/// All entities of a type in the order in which they came, the newest last.
-pub fn by_change(connection: &Connection, e: &str) -> Result<Vec<MirrorRow>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT id, ver, body FROM mirror WHERE e = ?1 ORDER BY rowid")?;
-    let found = statement.query_map([e], read)?.collect::<Result<_, _>>()?;
+/// The ids of a type in the order in which its entities came, the newest last.
+pub fn ids_by_change(connection: &Connection, e: &str) -> Result<Vec<String>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT id FROM mirror WHERE e = ?1 ORDER BY rowid")?;
+    let found = statement.query_map([e], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(found)
 }
