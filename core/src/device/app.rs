@@ -196,8 +196,8 @@ impl FieldApp {
         let done = self.inner.store.write::<_, Refusal>(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
             file.with_files(transaction, photos)?;
-            signing::append(transaction, &file, &command, photos)?;
-            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+            let logged = signing::append(transaction, &file, &command, photos)?;
+            desk_view::visit(transaction, &file.go_on(transaction, logged)?)
         })?;
         self.runner.nudge();
         Ok(done)
@@ -311,8 +311,8 @@ impl FieldApp {
         let done = store.write::<_, Refusal>(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
             let kept = signature::keep(transaction, store.dir(), visit, &written)?;
-            self.desk().sign(transaction, &mut file, request, &kept)?;
-            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+            let logged = self.desk().sign(transaction, &mut file, request, &kept)?;
+            desk_view::visit(transaction, &file.go_on(transaction, logged)?)
         })?;
         self.runner.nudge();
         Ok(done)
@@ -326,8 +326,8 @@ impl FieldApp {
         let stamp = self.stamp();
         let done = self.inner.store.write::<_, Refusal>(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
-            self.desk().refuse(transaction, &mut file, request)?;
-            desk_view::visit(transaction, &CaseFile::open(transaction, visit, stamp)?)
+            let logged = self.desk().refuse(transaction, &mut file, request)?;
+            desk_view::visit(transaction, &file.go_on(transaction, logged)?)
         })?;
         self.runner.nudge();
         Ok(done)

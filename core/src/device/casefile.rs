@@ -69,10 +69,7 @@ impl CaseFile {
         let rows = outbox_row::of_visit(connection, id)?;
         let anchors = enrolment::anchors(connection)?;
         for row in &rows {
-            // All this folder has been is one worker's one log to its own eyes, in the order it was written. When it
-            // was done is judged by the server's time where there is one, whatever the wall clock claims.
-            let fact = Fact { device: enrolment.device, seq: row.n, ..outbox::fact(row.clone()) };
-            fold(&mut visit, &Fact { estimate: anchored(&anchors, &row.t), ..fact });
+            fold(&mut visit, &own_fact(&enrolment, &anchors, row));
         }
         if let Some((n, at)) = handed_in(connection, &enrolment, &rows)? {
             visit.hand_in(enrolment.device, n, at);
@@ -98,6 +95,22 @@ impl CaseFile {
             blobs: Vec::new(),
         };
         Ok(Self { enrolment, visit, lane, basis, household, worker, departed, context, rows, anchors })
+    }
+
+    /// Goes on with what was just logged of the visit: the file as it would be opened then.
+    pub fn go_on(mut self, connection: &Connection, logged: Vec<OutboxRow>) -> Result<Self, Trouble> {
+        let planned = |file: &Self| (file.visit.plan().version(), file.household_id());
+        let before = planned(&self);
+        for row in &logged {
+            fold(&mut self.visit, &own_fact(&self.enrolment, &self.anchors, row));
+        }
+        // A visit that is opened at the door has its plan from that act: its dwelling is still to be read.
+        if planned(&self) != before {
+            return Self::open(connection, self.visit.id(), self.context.now.stamp);
+        }
+        self.context.blobs.clear();
+        self.rows.extend(logged);
+        Ok(self)
     }
 
     /// When `stamp` was, as well as this phone can know: what a paper prints.
@@ -131,6 +144,13 @@ impl CaseFile {
         }
         Ok(())
     }
+}
+
+/// A row of the log as a fact of the visit. All this folder has been is one worker's one log to its own eyes, in the order
+/// it was written. When it was done is judged by the server's time where there is one, whatever the wall clock claims.
+fn own_fact(enrolment: &Enrolment, anchors: &[Anchor], row: &OutboxRow) -> Fact {
+    let fact = outbox::fact(row.clone());
+    Fact { device: enrolment.device, seq: row.n, estimate: anchored(anchors, &row.t), ..fact }
 }
 
 /// Now, with the server's time where this boot has an anchor.

@@ -74,7 +74,7 @@ pub fn append(transaction: &Transaction<'_>, new: NewOp) -> Result<OutboxRow, Tr
         sha: Sha::ZERO,
     };
     row.sha = sha_after(&row)?;
-    outbox_row::insert(transaction, &row)?;
+    row.n = outbox_row::insert(transaction, &row)?;
     for blob in &row.blobs {
         blob_row::mark_logged(transaction, blob.sha)?;
     }

@@ -116,7 +116,7 @@ impl Desk<'_> {
         file: &mut CaseFile,
         request: &SignRequest,
         kept: &KeptSignature,
-    ) -> Result<OutboxRow, Trouble> {
+    ) -> Result<Vec<OutboxRow>, Trouble> {
         let signer = Signer { name: words::clean(&request.signer.name, "签字人姓名")?, role: request.signer.role };
         let mut files = vec![kept.strokes, kept.image];
         files.extend(&request.photos);
@@ -162,7 +162,7 @@ impl Desk<'_> {
         transaction: &Transaction<'_>,
         file: &mut CaseFile,
         request: &RefuseRequest,
-    ) -> Result<OutboxRow, Trouble> {
+    ) -> Result<Vec<OutboxRow>, Trouble> {
         let reason = words::clean(&request.reason, "拒签原因")?;
         file.with_files(transaction, &request.photos)?;
         let company = company(transaction)?;
@@ -326,10 +326,9 @@ pub(super) fn append(
     file: &CaseFile,
     command: &Command,
     files: &[Sha],
-) -> Result<OutboxRow, Trouble> {
-    let events = check(&file.visit, file.lane, command, &file.context)?;
-    let mut last = None;
-    for (index, event) in events.into_iter().enumerate() {
+) -> Result<Vec<OutboxRow>, Trouble> {
+    let mut logged = Vec::new();
+    for event in check(&file.visit, file.lane, command, &file.context)? {
         words::printable_event(&event)?;
         let new = NewOp {
             event,
@@ -337,11 +336,11 @@ pub(super) fn append(
             basis: file.basis,
             rules: file.rules().sha(),
             t: file.context.now.stamp,
-            blobs: if index == 0 { files.to_vec() } else { Vec::new() },
+            blobs: if logged.is_empty() { files.to_vec() } else { Vec::new() },
         };
-        last = Some(outbox::append(transaction, new)?);
+        logged.push(outbox::append(transaction, new)?);
     }
-    last.ok_or_else(|| Trouble::Damaged("没有事件".to_owned()))
+    if logged.is_empty() { Err(Trouble::Damaged("没有事件".to_owned())) } else { Ok(logged) }
 }
 
 fn shown(file: &CaseFile, company: &CompanyEntity, purpose: &Purpose, shown_sha: Sha) -> Result<Paper, Trouble> {

@@ -170,12 +170,16 @@ impl Field {
     }
 
     pub fn act(&self, command: &Command) -> FieldVisit {
-        self.app.act(self.visit, command, &[]).unwrap_or_else(|refusal| panic!("{command:?}: {refusal:?}"))
+        let shown = self.app.act(self.visit, command, &[]).unwrap_or_else(|refusal| panic!("{command:?}: {refusal:?}"));
+        assert_eq!(shown, self.visit(), "what an act shows is what is there");
+        shown
     }
 
     pub fn act_with(&self, command: &Command, role: &str) -> FieldVisit {
         let photo = self.app.capture_photo(self.visit, role, &jpeg(role)).unwrap();
-        self.app.act(self.visit, command, &[photo.sha]).unwrap()
+        let shown = self.app.act(self.visit, command, &[photo.sha]).unwrap();
+        assert_eq!(shown, self.visit(), "what an act shows is what is there");
+        shown
     }
 
     pub fn go_in(&self) {
@@ -227,7 +231,7 @@ impl Field {
     }
 
     pub fn sign_shown(&self, purpose: Purpose, shown_sha: Sha) -> Result<FieldVisit, Refusal> {
-        self.app.sign(
+        let shown = self.app.sign(
             self.visit,
             &SignRequest {
                 purpose,
@@ -240,7 +244,9 @@ impl Field {
                 witness: None,
                 place: nowhere(),
             },
-        )
+        )?;
+        assert_eq!(shown, self.visit(), "what a signature shows is what is there");
+        Ok(shown)
     }
 
     pub fn complete(&self, outcome: Outcome) {

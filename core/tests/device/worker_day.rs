@@ -227,6 +227,7 @@ fn a_refusal_to_sign_is_a_record_of_its_own() {
     request.photos = vec![photo.sha];
     request.witness = Some(Witness { name: "李女士".into(), role: "邻居".into() });
     let refused = field.app.refuse(field.visit, &request).unwrap();
+    assert_eq!(refused, field.visit());
     assert_eq!(refused.view.measurements[0].state, FrozenState::Refused);
     assert!(refused.loose_photos.is_empty());
     field.complete(Outcome::Done);
@@ -370,6 +371,8 @@ fn a_visit_may_be_born_at_the_door_and_text_that_no_font_has_is_named_there() {
     let opened =
         Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason: "邻居家漏水".into(), emergency: true };
     let born = field.app.open_visit(&opened).unwrap();
+    assert_eq!(born, field.app.visit(born.view.visit).unwrap());
+    assert!(born.household.is_some(), "the dwelling is read with the act that names it");
     assert_eq!((born.view.plan_version, born.view.emergency), (0, true));
     let reason = "邻居家漏水\u{1F600}".to_owned();
     let refusal = field.app.open_visit(&Opened { reason, ..opened }).unwrap_err();

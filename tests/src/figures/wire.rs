@@ -146,7 +146,7 @@ impl Phone {
                 sha: Sha::ZERO,
             };
             row.sha = row.to_wire()?.envelope(known.device, prev).sha();
-            outbox_row::insert(transaction, &row)
+            outbox_row::insert(transaction, &row).map(drop)
         })?;
         Ok(())
     }

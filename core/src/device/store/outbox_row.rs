@@ -87,15 +87,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
     })
 }
 
-/// Appends a row; its `n` is given by the store.
-pub fn insert(transaction: &Transaction<'_>, row: &OutboxRow) -> Result<(), Trouble> {
-    transaction
+/// Appends a row, and returns its `n`, which the store gives it.
+pub fn insert(transaction: &Transaction<'_>, row: &OutboxRow) -> Result<u64, Trouble> {
+    let n = transaction
         .prepare_cached(
             "INSERT INTO outbox (device, seq, op, kind, visit, worker, basis, rules, wall_ms, mono_ms, boot, body,
                  blobs, prev, sha)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
-        .execute(params![
+        .insert(params![
             row.device.0.as_bytes(),
             signed(row.seq),
             row.op.0.as_bytes(),
@@ -112,7 +112,7 @@ pub fn insert(transaction: &Transaction<'_>, row: &OutboxRow) -> Result<(), Trou
             row.prev.0,
             row.sha.0,
         ])?;
-    Ok(())
+    Ok(u64::try_from(n).unwrap_or(0))
 }
 
 fn blobs_text(blobs: &[BlobRef]) -> Result<String, Trouble> {
