@@ -26,7 +26,7 @@ use crate::office::desk::Desk;
 use crate::office::project::{self, setting};
 use crate::office::seen::{self, Seen};
 use crate::office::{Office, OfficeAct, erase, registers, rejudge, uploads};
-use crate::state::AppState;
+use crate::state::{AppState, State};
 use crate::store::StoreError;
 use crate::store::blobs::make_dir;
 use crate::store::ship::Shipping;
@@ -276,7 +276,7 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
     };
     let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };
     let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{addr}"));
-    Ok(AppState {
+    let state = State {
         blobs: store.blobs.clone(),
         vault: Arc::clone(&store.vault),
         keys: Arc::clone(&store.keys),
@@ -290,7 +290,8 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
         config: Arc::new(config),
         url: url.into(),
         pin,
-    })
+    };
+    Ok(state.into())
 }
 
 /// Says in the log who the supplier is, how to reach it and which rules are in force, where it does not say so yet.

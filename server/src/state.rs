@@ -1,5 +1,6 @@
 //! What every request may use.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use nuanfang_core::canon::hash::Sha;
@@ -20,10 +21,32 @@ use crate::store::blobs::Blobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::vault::Vault;
 
-/// The server's state, shared by all requests. Cheap to clone. Phones' routes ask nothing of the store but the
-/// contract; the console's read models are the embedded store's.
-#[derive(Clone)]
-pub struct AppState<S = Sqlite> {
+/// The server's state, shared by all requests: one pointer, since each layer that a request passes clones it.
+pub struct AppState<S = Sqlite>(Arc<State<S>>);
+
+impl<S> Clone for AppState<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Deref for AppState<S> {
+    type Target = State<S>;
+
+    fn deref(&self) -> &State<S> {
+        &self.0
+    }
+}
+
+impl<S> From<State<S>> for AppState<S> {
+    fn from(state: State<S>) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+/// What the state holds. Phones' routes ask nothing of the store but the contract; the console's read models are the
+/// embedded store's.
+pub struct State<S = Sqlite> {
     /// The log, its projections and the files.
     pub store: S,
     /// Where the office acts.
@@ -52,7 +75,7 @@ pub struct AppState<S = Sqlite> {
     pub pin: Option<Sha>,
 }
 
-impl AppState {
+impl State {
     /// Reads in one consistent view, off the async threads, for at most two seconds.
     pub async fn read<T, E, F>(&self, f: F) -> Result<T, E>
     where
@@ -64,7 +87,7 @@ impl AppState {
     }
 }
 
-impl<S> AppState<S> {
+impl<S> State<S> {
     /// What the QR code of a new phone holds.
     pub fn invitation(&self, code: String) -> Invitation {
         Invitation { url: self.url.to_string(), code, pin: self.pin, supplier: Some(self.keys.fingerprint()) }
