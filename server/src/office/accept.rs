@@ -28,13 +28,33 @@ pub struct Exchange {
     /// The hash there.
     pub base_sha: Sha,
     /// What it sends, in order, without gaps.
-    pub arriving: Vec<(Envelope, Sha, Event, String)>,
+    pub arriving: Vec<Sent>,
     /// Its clock's anchors.
     pub anchors: Vec<Anchor>,
     /// When it came.
     pub recv: Millis,
     /// Receipts of the signed records among it, worked out beforehand by [`foresee`].
     pub foreseen: Foreseen,
+}
+
+/// An operation as a device sent it.
+#[derive(Debug)]
+pub struct Sent {
+    /// The head.
+    pub envelope: Envelope,
+    /// Its hash.
+    pub sha: Sha,
+    /// The body, as it is hashed.
+    pub body: String,
+    /// The body, read; none once it was projected.
+    pub event: Option<Event>,
+}
+
+impl Sent {
+    /// The body, read, for projecting it. Where that is undone and done again, it is read again.
+    fn take_event(&mut self) -> Event {
+        self.event.take().unwrap_or_else(|| log::read_event(&self.envelope.kind, &self.body))
+    }
 }
 
 /// What became of an exchange.
@@ -64,7 +84,7 @@ impl Exchange {
         let SyncRequest { device, base, base_sha, head_sha, ops, .. } = request;
         let sent = ops.len();
         let exchange = Self::of(device, (base, base_sha), ops, anchors, recv);
-        let end = exchange.arriving.last().map_or(base_sha, |(_, sha, ..)| *sha);
+        let end = exchange.arriving.last().map_or(base_sha, |sent| sent.sha);
         if exchange.arriving.len() == sent && end != head_sha {
             return Err(Unchained::Head);
         }
@@ -84,14 +104,15 @@ impl Exchange {
             let sha = envelope.sha();
             let event = log::read_event(&envelope.kind, body.get());
             (seq, prev) = (envelope.seq, sha);
-            arriving.push((envelope, sha, event, String::from(Box::<str>::from(body))));
+            let body = String::from(Box::<str>::from(body));
+            arriving.push(Sent { envelope, sha, body, event: Some(event) });
         }
         Self { device, base: base.0, base_sha: base.1, arriving, anchors, recv, foreseen: Foreseen::new() }
     }
 
     /// About how many bytes it writes.
     pub fn bytes(&self) -> usize {
-        self.arriving.iter().map(|(_, _, _, body)| body.len() + 512).sum()
+        self.arriving.iter().map(|sent| sent.body.len() + 512).sum()
     }
 
     /// Whether it brings something that is not yet here, or needs the writer to look.
@@ -115,7 +136,7 @@ pub fn compare(db: &Connection, device: DeviceId, base: u64, base_sha: Sha) -> R
 /// How each signed record of an exchange would arrive if nothing else came in between, by its place in what arrives.
 pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arrival)>, StoreError> {
     let Exchange { device, arriving, anchors, recv, .. } = exchange;
-    let records = |(_, _, event, _): &(Envelope, Sha, Event, String)| carried(event).is_some();
+    let records = |sent: &Sent| sent.event.as_ref().and_then(carried).is_some();
     if !arriving.iter().any(records) {
         return Ok(Vec::new());
     }
@@ -124,19 +145,19 @@ pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arriv
         Some(head) => (head.acked, floor(db, &head, *device)?),
         None => (0, device::first_enrolled(db, *device)?.unwrap_or(Millis(0))),
     };
-    let old = arriving.iter().take_while(|(envelope, ..)| envelope.seq <= acked).count();
-    let stamps: Vec<Stamp> = arriving[old..].iter().map(|(envelope, ..)| envelope.t).collect();
+    let old = arriving.iter().take_while(|sent| sent.envelope.seq <= acked).count();
+    let stamps: Vec<Stamp> = arriving[old..].iter().map(|sent| sent.envelope.t).collect();
     let estimates = estimate(&stamps, anchors, floor, *recv);
     let fresh = arriving.iter().enumerate().skip(old).zip(estimates);
     Ok(fresh
-        .filter(|((_, arrived), _)| records(arrived))
+        .filter(|((_, sent), _)| records(sent))
         .map(|((place, _), estimate)| (place, Arrival { enrolled: enrolled.clone(), recv: *recv, estimate }))
         .collect())
 }
 
 /// Stores, judges and projects an exchange. `together`: a fault in what follows from one operation is the exchange's;
 /// otherwise it puts that operation into quarantine and stops nobody else.
-pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) -> Result<Receipt, StoreError> {
+pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool) -> Result<Receipt, StoreError> {
     let Exchange { device, base, base_sha, arriving, anchors, recv, .. } = exchange;
     let mut head = log::writer(writing.tx, *device, false)?;
     let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
@@ -149,13 +170,12 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
         Some(_) => {}
     }
     let mut fresh = Vec::with_capacity(arriving.len());
-    for arrived in arriving {
-        let (envelope, sha, ..) = arrived;
-        if envelope.seq > head.acked || drill::is(Mutant::NoUnique) {
-            fresh.push(arrived);
+    for sent in arriving {
+        if sent.envelope.seq > head.acked || drill::is(Mutant::NoUnique) {
+            fresh.push(sent);
         } else if drill::is(Mutant::ForkAccepted) {
             continue;
-        } else if sha_at(writing.tx, &head, envelope.seq)? != Some(*sha) {
+        } else if sha_at(writing.tx, &head, sent.envelope.seq)? != Some(sent.sha) {
             return Ok(Receipt { fork: true, ..receipt });
         }
     }
@@ -163,16 +183,19 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
         return Ok(receipt);
     }
     if drill::is(Mutant::OrderByClock) {
-        fresh.sort_by_key(|(envelope, ..)| envelope.t.wall_ms);
+        fresh.sort_by_key(|sent| sent.envelope.t.wall_ms);
     }
-    let stamps: Vec<Stamp> = fresh.iter().map(|(envelope, ..)| envelope.t).collect();
+    let stamps: Vec<Stamp> = fresh.iter().map(|sent| sent.envelope.t).collect();
     let estimates = estimate(&stamps, anchors, floor(writing.tx, &head, *device)?, *recv);
-    let end = fresh.last().map(|(envelope, ..)| envelope.seq);
+    let end = fresh.last().map(|sent| sent.envelope.seq);
     let mut about = None;
     let mut gone = false;
-    for ((envelope, sha, event, body), estimate) in fresh.into_iter().zip(estimates) {
+    for (sent, estimate) in fresh.into_iter().zip(estimates) {
+        let event = sent.take_event();
+        let Sent { envelope, sha, body, .. } = sent;
+        let unreadable = matches!(event, Event::Unreadable { .. });
         let (last, recv) = (Some(envelope.seq) == end, *recv);
-        let arriving = Arriving { envelope: envelope.clone(), sha: *sha, event: event.clone(), recv, estimate, last };
+        let arriving = Arriving { envelope: envelope.clone(), sha: *sha, event, recv, estimate, last };
         // What comes together is mostly about one visit, and no device's operation erases anybody.
         if about != Some(envelope.visit) {
             gone = erasure::is_erased(writing.tx, envelope.visit)?;
@@ -185,7 +208,7 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &Exchange, together: bool) ->
         } else {
             apart(writing, &head, arriving, body)?;
         }
-        if matches!(event, Event::Unreadable { .. }) && drill::is(Mutant::StopAtPoison) {
+        if unreadable && drill::is(Mutant::StopAtPoison) {
             break;
         }
         head.acked += 1;

@@ -206,9 +206,9 @@ fn own_log(state: &AppState, head: &RescueHead, ops: &[Op]) -> Result<Result<u64
     }
     for batch in ops.chunks(BATCH) {
         let before = state.store.read_now(|db| accept::compare(db, head.device, base, base_sha))?.acked;
-        let exchange = exchange(state, head.device, (base, base_sha), batch.to_vec());
+        let mut exchange = exchange(state, head.device, (base, base_sha), batch.to_vec());
         let receipt = state.store.write_blocking::<_, StoreError, _>(exchange.bytes(), move |writing| {
-            accept::accept(writing, &exchange, false)
+            accept::accept(writing, &mut exchange, false)
         })?;
         if receipt.fork {
             return Ok(Err(Why::Fork));
@@ -240,9 +240,9 @@ fn log_of_its_own(state: &AppState, device: DeviceId, ops: Vec<Op>) -> Result<u6
         op.seq = seq;
     }
     let new = unknown.len() as u64;
-    let exchange = exchange(state, device, (receipt.acked, receipt.ack_sha), unknown);
+    let mut exchange = exchange(state, device, (receipt.acked, receipt.ack_sha), unknown);
     state.store.write_blocking::<_, StoreError, _>(exchange.bytes(), move |writing| {
-        accept::accept(writing, &exchange, false)
+        accept::accept(writing, &mut exchange, false)
     })?;
     Ok(new)
 }

@@ -11,7 +11,7 @@ use nuanfang_core::id::{DeviceId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed::worker_scope;
 use nuanfang_core::wire::feed_entity;
-use nuanfang_server::office::accept::{Exchange, Receipt};
+use nuanfang_server::office::accept::{Exchange, Receipt, Sent};
 use nuanfang_server::office::feed;
 use nuanfang_server::office::log::{Entry, LogHead};
 use nuanfang_server::store::blobs::{Finish, Part};
@@ -45,8 +45,8 @@ struct AcksWithoutStoring;
 
 impl Fault for AcksWithoutStoring {
     async fn accept(store: &Sqlite, exchange: Exchange) -> Result<Receipt, StoreError> {
-        let Some((last, ack_sha, ..)) = exchange.arriving.last() else { return store.accept(exchange).await };
-        Ok(Receipt { acked: last.seq, ack_sha: *ack_sha, fork: false })
+        let Some(last) = exchange.arriving.last() else { return store.accept(exchange).await };
+        Ok(Receipt { acked: last.envelope.seq, ack_sha: last.sha, fork: false })
     }
 }
 
@@ -56,13 +56,14 @@ struct DoublesWhatComesAgain;
 impl Fault for DoublesWhatComesAgain {
     async fn accept(store: &Sqlite, mut exchange: Exchange) -> Result<Receipt, StoreError> {
         let head = store.read_now(|store| store.log_head(exchange.device))?;
-        let Some(head) = head.filter(|head| exchange.arriving.last().is_some_and(|last| last.0.seq <= head.acked))
+        let Some(head) =
+            head.filter(|head| exchange.arriving.last().is_some_and(|last| last.envelope.seq <= head.acked))
         else {
             return store.accept(exchange).await;
         };
         (exchange.base, exchange.base_sha) = (head.acked, head.ack_sha);
         let (mut seq, mut prev) = (head.acked, head.ack_sha);
-        for (envelope, sha, ..) in &mut exchange.arriving {
+        for Sent { envelope, sha, .. } in &mut exchange.arriving {
             (envelope.seq, envelope.prev) = (seq + 1, prev);
             *sha = envelope.sha();
             (seq, prev) = (envelope.seq, *sha);
@@ -76,7 +77,7 @@ struct StopsAtPoison;
 
 impl Fault for StopsAtPoison {
     async fn accept(store: &Sqlite, mut exchange: Exchange) -> Result<Receipt, StoreError> {
-        let good = exchange.arriving.iter().position(|(_, _, event, _)| matches!(event, Event::Unknown { .. }));
+        let good = exchange.arriving.iter().position(|sent| matches!(sent.event, Some(Event::Unknown { .. })));
         exchange.arriving.truncate(good.unwrap_or(usize::MAX));
         store.accept(exchange).await
     }
@@ -87,7 +88,7 @@ struct RefusesLateEvidence;
 
 impl Fault for RefusesLateEvidence {
     async fn accept(store: &Sqlite, exchange: Exchange) -> Result<Receipt, StoreError> {
-        for (envelope, ..) in &exchange.arriving {
+        for Sent { envelope, .. } in &exchange.arriving {
             let Some(visit) = envelope.visit else { continue };
             let known = store.read_now(|store| store.visit(visit))?;
             let holder = known.and_then(|visit| visit.plan().current().and_then(|plan| plan.plan.assignee));

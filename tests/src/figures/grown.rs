@@ -177,7 +177,7 @@ fn fill(town: &Town, device: DeviceId, worker: WorkerId, operations: usize, dice
         });
         let ops = ops.collect::<Tried<Vec<Op>>>()?;
         let exchange = Exchange::of(device, base, ops, Vec::new(), town.state().now());
-        let end = exchange.arriving.last().map(|(envelope, sha, ..)| (envelope.seq, *sha)).ok_or("nothing to bring")?;
+        let end = exchange.arriving.last().map(|sent| (sent.envelope.seq, sent.sha)).ok_or("nothing to bring")?;
         let receipt = town.accept(exchange)?;
         if (receipt.acked, receipt.ack_sha) != end {
             return Err(format!("only {} of {} acknowledged", receipt.acked, end.0).into());

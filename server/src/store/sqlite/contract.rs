@@ -11,7 +11,7 @@ use nuanfang_core::wire::{Outcome, ScopeCursor, ScopeReply};
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use crate::office::accept::{self, Exchange, Receipt};
+use crate::office::accept::{self, Exchange, Receipt, Sent};
 use crate::office::judge::outcome_from;
 use crate::office::log::{self, DayEnd, Entry, LogHead, Logged};
 use crate::office::project::device::{self, Enrolled, Enrolment};
@@ -43,8 +43,8 @@ impl Store for Sqlite {
         }
         // Checking and making signatures takes long: not on the one writer's time.
         for (place, arrival) in self.read_now(|db| accept::foresee(db, &exchange))? {
-            let (envelope, sha, event, _) = &exchange.arriving[place];
-            if let Some((record, jws)) = record::carried(event) {
+            let Sent { envelope, sha, event, .. } = &exchange.arriving[place];
+            if let Some((record, jws)) = event.as_ref().and_then(record::carried) {
                 let place = LogPosition { device: envelope.device, seq: envelope.seq, prev: envelope.prev };
                 // What fails here, or panics, does so again on the writer, which keeps the operation apart.
                 let tried =

@@ -82,16 +82,32 @@ impl Writing<'_> {
         }
     }
 
+    /// Runs `f` first in the group's transaction, which begins anew if it fails or panics: nothing is kept for undoing it.
+    fn opening<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = catch_unwind(AssertUnwindSafe(|| f(self)));
+        let error = match done {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => error,
+            Err(panic) => StoreError::Panicked(words(&*panic)),
+        };
+        self.forget(Vec::new())?;
+        self.run("ROLLBACK")?;
+        self.run("BEGIN IMMEDIATE")?;
+        Err(error)
+    }
+
     fn undo(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
-        // What was folded in memory may hold what is undone now.
+        self.forget(dirty)?;
+        self.run("ROLLBACK TO step")?;
+        self.run("RELEASE step")
+    }
+
+    /// Lets go of what was worked out in memory from what is about to be undone.
+    fn forget(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
         self.folded.clear();
         *self.dirty = dirty;
         // A full disk has already rolled the whole transaction back.
-        if self.tx.is_autocommit() {
-            return Err(StoreError::Full);
-        }
-        self.run("ROLLBACK TO step")?;
-        self.run("RELEASE step")
+        if self.tx.is_autocommit() { Err(StoreError::Full) } else { Ok(()) }
     }
 
     fn run(&self, sql: &str) -> Result<(), StoreError> {
@@ -395,8 +411,9 @@ fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, to
             foreseen: &foreseen,
             touched: &mut touched,
         };
+        let first = runs.is_empty();
         acks.extend(runs.into_iter().map(|run| run(&mut writing)));
-        acks.extend(take_in(&mut writing, exchanges));
+        acks.extend(take_in(&mut writing, exchanges, first));
         if db.is_autocommit() || drill::disk_refuses() {
             return Err(StoreError::Full);
         }
@@ -432,23 +449,25 @@ fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, to
     }
 }
 
-/// Takes in exchanges in one savepoint: a page that many of them change is kept for undoing once, not once for each.
-/// Only when one of them fails is each taken in by itself.
-fn take_in(writing: &mut Writing<'_>, exchanges: Vec<Waits>) -> Vec<Ack> {
+/// Takes in exchanges together: a page that many of them change is kept for undoing once, or, where they come `first` in
+/// the transaction, not at all. Only when one of them fails is each taken in by itself.
+fn take_in(writing: &mut Writing<'_>, mut exchanges: Vec<Waits>, first: bool) -> Vec<Ack> {
     if exchanges.is_empty() {
         return Vec::new();
     }
-    let together = writing.savepoint(|writing| {
-        let receipts = exchanges.iter().map(|waits| accept(writing, &waits.exchange, true));
+    let all = |writing: &mut Writing<'_>| {
+        let receipts = exchanges.iter_mut().map(|waits| accept(writing, &mut waits.exchange, true));
         receipts.collect::<Result<Vec<Receipt>, StoreError>>()
-    });
+    };
+    let together = if first { writing.opening(all) } else { writing.savepoint(all) };
     let results: Vec<Result<Receipt, StoreError>> = match together {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         // The transaction is gone, and the group with it.
         Err(error) if writing.tx.is_autocommit() => exchanges.iter().map(|_| Err(error.shared())).collect(),
-        Err(_) => {
-            exchanges.iter().map(|waits| writing.savepoint(|writing| accept(writing, &waits.exchange, false))).collect()
-        }
+        Err(_) => exchanges
+            .iter_mut()
+            .map(|waits| writing.savepoint(|writing| accept(writing, &mut waits.exchange, false)))
+            .collect(),
     };
     exchanges.into_iter().zip(results).map(|(waits, result)| ack(waits.answer, result)).collect()
 }
