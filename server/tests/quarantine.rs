@@ -14,6 +14,7 @@ use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{OfficeAct, rebuild};
 use nuanfang_server::store::StoreError;
+use nuanfang_server::store::sqlite::writer::Writing;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,6 +41,48 @@ async fn rejudge(house: &House, desk: &Desk, op: Uuid) -> (StatusCode, Value) {
 
 fn dump(house: &House) -> String {
     house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump")
+}
+
+/// From here on no visit's row can say `state`, as if a projection had a fault.
+async fn break_rows(house: &House, state: &str) {
+    let sql = format!(
+        "CREATE TRIGGER broken BEFORE UPDATE ON visit WHEN NEW.state = '{state}'
+         BEGIN SELECT RAISE(ABORT, 'a projection with a fault'); END"
+    );
+    let done = house.state.store.write::<_, StoreError, _>(0, move |writing| Ok(writing.tx.execute_batch(&sql)?));
+    done.await.expect("a trigger");
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_keeps_one_operation_apart_and_refuses_none() {
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    break_rows(&house, "departed").await;
+    phone.log_raw(Some(VISIT), 1, "visit.acknowledged", r#"{"n":"00"}"#, Vec::new());
+    let departed =
+        phone.log_raw(Some(VISIT), 1, "visit.departed", r#"{"n":"01","tools_checked":true,"parts":[]}"#, Vec::new());
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"02","role":"photo.other"}"#, Vec::new());
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.acked_through, 3);
+    let told: Vec<_> = reply.outcomes.iter().map(|told| (told.seq, told.o, told.why.as_deref())).collect();
+    assert_eq!(told, [(2, OutcomeKind::Quarantined, Some("fault"))]);
+    let state = |house: &House| {
+        house.state.store.read_now::<_, StoreError>(|db| {
+            Ok(db.query_row("SELECT state FROM visit", [], |row| row.get::<_, String>(0))?)
+        })
+    };
+    assert_eq!(state(&house).expect("a row"), "acknowledged");
+    let before = dump(&house);
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(&house), before);
+
+    let mended = |writing: &mut Writing<'_>| Ok(writing.tx.execute_batch("DROP TRIGGER broken")?);
+    house.state.store.write::<_, StoreError, _>(0, mended).await.expect("mended");
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let (status, said) = rejudge(&house, &desk, departed.0).await;
+    assert_eq!((status, &said["kept"]), (StatusCode::OK, &json!(false)));
+    assert_eq!(state(&house).expect("a row"), "departed");
 }
 
 #[tokio::test]

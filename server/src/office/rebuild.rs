@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::log;
+use super::log::{self, Logged};
 use super::project;
 use super::registers;
 use crate::store::StoreError;
@@ -44,31 +44,49 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
     project::erasure::prepare(writing)?;
     let mut g = 0;
     let mut count = 0;
+    let mut coming = Vec::new();
     loop {
         let page = log::after(writing.tx, g, PAGE)?;
         let Some(end) = page.last() else { break };
         g = end.g;
         for logged in page {
-            one(writing, &logged)?;
+            let last = logged.last;
+            coming.push(logged);
             count += 1;
+            if last {
+                together(writing, &coming)?;
+                coming.clear();
+            }
         }
     }
+    together(writing, &coming)?;
     Ok(count)
 }
 
-fn one(writing: &mut Writing<'_>, logged: &log::Logged) -> Result<(), StoreError> {
-    let done = writing.savepoint(|writing| project::project(writing, logged).map(drop));
+/// What came together, as [`super::accept`] takes it in: at once, or each by itself where a fault keeps one of them out.
+fn together(writing: &mut Writing<'_>, coming: &[Logged]) -> Result<(), StoreError> {
+    let Some(Logged { recv, office, .. }) = coming.last() else { return Ok(()) };
+    let done = writing.savepoint(|writing| {
+        coming.iter().try_for_each(|logged| project::project(writing, logged).map(drop))?;
+        project::visit::settle(writing, *recv)
+    });
     match done {
-        Ok(()) => {}
-        Err(error) if error.is_passing() || logged.office => return Err(error),
-        Err(_) => {
-            project::quarantine(writing, logged, project::FAULT)?;
+        Err(error) if !error.is_passing() && !office => {}
+        done => return done,
+    }
+    for logged in coming {
+        let done = writing.savepoint(|writing| {
+            project::project(writing, logged)?;
+            writing.trial(|writing| project::visit::settle(writing, *recv))
+        });
+        match done {
+            Err(error) if !error.is_passing() => {
+                project::quarantine(writing, logged, project::FAULT)?;
+            }
+            done => done?,
         }
     }
-    if logged.last {
-        project::visit::settle(writing, logged.recv)?;
-    }
-    Ok(())
+    project::visit::settle(writing, *recv)
 }
 
 /// All projections as text, table by table, row by row in a fixed order: two stores with the same log give the same.

@@ -82,6 +82,15 @@ impl Writing<'_> {
         }
     }
 
+    /// Whether `f` can be done as things stand. What it did is undone.
+    pub fn trial(&mut self, f: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.run("SAVEPOINT step")?;
+        let dirty = self.dirty.clone();
+        let done = catch_unwind(AssertUnwindSafe(|| f(self)));
+        self.undo(dirty)?;
+        done.unwrap_or_else(|panic| Err(StoreError::Panicked(words(&*panic))))
+    }
+
     /// Runs `f` first in the group's transaction, which begins anew if it fails or panics: nothing is kept for undoing it.
     fn opening<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let done = catch_unwind(AssertUnwindSafe(|| f(self)));
