@@ -18,7 +18,7 @@ use crate::store::StoreError;
 const AT_HAND: usize = 4096;
 /// Bytes of bodies that the visits at hand were folded from at most: what the writer holds does not grow with what came
 /// in. One visit alone may be longer, else each of its events would cost reading all of it.
-const BYTES_AT_HAND: usize = 16 * 1024 * 1024;
+const BYTES_AT_HAND: usize = 8 * 1024 * 1024;
 
 /// The writer's visits.
 #[derive(Default)]

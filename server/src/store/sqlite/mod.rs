@@ -65,7 +65,7 @@ impl Sqlite {
         db.execute_batch(
             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
-             PRAGMA mmap_size = 0; PRAGMA cache_size = -65536; PRAGMA secure_delete = FAST;",
+             PRAGMA mmap_size = 0; PRAGMA cache_size = -32768; PRAGMA secure_delete = FAST;",
         )?;
         keep_plans(&db)?;
         migrate(&mut db, &file, STEPS)?;
