@@ -105,6 +105,19 @@ fn bad_pictures() -> [(Vec<u8>, Option<&'static str>); 5] {
     ]
 }
 
+#[tokio::test]
+async fn an_address_that_is_no_files_name_is_answered_like_a_file_nobody_named() {
+    let (house, phone) = house().await;
+    for name in ["%ff", "00", "%E6%96%87%E4%BB%B6", &"g".repeat(64)] {
+        let request = Request::patch(format!("/v1/blobs/{name}"))
+            .header("authorization", format!("Bearer {}", phone.token))
+            .header("upload-offset", 0);
+        let (status, headers, body) = house.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!((status, &headers["content-type"]), (StatusCode::NOT_FOUND, &"application/problem+json"));
+        assert_eq!(code(&body), "blob.unknown");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_picture_is_kept_and_flagged() {
     let (house, mut phone) = house().await;

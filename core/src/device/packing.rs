@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
+use zstd::stream::read::Decoder;
 use zstd::zstd_safe::get_dict_id_from_frame;
 
 use crate::wire::dictionary::{DICTIONARIES, Dictionary};
@@ -17,6 +18,8 @@ const LEVEL: i32 = 3;
 const WITH_DICTIONARY: RangeInclusive<usize> = 256..=256 * 1024;
 /// One byte in six less than at level 3, for a tenth of a second at most: the radio costs more.
 const LEVEL_WITH_DICTIONARY: i32 = 19;
+/// The largest window a frame may ask a phone's memory for, as a power of two: 8 MiB, as at the server's end.
+const WINDOW_LOG: u32 = 23;
 /// A frame's header is no longer.
 const HEADER: u64 = 18;
 
@@ -54,22 +57,33 @@ pub fn unpack(mut packed: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     packed.by_ref().take(HEADER).read_to_end(&mut head)?;
     let id = get_dict_id_from_frame(&head);
     let packed = io::BufReader::new(Cursor::new(head).chain(packed));
+    let mut decoder = match id.and_then(|id| PREPARED.iter().find(|prepared| prepared.id == id.get())) {
+        Some(prepared) => Decoder::with_prepared_dictionary(packed, &prepared.decoder)?,
+        None => Decoder::with_buffer(packed)?,
+    };
+    decoder.window_log_max(WINDOW_LOG)?;
     let mut out = Vec::new();
-    match id.and_then(|id| PREPARED.iter().find(|prepared| prepared.id == id.get())) {
-        Some(prepared) => {
-            let decoder = zstd::stream::read::Decoder::with_prepared_dictionary(packed, &prepared.decoder)?;
-            decoder.take(limit).read_to_end(&mut out)?;
-        }
-        None => {
-            zstd::stream::read::Decoder::with_buffer(packed)?.take(limit).read_to_end(&mut out)?;
-        }
-    }
+    decoder.take(limit).read_to_end(&mut out)?;
     Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn a_frame_that_asks_for_much_memory_is_refused() {
+        let frame = |window| {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL).expect("an encoder");
+            encoder.window_log(window).expect("a window");
+            encoder.write_all(b"a body").and_then(|()| encoder.flush()).expect("written");
+            encoder.finish().expect("a frame")
+        };
+        assert_eq!(unpack(&frame(WINDOW_LOG)[..], 9).expect("it is small enough"), b"a body");
+        assert!(unpack(&frame(WINDOW_LOG + 1)[..], 9).is_err());
+    }
 
     #[test]
     fn a_frame_of_a_format_before_1_0_is_refused_like_any_other_bytes() {

@@ -2,6 +2,7 @@
 //! send, and hear of, only what an accepted operation of its own names.
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -25,9 +26,9 @@ const COMPLETE: HeaderName = HeaderName::from_static(upload::COMPLETE);
 pub async fn head<S: Store>(
     State(state): State<AppState<S>>,
     device: Device,
-    Path(sha): Path<String>,
+    sha: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let sha = name(&sha)?;
+    let sha = name(sha)?;
     match look(&state, device, &sha)? {
         Wanted::Whole(len) => Ok(whole(StatusCode::OK, len)),
         Wanted::Missing(len) => Ok(stands(StatusCode::OK, state.store.offset(&sha), len, false)),
@@ -38,11 +39,11 @@ pub async fn head<S: Store>(
 pub async fn patch<S: Store>(
     State(state): State<AppState<S>>,
     device: Device,
-    Path(sha): Path<String>,
+    sha: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let sha = name(&sha)?;
+    let sha = name(sha)?;
     let len = match look(&state, device, &sha)? {
         Wanted::Whole(len) => return Ok(whole(StatusCode::NO_CONTENT, len)),
         Wanted::Missing(len) => len,
@@ -115,14 +116,15 @@ async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
 }
 
 fn look<S: Store>(state: &AppState<S>, device: Device, sha: &Sha) -> Result<Wanted, Problem> {
-    state
-        .store
-        .read_now(|store| store.wanted(device.id, sha))?
-        .ok_or_else(|| Problem::not_found("blob.unknown", "没有操作引用此文件"))
+    state.store.read_now(|store| store.wanted(device.id, sha))?.ok_or_else(unknown)
 }
 
-fn name(sha: &str) -> Result<Sha, Problem> {
-    sha.parse().map_err(|_| Problem::not_found("blob.unknown", "没有操作引用此文件"))
+fn name(sha: Result<Path<String>, PathRejection>) -> Result<Sha, Problem> {
+    sha.ok().and_then(|Path(sha)| sha.parse().ok()).ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("blob.unknown", "没有操作引用此文件")
 }
 
 fn whole(status: StatusCode, len: u64) -> Response {
