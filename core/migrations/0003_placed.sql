@@ -1,5 +1,5 @@
 -- A file lies in one of two places. What comes with its record, and what is small, is `bytes` of its row, so that one
--- commit keeps both; anything else is a file beside the database, under a random name, encrypted under `key`. Deleting
+-- commit keeps both; anything else, and what was kept before this step, is a file beside the database, under a random name, encrypted under `key`. Deleting
 -- the row erases either.
 CREATE TABLE placed (
     sha      BLOB PRIMARY KEY,

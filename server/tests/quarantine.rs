@@ -6,10 +6,12 @@ mod common;
 use axum::http::{Method, StatusCode};
 use common::desk::Desk;
 use common::{House, Phone};
-use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::SettingsChanged;
+use nuanfang_core::domain::worker_event::{Arrived, Departed};
+use nuanfang_core::domain::{Event, Place};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::wire::{OutcomeKind, Owes};
+use nuanfang_server::office::accept::{self, Exchange};
 use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{OfficeAct, rebuild};
@@ -73,16 +75,37 @@ async fn a_fault_of_ours_keeps_one_operation_apart_and_refuses_none() {
         })
     };
     assert_eq!(state(&house).expect("a row"), "acknowledged");
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let (status, said) = rejudge(&house, &desk, departed.0).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": true, "why": "fault"})));
     let before = dump(&house);
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(&house), before);
 
     let mended = |writing: &mut Writing<'_>| Ok(writing.tx.execute_batch("DROP TRIGGER broken")?);
     house.state.store.write::<_, StoreError, _>(0, mended).await.expect("mended");
-    let desk = Desk::open(&house, Role::Dispatcher).await;
     let (status, said) = rejudge(&house, &desk, departed.0).await;
     assert_eq!((status, &said["kept"]), (StatusCode::OK, &json!(false)));
     assert_eq!(state(&house).expect("a row"), "departed");
+}
+
+/// An exchange that is taken in by itself, because it came in a rescue file or beside one that met a fault, is judged as it
+/// would have been among others: a fault in a row that nobody has to write concerns nobody.
+#[tokio::test]
+async fn what_shares_a_commit_with_a_fault_is_judged_as_if_it_did_not() {
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    break_rows(&house, "departed").await;
+    phone.log(Some(VISIT), 1, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
+    phone.log(Some(VISIT), 1, &Event::Arrived(Arrived { place: Place::None { reason: "no_signal".into() } }));
+    let mut exchange = Exchange::read(phone.request(), Vec::new(), house.state.now()).expect("an exchange");
+    let taken = move |writing: &mut Writing<'_>| accept::alone(writing, &mut exchange);
+    assert_eq!(house.state.store.write::<_, StoreError, _>(0, taken).await.expect("a receipt").acked, 2);
+    let before = dump(&house);
+    assert!(before.contains("== outcome 0"), "{before}");
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(&house), before);
 }
 
 #[tokio::test]

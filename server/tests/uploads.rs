@@ -113,7 +113,8 @@ async fn an_address_that_is_no_files_name_is_answered_like_a_file_nobody_named()
             .header("authorization", format!("Bearer {}", phone.token))
             .header("upload-offset", 0);
         let (status, headers, body) = house.send(request.body(Body::empty()).expect("a request")).await;
-        assert_eq!((status, &headers["content-type"]), (StatusCode::NOT_FOUND, &"application/problem+json"));
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(headers["content-type"], "application/problem+json");
         assert_eq!(code(&body), "blob.unknown");
     }
 }

@@ -211,7 +211,7 @@ impl FieldApp {
         self.act(VisitId(Uuid::now_v7()), &Command::Open(opened.clone()), &[])
     }
 
-    /// Takes in what the camera gave: checked, stripped, shrunk, encrypted, on the disk when this returns.
+    /// Takes in what the camera gave: checked, stripped, shrunk, kept, on the disk when this returns.
     ///
     /// # Errors
     /// `photo.…` with the reason in Chinese: it did not become evidence, take it again. The same picture is never

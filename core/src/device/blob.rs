@@ -25,7 +25,7 @@ pub use super::store::blob_row::BlobRow;
 /// The folder of the files, beside the database.
 pub const FOLDER: &str = "blobs";
 
-/// The longest file that is kept in its row, unless it comes with a record. Signatures are shorter, a camera's pictures
+/// The longest file that is kept in its row, unless it comes with a record. Most signatures are shorter, a camera's pictures
 /// longer: those would be written twice (log, then database), and copied whenever the database is brought up to date.
 const IN_ROW: usize = 16 * 1024;
 

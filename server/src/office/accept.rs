@@ -155,6 +155,15 @@ pub fn foresee(db: &Connection, exchange: &Exchange) -> Result<Vec<(usize, Arriv
         .collect())
 }
 
+/// Takes in an exchange that is undone alone: at once, and only where a fault keeps it from that operation by operation.
+/// What becomes of it does not depend on what else is taken in.
+pub fn alone(writing: &mut Writing<'_>, exchange: &mut Exchange) -> Result<Receipt, StoreError> {
+    match writing.savepoint(|writing| accept(writing, exchange, true)) {
+        Err(error) if !error.is_passing() => writing.savepoint(|writing| accept(writing, exchange, false)),
+        done => done,
+    }
+}
+
 /// Stores, judges and projects an exchange. `together`: a fault in what follows from one operation is the exchange's;
 /// otherwise it puts that operation into quarantine and stops nobody else.
 pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool) -> Result<Receipt, StoreError> {

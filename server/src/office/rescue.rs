@@ -208,7 +208,7 @@ fn own_log(state: &AppState, head: &RescueHead, ops: &[Op]) -> Result<Result<u64
         let before = state.store.read_now(|db| accept::compare(db, head.device, base, base_sha))?.acked;
         let mut exchange = exchange(state, head.device, (base, base_sha), batch.to_vec());
         let receipt = state.store.write_blocking::<_, StoreError, _>(exchange.bytes(), move |writing| {
-            accept::accept(writing, &mut exchange, false)
+            accept::alone(writing, &mut exchange)
         })?;
         if receipt.fork {
             return Ok(Err(Why::Fork));
@@ -241,9 +241,9 @@ fn log_of_its_own(state: &AppState, device: DeviceId, ops: Vec<Op>) -> Result<u6
     }
     let new = unknown.len() as u64;
     let mut exchange = exchange(state, device, (receipt.acked, receipt.ack_sha), unknown);
-    state.store.write_blocking::<_, StoreError, _>(exchange.bytes(), move |writing| {
-        accept::accept(writing, &mut exchange, false)
-    })?;
+    state
+        .store
+        .write_blocking::<_, StoreError, _>(exchange.bytes(), move |writing| accept::alone(writing, &mut exchange))?;
     Ok(new)
 }
 

@@ -90,7 +90,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::ReadOnly,
             Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory) => Self::Busy,
             Some(ErrorCode::SystemIoFailure) => Self::ReadOnly,
             Some(ErrorCode::NotADatabase) => Self::Damaged("文件不是数据库".into()),
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged("数据库文件已损坏，请从备份恢复".into()),

@@ -22,12 +22,12 @@ use crate::drill;
 /// The database's file name in its folder.
 pub const FILE: &str = "phone.db";
 
-/// Pages of the write-ahead log at which a commit folds it back itself. Only a phone on which nothing else does, because
-/// no exchange is tried, comes this far; its log takes some 32 MB at most.
+/// Pages of the write-ahead log, 32 MB, at which a commit folds it back itself: on a phone that tries no exchange, or in the
+/// midst of a very long one.
 const LOG_BOUND: u32 = 4000;
 
 /// The phone's database: one connection that writes, one that reads, so that a screen never waits for a feed, and one
-/// that folds the write-ahead log back, so that neither waits for that.
+/// that folds the write-ahead log back, so that neither waits for that unless it has grown very long.
 pub struct Store {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
@@ -97,8 +97,8 @@ impl Store {
     }
 
     /// Folds the write-ahead log back into the database, as far as nobody still reads from it. It makes nothing more
-    /// durable than it was; it keeps the log short, and what was erased goes from the database's file too. Saves and
-    /// screens don't wait.
+    /// durable than it was; it keeps the log short, and what was erased goes from the database's file too; the log's
+    /// own copy is written over later, or cut by [`Store::settle`]. Saves and screens don't wait.
     ///
     /// # Errors
     /// What the disk says; the log then stays as it was.
@@ -106,7 +106,7 @@ impl Store {
         checkpoint(&lock(&self.folding), "PASSIVE")
     }
 
-    /// Folds all of the log back and lets go of the database file's locks before the system suspends the app (iOS ends an
+    /// Folds the log back, all of it unless a reader holds it for long, and lets go of the database file's locks before the system suspends the app (iOS ends an
     /// app that keeps them).
     ///
     /// # Errors

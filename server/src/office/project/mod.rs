@@ -10,6 +10,7 @@ pub mod visit;
 
 use nuanfang_core::domain::Event;
 use nuanfang_core::id::{OpId, VisitId};
+use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 use rusqlite::params;
 
@@ -43,7 +44,7 @@ pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, 
     }
     record::received(writing, logged)?;
     if matches!(logged.fact.event, Event::Opened(_)) && judgement.counts() {
-        release(writing, logged.visit)?;
+        release(writing, logged.visit, logged.recv)?;
     }
     Ok(judgement)
 }
@@ -74,32 +75,32 @@ fn office(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> 
         Event::DeviceEnrolled(enrolled) => device::enrolled(writing, logged, enrolled)?,
         Event::DeviceRevoked(revoked) => device::revoked(writing, logged, revoked)?,
         Event::SettingsChanged(changed) => setting::changed(writing, logged, changed)?,
-        Event::Rejudged(rejudged) => rejudge(writing, rejudged.op)?,
+        Event::Rejudged(rejudged) => rejudge(writing, rejudged.op, logged.recv)?,
         Event::HouseholdErased(event) => erasure::erased(writing, logged, event)?,
         _ => {}
     }
     if let Some(visit) = logged.visit {
         let was_known = visit::office_event(writing, visit, logged)?;
         if !was_known {
-            release(writing, Some(visit))?;
+            release(writing, Some(visit), logged.recv)?;
         }
     }
     Ok(())
 }
 
-/// Judges anew what waited for a visit to be known.
-fn release(writing: &mut Writing<'_>, visit: Option<VisitId>) -> Result<(), StoreError> {
+/// Judges anew what waited for a visit to be known; `at` is when it came to be known.
+fn release(writing: &mut Writing<'_>, visit: Option<VisitId>, at: Millis) -> Result<(), StoreError> {
     let Some(visit) = visit else { return Ok(()) };
     let held: Vec<i64> = writing
         .tx
         .prepare_cached("SELECT g FROM outcome WHERE visit = ?1 AND o = 'held' AND why = 'visit_unknown' ORDER BY g")?
         .query_map([visit.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    held.into_iter().try_for_each(|g| anew(writing, g))
+    held.into_iter().try_for_each(|g| again(writing, g, at))
 }
 
-/// Judges anew what is kept of an operation that the office names. What fails again stays where it is.
-fn rejudge(writing: &mut Writing<'_>, op: OpId) -> Result<(), StoreError> {
+/// Judges anew what is kept of an operation that the office names; `at` is when it did.
+fn rejudge(writing: &mut Writing<'_>, op: OpId, at: Millis) -> Result<(), StoreError> {
     let kept: Vec<i64> = writing
         .tx
         .prepare_cached(
@@ -108,17 +109,27 @@ fn rejudge(writing: &mut Writing<'_>, op: OpId) -> Result<(), StoreError> {
         )?
         .query_map([op.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for g in kept {
-        match writing.savepoint(|writing| anew(writing, g)) {
-            Err(error) if !error.is_passing() => tracing::error!(%error, %op, "an operation stays apart"),
-            done => done?,
+    kept.into_iter().try_for_each(|g| again(writing, g, at))
+}
+
+/// Judges one envelope anew. Where a fault keeps what follows from it from being made, its visit's row included, it stays
+/// where it is and is nobody else's trouble.
+fn again(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError> {
+    let done = writing.savepoint(|writing| {
+        anew(writing, g, at)?;
+        writing.trial(|writing| visit::settle(writing, at))
+    });
+    match done {
+        Err(error) if !error.is_passing() => {
+            tracing::error!(%error, g, "an operation stays apart");
+            Ok(())
         }
+        done => done,
     }
-    Ok(())
 }
 
 /// Judges one envelope by the state as it is now, and has its phone told again.
-fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
+fn anew(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError> {
     // What was erased says nothing that could be judged.
     let Some(logged) = log::at(writing.tx, g as u64)?.filter(|logged| !logged.erased) else { return Ok(()) };
     let mut judgement = judge(writing.tx, &logged)?;
@@ -130,7 +141,7 @@ fn anew(writing: &mut Writing<'_>, g: i64) -> Result<(), StoreError> {
     if judgement.counts() {
         visit::lane_event(writing, &logged)?;
         if matches!(logged.fact.event, Event::Opened(_)) {
-            release(writing, logged.visit)?;
+            release(writing, logged.visit, at)?;
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! The one writer: a thread that owns the writing connection. Jobs queue up while a commit runs and share the next
-//! one; each has a savepoint of its own, and is answered after the commit.
+//! one; each can be undone by itself, and is answered after the commit.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::load::Load;
 use crate::keys::Keys;
-use crate::office::accept::{Exchange, Receipt, accept};
+use crate::office::accept::{Exchange, Receipt, accept, alone};
 use crate::office::folded::Folded;
 use crate::office::project::record::Foreseen;
 use crate::store::StoreError;
@@ -473,10 +473,7 @@ fn take_in(writing: &mut Writing<'_>, mut exchanges: Vec<Waits>, first: bool) ->
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         // The transaction is gone, and the group with it.
         Err(error) if writing.tx.is_autocommit() => exchanges.iter().map(|_| Err(error.shared())).collect(),
-        Err(_) => exchanges
-            .iter_mut()
-            .map(|waits| writing.savepoint(|writing| accept(writing, &mut waits.exchange, false)))
-            .collect(),
+        Err(_) => exchanges.iter_mut().map(|waits| alone(writing, &mut waits.exchange)).collect(),
     };
     exchanges.into_iter().zip(results).map(|(waits, result)| ack(waits.answer, result)).collect()
 }
