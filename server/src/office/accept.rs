@@ -240,13 +240,7 @@ fn one(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: Opti
 /// The same in a savepoint of its own. A fault in what follows from it puts it into quarantine.
 fn apart(writing: &mut Writing<'_>, head: &LogHead, arriving: Arriving, body: Option<&str>) -> Result<(), StoreError> {
     let again = arriving.clone();
-    let recv = arriving.recv;
-    let done = writing.savepoint(|writing| {
-        one(writing, head, arriving, body)?;
-        // The visit's row waits for what comes with it. What keeps it from being written is this operation's fault too.
-        writing.trial(|writing| project::visit::settle(writing, recv))
-    });
-    match done {
+    match project::visit::apart(writing, again.recv, |writing| one(writing, head, arriving, body)) {
         Err(error) if !error.is_passing() => {
             tracing::error!(%error, op = %again.envelope.op, kind = again.envelope.kind, "an operation is kept apart");
             let logged = received(writing, head, again, body)?;

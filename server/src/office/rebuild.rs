@@ -75,11 +75,7 @@ fn together(writing: &mut Writing<'_>, coming: &[Logged]) -> Result<(), StoreErr
         done => return done,
     }
     for logged in coming {
-        let done = writing.savepoint(|writing| {
-            project::project(writing, logged)?;
-            writing.trial(|writing| project::visit::settle(writing, *recv))
-        });
-        match done {
+        match project::visit::apart(writing, *recv, |writing| project::project(writing, logged).map(drop)) {
             Err(error) if !error.is_passing() => {
                 project::quarantine(writing, logged, project::FAULT)?;
             }

@@ -31,11 +31,10 @@ pub async fn sync<S: Store>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = packing::unpack(&headers, body?)?;
-    let unreadable = || Problem::bad_request("sync.unreadable", "同步请求无法识别");
+    let unreadable = |why: String| Problem::bad_request("sync.unreadable", "同步请求无法识别").detail(why);
     // Once for all of it: the bodies would each be checked again, and Chinese text takes long that way.
-    let text = simdutf8::basic::from_utf8(&body).map_err(|error| unreadable().detail(error.to_string()))?;
-    let mut request: SyncRequest =
-        serde_json::from_str(text).map_err(|error| unreadable().detail(error.to_string()))?;
+    let text = simdutf8::basic::from_utf8(&body).map_err(|error| unreadable(error.to_string()))?;
+    let mut request: SyncRequest = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     drop(body);
     if request.v != VERSION {
         return Err(Problem::bad_request("sync.version", "同步协议版本不受支持，请升级应用"));

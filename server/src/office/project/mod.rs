@@ -115,11 +115,7 @@ fn rejudge(writing: &mut Writing<'_>, op: OpId, at: Millis) -> Result<(), StoreE
 /// Judges one envelope anew. Where a fault keeps what follows from it from being made, its visit's row included, it stays
 /// where it is and is nobody else's trouble.
 fn again(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError> {
-    let done = writing.savepoint(|writing| {
-        anew(writing, g, at)?;
-        writing.trial(|writing| visit::settle(writing, at))
-    });
-    match done {
+    match visit::apart(writing, at, |writing| anew(writing, g, at)) {
         Err(error) if !error.is_passing() => {
             tracing::error!(%error, g, "an operation stays apart");
             Ok(())

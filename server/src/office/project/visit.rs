@@ -58,6 +58,19 @@ pub fn settle(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes what follows from one envelope, in a savepoint, where the rows that wait for it can be written too: they are
+/// written later, and what keeps them from it is this envelope's fault. `at` is when it came.
+pub fn apart(
+    writing: &mut Writing<'_>,
+    at: Millis,
+    make: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    writing.savepoint(|writing| {
+        make(writing)?;
+        writing.trial(|writing| settle(writing, at))
+    })
+}
+
 /// Puts a household anew to every worker with an open visit there: its ledger row has changed.
 pub fn refresh_household(writing: &mut Writing<'_>, household: HouseholdId) -> Result<(), StoreError> {
     let workers: Vec<[u8; 16]> = writing

@@ -66,18 +66,14 @@ impl Writing<'_> {
     pub fn savepoint<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.run("SAVEPOINT step")?;
         let dirty = self.dirty.clone();
-        match catch_unwind(AssertUnwindSafe(|| f(self))) {
-            Ok(Ok(value)) => {
+        match self.caught(f) {
+            Ok(value) => {
                 self.run("RELEASE step")?;
                 Ok(value)
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 self.undo(dirty)?;
                 Err(error)
-            }
-            Err(panic) => {
-                self.undo(dirty)?;
-                Err(StoreError::Panicked(words(&*panic)).into())
             }
         }
     }
@@ -86,23 +82,26 @@ impl Writing<'_> {
     pub fn trial(&mut self, f: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.run("SAVEPOINT step")?;
         let dirty = self.dirty.clone();
-        let done = catch_unwind(AssertUnwindSafe(|| f(self)));
+        let done = self.caught(f);
         self.undo(dirty)?;
-        done.unwrap_or_else(|panic| Err(StoreError::Panicked(words(&*panic))))
+        done
     }
 
     /// Runs `f` first in the group's transaction, which begins anew if it fails or panics: nothing is kept for undoing it.
     fn opening<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let done = catch_unwind(AssertUnwindSafe(|| f(self)));
-        let error = match done {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error,
-            Err(panic) => StoreError::Panicked(words(&*panic)),
-        };
-        self.forget(Vec::new())?;
-        self.run("ROLLBACK")?;
-        self.run("BEGIN IMMEDIATE")?;
-        Err(error)
+        let done = self.caught(f);
+        if done.is_err() {
+            self.forget(Vec::new())?;
+            self.run("ROLLBACK")?;
+            self.run("BEGIN IMMEDIATE")?;
+        }
+        done
+    }
+
+    /// Runs `f`; a panic is an error like any other.
+    fn caught<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        catch_unwind(AssertUnwindSafe(|| f(self)))
+            .unwrap_or_else(|panic| Err(StoreError::Panicked(words(&*panic)).into()))
     }
 
     fn undo(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
