@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::exif::{self, CameraClaims};
 use crate::error::Refusal;
 use crate::time::Stamp;
+use crate::wire::jpeg::{self, Damage, PIXEL_LIMIT};
 
 /// The longest side of a photo in evidence, in pixels.
 pub const LONGEST_SIDE: u32 = 1600;
-/// More pixels than this are refused before they are decoded.
-pub const PIXEL_LIMIT: u64 = 50_000_000;
 /// More bytes than this are not looked at.
 pub const BYTE_LIMIT: usize = 40 * 1024 * 1024;
 const QUALITY: u8 = 82;
@@ -58,10 +57,13 @@ pub fn prepare(bytes: &[u8]) -> Result<PreparedPhoto, Refusal> {
     if bytes.starts_with(b"\x89PNG") {
         return Err(refusal("png", "这是 PNG 图片，不是相机照片", "This is a PNG picture, not a camera's photo"));
     }
-    if !bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
+    if !jpeg::is(bytes) {
         return Err(refusal("not_jpeg", "这不是照片文件", "This file is not a photo"));
     }
-    let (width, height) = walk(bytes)?;
+    let (width, height) = jpeg::dimensions(bytes).map_err(|damage| match damage {
+        Damage::CutOff => refusal("truncated", "照片文件不完整", "The photo's file is cut off"),
+        Damage::Broken => refusal("unreadable", "照片文件已损坏", "The photo's file is broken"),
+    })?;
     let pixels = u64::from(width) * u64::from(height);
     if pixels > PIXEL_LIMIT {
         return Err(refusal(
@@ -84,52 +86,6 @@ pub fn prepare(bytes: &[u8]) -> Result<PreparedPhoto, Refusal> {
     let mut jpeg = Vec::with_capacity(512 * 1024);
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&small).map_err(unreadable)?;
     Ok(PreparedPhoto { jpeg, width: small.width(), height: small.height(), claims })
-}
-
-/// Walks the JPEG's segments: its size as the frame header says, and that it reaches its end.
-fn walk(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
-    let truncated = || refusal("truncated", "照片文件不完整", "The photo's file is cut off");
-    let broken = || refusal("unreadable", "照片文件已损坏", "The photo's file is broken");
-    let mut size = None;
-    let mut at = 2;
-    loop {
-        if *bytes.get(at).ok_or_else(truncated)? != 0xFF {
-            return Err(broken());
-        }
-        let marker = *bytes.get(at + 1).ok_or_else(truncated)?;
-        match marker {
-            0xFF => at += 1,
-            0xD9 => return size.ok_or_else(broken),
-            0x01 | 0xD0..=0xD7 => at += 2,
-            _ => {
-                let length = bytes.get(at + 2..at + 4).ok_or_else(truncated)?;
-                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                let body = bytes.get(at + 4..(at + 2 + length).max(at + 4)).ok_or_else(truncated)?;
-                let frame = (0xC0..=0xCF).contains(&marker) && ![0xC4, 0xC8, 0xCC].contains(&marker);
-                if frame {
-                    let side = |at: usize| Some(u32::from(u16::from_be_bytes([*body.get(at)?, *body.get(at + 1)?])));
-                    size = Some((side(3).ok_or_else(broken)?, side(1).ok_or_else(broken)?));
-                }
-                at += 2 + length.max(2);
-                if marker == 0xDA {
-                    at = end_of_scan(bytes, at).ok_or_else(truncated)?;
-                }
-            }
-        }
-    }
-}
-
-/// The next marker after a scan's coded data.
-fn end_of_scan(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += bytes.get(at..)?.iter().position(|byte| *byte == 0xFF)?;
-        match *bytes.get(at + 1)? {
-            0x00 | 0xD0..=0xD7 => at += 2,
-            0xFF => at += 1,
-            _ => return Some(at),
-        }
-    }
 }
 
 fn refusal(code: &str, zh: &str, en: &str) -> Refusal {

@@ -1,6 +1,8 @@
 //! Signing at the door, and refusing to: the paper as it was shown becomes a signed record, and record, event and
 //! outbox row are one transaction.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rusqlite::Transaction;
 use uuid::Uuid;
 
@@ -21,9 +23,9 @@ use crate::error::Refusal;
 use crate::forms::{PrintedForm, RefusalNote, template_sha};
 use crate::id::RecordId;
 use crate::record::{
-    Attendant, Certificate, DeviceKey, Handwriting, InstrumentCited, Jws, LogPosition, Outcome, PhotoCited,
+    Attendant, Certificate, Certified, DeviceKey, Handwriting, InstrumentCited, Jws, LogPosition, Outcome, PhotoCited,
     PriceListCited, QuoteCited, RecordTime, SCHEMA, SignError, SignedRecordBody, StatementShown, Strokes, Supplier,
-    Template, Witness, sign_record,
+    Template, Witness, sign_certified,
 };
 use crate::wire::feed_entity::{COMPANY, CompanyEntity, STATEMENT, StatementEntity};
 
@@ -142,7 +144,7 @@ impl Desk<'_> {
                 end,
             },
         )?;
-        let record = sign_record(&body, self.key, &certificate(file)?).map_err(unsigned)?;
+        let record = sign_certified(&body, self.key, &*certified(file)?).map_err(unsigned)?;
         let command = Command::Sign(Signed {
             purpose: request.purpose.clone(),
             signer,
@@ -193,7 +195,7 @@ impl Desk<'_> {
                 end: End::Refused { reason: reason.clone() },
             },
         )?;
-        let record = sign_record(&body, self.key, &certificate(file)?).map_err(unsigned)?;
+        let record = sign_certified(&body, self.key, &*certified(file)?).map_err(unsigned)?;
         let command = Command::RefuseToSign(SignatureRefused {
             purpose: request.purpose.clone(),
             reason,
@@ -221,8 +223,7 @@ impl Desk<'_> {
             .lane_of(file.lane, file.enrolment.device)
             .ok_or_else(|| missing("没有可签的内容", "nothing to sign"))?;
         let household = file.household_id().ok_or_else(|| missing("没有热用户信息", "the household is not known"))?;
-        // Whether it is genuine is asked when the record is signed.
-        let certified = certificate(file)?.open::<Certificate>().map_err(|_| damaged_certificate())?.statement;
+        let supplier = certified(file)?.certificate.supplier;
         let (seq, prev) = outbox::next_position(transaction)?;
         let (rules, form) = (file.rules(), record.form);
         words::printable(&form)?;
@@ -243,7 +244,7 @@ impl Desk<'_> {
             id: RecordId(Uuid::now_v7()),
             kind: record.purpose.clone(),
             outcome,
-            supplier: Supplier { id: certified.supplier, name: company.name.clone() },
+            supplier: Supplier { id: supplier, name: company.name.clone() },
             household,
             visit: file.visit.id(),
             log: LogPosition { device: file.enrolment.device, seq, prev },
@@ -377,12 +378,19 @@ fn statement(connection: &rusqlite::Connection, file: &CaseFile, id: &str) -> Re
     paper::statement(file, &told, id).ok_or_else(|| Trouble::Damaged(format!("签字说明 {id}")))
 }
 
-fn certificate(file: &CaseFile) -> Result<Jws, Trouble> {
-    serde_json::from_str(&file.enrolment.certificate).map_err(|_| damaged_certificate())
-}
-
-fn damaged_certificate() -> Trouble {
-    Trouble::Damaged("设备证书".to_owned())
+/// The device's certificate, checked once in a process: that takes longer than signing, and a resident waits for each.
+fn certified(file: &CaseFile) -> Result<Arc<Certified>, Trouble> {
+    static CHECKED: Mutex<Option<(String, Arc<Certified>)>> = Mutex::new(None);
+    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = &file.enrolment.certificate;
+    if let Some((_, known)) = checked.as_ref().filter(|(known, _)| known == text) {
+        return Ok(Arc::clone(known));
+    }
+    let jws: Jws = serde_json::from_str(text).map_err(|_| Trouble::Damaged("设备证书".to_owned()))?;
+    let invalid = |_| unsigned(SignError::Incomplete("设备证书无效，请重新登记本机"));
+    let certified = Arc::new(Certificate::open(&jws).map_err(invalid)?);
+    *checked = Some((text.clone(), Arc::clone(&certified)));
+    Ok(certified)
 }
 
 fn clean_witness(witness: Option<&Witness>) -> Result<Option<Witness>, Trouble> {

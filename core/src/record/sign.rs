@@ -24,11 +24,23 @@ pub struct SignedRecord {
 /// If the record is not whole or not in the strict profile, if the certificate is for another key, device, worker or
 /// supplier, or the key does not sign. Nothing is lost: the draft stays as it was.
 pub fn sign_record(body: &SignedRecordBody, key: &dyn DeviceKey, certificate: &Jws) -> Result<SignedRecord, SignError> {
+    let certified =
+        Certificate::open(certificate).map_err(|_| SignError::Incomplete("设备证书无效，请重新登记本机"))?;
+    sign_certified(body, key, &certified)
+}
+
+/// [`sign_record`] with a certificate that was opened before: checking it takes longer than signing.
+///
+/// # Errors
+/// As [`sign_record`].
+pub fn sign_certified(
+    body: &SignedRecordBody,
+    key: &dyn DeviceKey,
+    certified: &Certified,
+) -> Result<SignedRecord, SignError> {
     if let Some(why) = body.incomplete() {
         return Err(SignError::Incomplete(why));
     }
-    let certified =
-        Certificate::open(certificate).map_err(|_| SignError::Incomplete("设备证书无效，请重新登记本机"))?;
     if certified.key.to_sec1() != key.public_key() {
         return Err(SignError::Incomplete("设备证书与本机密钥不符，请重新登记本机"));
     }

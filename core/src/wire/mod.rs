@@ -8,6 +8,7 @@ pub mod chain;
 pub mod dictionary;
 pub mod feed;
 pub mod feed_entity;
+pub mod jpeg;
 pub mod rescue;
 pub mod upload;
 

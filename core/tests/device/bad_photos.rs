@@ -1,7 +1,8 @@
 //! What a camera, a gallery or a vandal may hand in as a photo (the bad-input table), and what becomes of it.
 
 use image::{ImageBuffer, ImageFormat, Rgb, RgbImage};
-use nuanfang_core::device::photo::{self, PIXEL_LIMIT};
+use nuanfang_core::device::photo;
+use nuanfang_core::wire::jpeg;
 
 fn picture(width: u32, height: u32) -> RgbImage {
     ImageBuffer::from_fn(width, height, |x, y| Rgb([(x * 7 % 256) as u8, (y * 3 % 256) as u8, ((x + y) % 256) as u8]))
@@ -103,7 +104,7 @@ fn a_small_photo_keeps_its_size_and_the_limit_itself_is_allowed() {
     let ready = photo::prepare(&encoded(640, 480, ImageFormat::Jpeg)).unwrap();
     assert_eq!((ready.width, ready.height), (640, 480));
     assert_eq!(ready.claims, Default::default());
-    assert_eq!(PIXEL_LIMIT, 50_000_000);
+    assert_eq!(jpeg::PIXEL_LIMIT, 50_000_000);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Files on their way in: which a device may send, what of them is here, and what follows once one is whole.
 
+use std::io::Cursor;
+
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::role;
 use nuanfang_core::id::{DeviceId, VisitId};
 use nuanfang_core::time::Millis;
+use nuanfang_core::wire::jpeg;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -14,8 +17,9 @@ use crate::store::sqlite::writer::Writing;
 
 /// Files asked for in one reply.
 const ASKED: i64 = 64;
-/// The most pixels a photo may have without being flagged.
-const PIXELS: u64 = 50_000_000;
+/// How a PNG begins, and how its last chunk ends it.
+const PNG_BEGINS: &[u8] = b"\x89PNG\r\n\x1a\n";
+const PNG_ENDS: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// How a file stands for a device that named it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +91,8 @@ pub fn whole(writing: &mut Writing<'_>, sha: &Sha, len: u64, flag: Option<&str>,
     Ok(())
 }
 
-/// Notes the files that are here although their row does not say so: the server ended between the two.
+/// Notes the files that are here although their row does not say so: the server ended between the two, or the power
+/// went before the row was on disk. They are whole since their last byte came.
 pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError> {
     let missing: Vec<[u8; 32]> = writing
         .tx
@@ -98,31 +103,38 @@ pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError
         if writing.blobs.settle(&sha)? {
             let meta = std::fs::metadata(writing.blobs.path(&sha))?;
             let flag = flaw(writing.blobs, &sha, &roles(writing.tx, &sha)?);
-            whole(writing, &sha, meta.len(), flag, at)?;
+            let since = meta.modified().ok().and_then(|came| came.elapsed().ok()).map_or(0, |age| age.as_secs());
+            whole(writing, &sha, meta.len(), flag, Millis(at.0 - 1_000 * since as i64))?;
         }
     }
     Ok(())
 }
 
-/// What is wrong with a picture. It is kept all the same: its bytes are what was signed.
+/// What is wrong with a picture, as far as can be told without decoding it: what comes from outside must not choose how
+/// much memory that takes. It is kept all the same: its bytes are what was signed.
 pub fn flaw(blobs: &Blobs, sha: &Sha, roles: &[String]) -> Option<&'static str> {
     let photo = roles.iter().any(|name| role::PHOTOS.contains(&name.as_str()));
     let signature = roles.iter().any(|name| name == role::SIGNATURE_IMAGE);
-    let expected = match (photo, signature) {
-        (true, _) => image::ImageFormat::Jpeg,
-        (false, true) => image::ImageFormat::Png,
-        (false, false) => return None,
-    };
+    if !photo && !signature {
+        return None;
+    }
     let bytes = blobs.read(sha).ok().flatten()?;
-    if image::guess_format(&bytes).ok() != Some(expected) {
-        return Some("not_a_picture");
-    }
-    let size = image::ImageReader::with_format(std::io::Cursor::new(&bytes), expected).into_dimensions();
+    let size = match photo {
+        true if !jpeg::is(&bytes) => return Some("not_a_picture"),
+        true => jpeg::dimensions(&bytes).ok(),
+        false if !bytes.starts_with(PNG_BEGINS) => return Some("not_a_picture"),
+        false => png_dimensions(&bytes),
+    };
     match size {
-        Ok((width, height)) if u64::from(width) * u64::from(height) > PIXELS => Some("too_many_pixels"),
-        Ok(_) => image::load_from_memory_with_format(&bytes, expected).err().map(|_| "damaged"),
-        Err(_) => Some("damaged"),
+        Some((width, height)) if u64::from(width) * u64::from(height) > jpeg::PIXEL_LIMIT => Some("too_many_pixels"),
+        Some(_) => None,
+        None => Some("damaged"),
     }
+}
+
+fn png_dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
+    let reader = image::ImageReader::with_format(Cursor::new(bytes), image::ImageFormat::Png);
+    reader.into_dimensions().ok().filter(|_| bytes.ends_with(PNG_ENDS))
 }
 
 /// What a file is to the operations that name it.

@@ -3,6 +3,7 @@
 //! may be anything. A file is published by rename after its bytes and before its folder are synced.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,8 +25,6 @@ pub struct Blobs {
     leased: Arc<Mutex<HashSet<Sha>>>,
     /// How many bytes of each unfinished file are durable, as their names say.
     durable: Arc<Mutex<HashMap<Sha, u64>>>,
-    /// Folders whose own names are durable. Held while one is in the making, so that nobody publishes into it before.
-    folders: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 /// The sole right to write one file's pieces, until dropped.
@@ -70,6 +69,7 @@ impl Blobs {
         let dir = dir.join("blobs");
         let pieces = dir.join("part");
         make_dir(&pieces)?;
+        make_folders(&dir)?;
         let mut durable = HashMap::new();
         for entry in fs::read_dir(&pieces)? {
             if let Some((sha, bytes)) = entry?.file_name().to_str().and_then(piece) {
@@ -77,13 +77,12 @@ impl Blobs {
                 *most = bytes.max(*most);
             }
         }
-        Ok(Self { dir, leased: Arc::default(), durable: Arc::new(Mutex::new(durable)), folders: Arc::default() })
+        Ok(Self { dir, leased: Arc::default(), durable: Arc::new(Mutex::new(durable)) })
     }
 
     /// Where the file is, or will be.
     pub fn path(&self, sha: &Sha) -> PathBuf {
-        let name = sha.to_string();
-        self.dir.join(&name[..2]).join(name)
+        self.folder(sha).join(sha.to_string())
     }
 
     /// Whether it is whole.
@@ -96,7 +95,7 @@ impl Blobs {
     pub fn settle(&self, sha: &Sha) -> io::Result<bool> {
         let whole = self.has(sha);
         if whole {
-            sync_dir(&self.folder(sha)?)?;
+            sync_dir(&self.folder(sha))?;
         }
         Ok(whole)
     }
@@ -191,23 +190,12 @@ impl Blobs {
     }
 
     fn publish(&self, from: &Path, sha: &Sha) -> io::Result<()> {
-        let folder = self.folder(sha)?;
         fs::rename(from, self.path(sha))?;
-        sync_dir(&folder)
+        sync_dir(&self.folder(sha))
     }
 
-    /// The folder of a file, made where it is missing, its own name durable. That it is there says nothing of that.
-    fn folder(&self, sha: &Sha) -> io::Result<PathBuf> {
-        let folder = self.dir.join(&sha.to_string()[..2]);
-        let mut durable = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        if !durable.contains(&folder) {
-            if !folder.is_dir() {
-                fs::create_dir(&folder)?;
-            }
-            sync_dir(&self.dir)?;
-            durable.insert(folder.clone());
-        }
-        Ok(folder)
+    fn folder(&self, sha: &Sha) -> PathBuf {
+        self.dir.join(&sha.to_string()[..2])
     }
 }
 
@@ -270,6 +258,18 @@ fn piece_path(dir: &Path, sha: &Sha, durable: u64) -> PathBuf {
 fn piece(name: &str) -> Option<(Sha, u64)> {
     let (sha, durable) = name.split_once('.')?;
     Some((sha.parse().ok()?, durable.parse().ok()?))
+}
+
+/// Makes the folders that files are published into, their names durable on return: that one is there says nothing of that.
+fn make_folders(dir: &Path) -> io::Result<()> {
+    let there: HashSet<OsString> =
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    for name in (0..=u8::MAX).map(|byte| OsString::from(format!("{byte:02x}"))) {
+        if !there.contains(&name) {
+            fs::create_dir(dir.join(name))?;
+        }
+    }
+    sync_dir(dir)
 }
 
 /// Makes a folder and those above it where they are missing, each durable before the next: a file in a folder whose

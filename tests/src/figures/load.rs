@@ -287,9 +287,9 @@ impl<'a> Sender<'a> {
     }
 
     /// Sends a file, whole.
-    pub fn send_file(&mut self, bytes: &[u8]) -> Tried<()> {
+    pub fn send_file(&mut self, sha: &Sha, bytes: &[u8]) -> Tried<()> {
         let headers = format!("authorization: Bearer {}\r\nupload-offset: 0\r\n", self.token);
-        self.line.patch(&format!("/v1/blobs/{}", Sha::of(bytes)), &headers, bytes)
+        self.line.patch(&format!("/v1/blobs/{sha}"), &headers, bytes)
     }
 
     /// Sends everything, exchange after exchange; each must be acknowledged and applied. How long each took, in seconds.

@@ -5,7 +5,10 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_demo::dice::Dice;
 use tempfile::TempDir;
 
 use super::load::{Phone, Sender};
@@ -22,14 +25,15 @@ pub const FIGURES: [Figure; 1] = [Figure {
     goal: Some(0.9),
 }];
 
-/// Bytes of a photo.
-const PHOTO: usize = 400_000;
+/// Noise of this size and quality comes to 400 KB.
+const SIDES: (u32, u32) = (640, 480);
+const QUALITY: u8 = 82;
 
 /// The bench: a server that knows of photos which have not come.
 pub struct Photos {
     folder: TempDir,
     phone: Phone,
-    photos: Vec<Vec<u8>>,
+    photos: Vec<(Sha, Vec<u8>)>,
 }
 
 impl Photos {
@@ -38,8 +42,10 @@ impl Photos {
         let folder = scratch()?;
         let (town, mut phone, _, planned) = Phone::alone(folder.path(), 1)?;
         let visit = *planned.first().ok_or("no visit")?;
-        let photos: Vec<Vec<u8>> = (0..size.of(100, 3)).map(noise).collect();
-        for photo in &photos {
+        let mut dice = Dice::new(6);
+        let photos: Vec<Vec<u8>> = (0..size.of(100, 3)).map(|_| photo(&mut dice)).collect::<Tried<_>>()?;
+        let photos: Vec<(Sha, Vec<u8>)> = photos.into_iter().map(|photo| (Sha::of(&photo), photo)).collect();
+        for (_, photo) in &photos {
             phone.photograph(visit, photo)?;
         }
         Sender::open(&phone, town.addr())?.send_all()?;
@@ -48,16 +54,13 @@ impl Photos {
     }
 }
 
-/// Bytes that nothing packs.
-fn noise(seed: usize) -> Vec<u8> {
-    let mut block = Sha::of(&seed.to_le_bytes());
-    let mut bytes = Vec::with_capacity(PHOTO + 32);
-    while bytes.len() < PHOTO {
-        block = Sha::of(&block.0);
-        bytes.extend_from_slice(&block.0);
-    }
-    bytes.truncate(PHOTO);
-    bytes
+/// A camera's picture of nothing in particular.
+fn photo(dice: &mut Dice) -> Tried<Vec<u8>> {
+    let (width, height) = SIDES;
+    let picture = RgbImage::from_fn(width, height, |_, _| Rgb(std::array::from_fn(|_| dice.below(256) as u8)));
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture)?;
+    Ok(jpeg)
 }
 
 impl Bench for Photos {
@@ -69,7 +72,7 @@ impl Bench for Photos {
         let (run, data) = copied(&self.folder.path().join("before"))?;
         let town = Town::open(&data)?;
         let mut sender = Sender::open(&self.phone, town.addr())?;
-        let (measured, ()) = timed(|| self.photos.iter().try_for_each(|photo| sender.send_file(photo)))?;
+        let (measured, ()) = timed(|| self.photos.iter().try_for_each(|(sha, photo)| sender.send_file(sha, photo)))?;
         let whole = town.ids("SELECT DISTINCT d.id FROM device d, blob b WHERE b.whole_ms IS NULL")?;
         if !whole.is_empty() {
             return Err("a photo was sent and is not whole".into());
@@ -77,8 +80,8 @@ impl Bench for Photos {
         town.close();
         let bare = run.path().join("bare");
         fs::create_dir_all(&bare)?;
-        let (probe, ()) = timed(|| self.photos.iter().try_for_each(|photo| keep(&bare, photo)))?;
-        let megabytes = (PHOTO * self.photos.len()) as f64 / 1e6;
+        let (probe, ()) = timed(|| self.photos.iter().try_for_each(|(_, photo)| keep(&bare, photo)))?;
+        let megabytes = self.photos.iter().map(|(_, photo)| photo.len()).sum::<usize>() as f64 / 1e6;
         Ok(vec![Run { measured: megabytes / measured, probe: megabytes / probe }])
     }
 }

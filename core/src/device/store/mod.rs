@@ -36,6 +36,9 @@ pub struct Store {
     dir: PathBuf,
 }
 
+/// KiB of pages that the writing connection keeps at most.
+const CACHE_KIB: i64 = 8 * 1024;
+
 impl Store {
     /// Opens the store in `dir`, makes it when there is none, and brings an older one up to date on a copy.
     ///
@@ -54,6 +57,8 @@ impl Store {
         let reader = connect(&path, key)?;
         let folding = connect(&path, key)?;
         writer.pragma_update(None, "wal_autocheckpoint", LOG_BOUND)?;
+        // A first morning is one transaction: pages that don't fit are encrypted and written more than once.
+        writer.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Self::over(writer, reader, folding, dir)
     }
 

@@ -178,9 +178,8 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
          (SELECT min(g) FROM envelope WHERE visit = ?1), g, recv_ms, ?17
          FROM envelope WHERE visit = ?1 AND g <= ?18 ORDER BY g DESC LIMIT 1
-         ON CONFLICT (id) DO UPDATE SET household = excluded.household, kind = excluded.kind, plan = excluded.plan,
-         lane = excluded.lane, from_ms = excluded.from_ms, until_ms = excluded.until_ms,
-         assignee = excluded.assignee, state = excluded.state, open = excluded.open, late = excluded.late,
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, plan = excluded.plan, lane = excluded.lane,
+         until_ms = excluded.until_ms, state = excluded.state, open = excluded.open, late = excluded.late,
          tasks = excluded.tasks, violations = excluded.violations, emergency = excluded.emergency,
          scope = excluded.scope, follows = excluded.follows, last_g = excluded.last_g, last_ms = excluded.last_ms,
          overview = excluded.overview",
@@ -204,6 +203,17 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
         plan.plan.follows.as_ref().map(|visit| visit.0.as_bytes()),
         serde_json::to_string(&seen).map_err(json)?,
         writing.touched.g as i64,
+    ])?;
+    // What indexes stand on seldom changes; naming it above would write them anew with every row.
+    tx.prepare_cached(
+        "UPDATE visit SET household = ?2, from_ms = ?3, assignee = ?4
+         WHERE id = ?1 AND (household, from_ms, assignee) IS NOT (?2, ?3, ?4)",
+    )?
+    .execute(params![
+        visit.0.as_bytes(),
+        plan.plan.household.0.as_bytes(),
+        seen.window.map(|window| window.from.0),
+        plan.plan.assignee.as_ref().map(|worker| worker.0.as_bytes()),
     ])?;
     registers::task::tell(writing, &seen, at)?;
     if !writing.touched.visits.contains(&visit) {

@@ -83,9 +83,13 @@ impl Store for Sqlite {
     async fn incoming(&self, sha: Sha, len: u64, at: Millis) -> Result<Receiving<Part>, StoreError> {
         if self.blobs.has(&sha) {
             // The server ended, or its disk failed, between the file and its row.
-            let blobs = self.blobs.clone();
-            blocking(move || Ok(blobs.settle(&sha)?)).await?;
-            self.whole(sha, len, at).await?;
+            let store = self.clone();
+            let flaw = blocking(move || {
+                store.blobs.settle(&sha)?;
+                store.flaw(&sha)
+            })
+            .await?;
+            self.note(move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
             return Ok(Receiving::Whole);
         }
         let Some(lease) = self.blobs.lease(sha) else { return Ok(Receiving::Busy) };
@@ -95,13 +99,18 @@ impl Store for Sqlite {
 
     async fn finish(&self, part: Part, at: Millis) -> Result<Finish, StoreError> {
         let (sha, len) = part.promised();
-        let blobs = self.blobs.clone();
-        let finish = blocking(move || Ok(blobs.finish(part)?)).await?;
-        match finish {
-            Finish::Whole => self.whole(sha, len, at).await?,
-            Finish::Mismatch => tracing::warn!(%sha, "a file came with other bytes than its name promises"),
-        }
-        Ok(finish)
+        let store = self.clone();
+        let whole = blocking(move || match store.blobs.finish(part)? {
+            Finish::Whole => Ok(Some(store.flaw(&sha)?)),
+            Finish::Mismatch => Ok(None),
+        });
+        let Some(flaw) = whole.await? else {
+            tracing::warn!(%sha, "a file came with other bytes than its name promises");
+            return Ok(Finish::Mismatch);
+        };
+        // The file itself is what lasts: a start notes it again.
+        self.note(move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
+        Ok(Finish::Whole)
     }
 
     fn file(&self, sha: &Sha) -> Result<Option<Vec<u8>>, StoreError> {
@@ -114,15 +123,10 @@ impl Store for Sqlite {
 }
 
 impl Sqlite {
-    /// Looks a picture over and notes that the file is whole.
-    async fn whole(&self, sha: Sha, len: u64, at: Millis) -> Result<(), StoreError> {
-        let store = self.clone();
-        let flaw = blocking(move || {
-            let roles = store.read_now(|db| uploads::roles(db, &sha))?;
-            Ok(uploads::flaw(&store.blobs, &sha, &roles))
-        })
-        .await?;
-        self.write(0, move |writing| uploads::whole(writing, &sha, len, flaw, at)).await
+    /// What is wrong with a file that is whole.
+    fn flaw(&self, sha: &Sha) -> Result<Option<&'static str>, StoreError> {
+        let roles = self.read_now(|db| uploads::roles(db, sha))?;
+        Ok(uploads::flaw(&self.blobs, sha, &roles))
     }
 }
 

@@ -129,6 +129,7 @@ type Run = Box<dyn FnOnce(&mut Writing<'_>) -> Ack + Send>;
 
 enum Job {
     Write { bytes: usize, run: Run },
+    Note(Run),
     Accept(Box<Waits>),
     Stop,
 }
@@ -142,13 +143,19 @@ struct Waits {
 /// What shares the next commit.
 #[derive(Default)]
 struct Group {
+    notes: Vec<Run>,
     runs: Vec<Run>,
     exchanges: Vec<Waits>,
 }
 
 impl Group {
     fn size(&self) -> usize {
-        self.runs.len() + self.exchanges.len()
+        self.notes.len() + self.runs.len() + self.exchanges.len()
+    }
+
+    /// Whether its commit must be on disk before it is told.
+    fn durable(&self) -> bool {
+        self.notes.len() < self.size()
     }
 }
 
@@ -223,10 +230,27 @@ impl Writer {
         let (run, answered) = job(f);
         #[cfg(feature = "mutants")]
         if let Some(here) = &self.here {
-            here.run(Group { runs: vec![run], exchanges: Vec::new() }, &self.committed);
+            here.run(Group { runs: vec![run], ..Group::default() }, &self.committed);
             return Ok(answered);
         }
         self.send(Job::Write { bytes, run })?;
+        Ok(answered)
+    }
+
+    /// Queues `f`, which notes what a start would find out again by itself: a commit of nothing else waits for no disk.
+    pub fn note<T, E, F>(&self, f: F) -> Result<Answer<T, E>, StoreError>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (run, answered) = job(f);
+        #[cfg(feature = "mutants")]
+        if let Some(here) = &self.here {
+            here.run(Group { notes: vec![run], ..Group::default() }, &self.committed);
+            return Ok(answered);
+        }
+        self.send(Job::Note(run))?;
         Ok(answered)
     }
 
@@ -236,7 +260,7 @@ impl Writer {
         let waits = Waits { exchange, answer };
         #[cfg(feature = "mutants")]
         if let Some(here) = &self.here {
-            here.run(Group { runs: Vec::new(), exchanges: vec![waits] }, &self.committed);
+            here.run(Group { exchanges: vec![waits], ..Group::default() }, &self.committed);
             return Ok(answered);
         }
         self.send(Job::Accept(Box::new(waits)))?;
@@ -253,7 +277,7 @@ impl Writer {
         let (run, answered) = job(f);
         #[cfg(feature = "mutants")]
         if let Some(here) = &self.here {
-            here.run(Group { runs: vec![run], exchanges: Vec::new() }, &self.committed);
+            here.run(Group { runs: vec![run], ..Group::default() }, &self.committed);
             return Ok(answered);
         }
         self.load.waiting.inc();
@@ -362,6 +386,10 @@ fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told:
                     bytes += n;
                     waiting.runs.push(run);
                 }
+                Job::Note(run) => {
+                    shelf.load.waiting.dec();
+                    waiting.notes.push(run);
+                }
                 Job::Accept(waits) => {
                     shelf.load.waiting.dec();
                     bytes += waits.exchange.bytes();
@@ -400,7 +428,9 @@ fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, to
     if waiting.size() == 0 {
         return;
     }
-    let Group { runs, mut exchanges } = waiting;
+    let durable = waiting.durable();
+    let Group { notes, mut runs, mut exchanges } = waiting;
+    runs.extend(notes);
     let foreseen: Foreseen =
         exchanges.iter_mut().flat_map(|waits| std::mem::take(&mut waits.exchange.foreseen)).collect();
     let mut touched = Committed::default();
@@ -409,7 +439,8 @@ fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, to
     if drill::is(Mutant::ReplyBeforeCommit) && !db.is_autocommit() {
         let _ = db.execute_batch("COMMIT");
     }
-    let done = db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
+    let begin = if durable { "PRAGMA synchronous = FULL; BEGIN IMMEDIATE" } else { "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" };
+    let done = db.execute_batch(begin).map_err(StoreError::from).and_then(|()| {
         let mut writing = Writing {
             tx: db,
             folded,
