@@ -144,7 +144,9 @@ mod broken {
 
 /// What a body that came back with status 200 is: our server's reply, or nothing.
 pub fn read_reply(body: &[u8]) -> Result<SyncReply, NotAReceipt> {
-    serde_json::from_slice(body).map_err(|_| NotAReceipt::Unreadable)
+    // Once for all of it: each mirrored body would be checked again.
+    let text = simdutf8::basic::from_utf8(body).map_err(|_| NotAReceipt::Unreadable)?;
+    serde_json::from_str(text).map_err(|_| NotAReceipt::Unreadable)
 }
 
 /// Takes an answer in: acknowledgement, feed and cursors in one transaction, or nothing of it.

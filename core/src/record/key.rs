@@ -1,10 +1,11 @@
 //! Keys: ECDSA P-256, held by a phone's keystore through [`DeviceKey`] or, for the server and for desktops, in memory.
 //! Signatures are 64 bytes r‖s with s in the lower half of the order, so that one signature has one spelling.
 
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use p256::elliptic_curve::rand_core::OsRng;
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::base64url;
@@ -115,8 +116,9 @@ impl PublicKey {
 
     /// Whether `signature` (r‖s) is this key's over SHA-256 of `message`. A high s is refused.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        Signature::from_slice(signature)
-            .is_ok_and(|signature| signature.normalize_s().is_none() && self.0.verify(message, &signature).is_ok())
+        let low = Signature::from_slice(signature).is_ok_and(|signature| signature.normalize_s().is_none());
+        // Whoever takes in records does little else: this implementation is several times as fast as that of `p256`.
+        low && UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.to_sec1()).verify(message, signature).is_ok()
     }
 }
 

@@ -5,6 +5,8 @@ use nuanfang_core::canon::json;
 use nuanfang_core::domain::place::Place;
 use nuanfang_core::record::*;
 use nuanfang_core::time::Millis;
+use p256::ecdsa::signature::Verifier as _;
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::fixture::*;
@@ -205,6 +207,32 @@ fn a_key_goes_out_and_comes_back_in_every_form() {
     let mut jwk = public.jwk();
     jwk.x.push('=');
     assert!(jwk.key().is_err());
+}
+
+proptest! {
+    /// Evidence is checked by whoever has some implementation of P-256: ours says what another one says.
+    #[test]
+    fn another_implementation_says_the_same_of_a_signature(
+        secret in 1..u8::MAX,
+        message in proptest::collection::vec(any::<u8>(), 0..100),
+        flipped in proptest::option::of((0_usize..64, 0_u32..8)),
+        halves in proptest::option::of(any::<[[u8; 32]; 2]>()),
+        high in any::<bool>(),
+    ) {
+        let key = key(secret);
+        let mut signature = if high { HighS(key).sign(&message).unwrap() } else { key.sign(&message).unwrap() };
+        let key = self::key(secret);
+        if let Some((byte, bit)) = flipped {
+            signature[byte] ^= 1 << bit;
+        }
+        if let Some(halves) = halves {
+            signature = halves.concat().try_into().unwrap();
+        }
+        let theirs = p256::ecdsa::VerifyingKey::from_sec1_bytes(&key.public_key()).unwrap();
+        let said = p256::ecdsa::Signature::from_slice(&signature)
+            .is_ok_and(|signature| theirs.verify(&message, &signature).is_ok());
+        prop_assert_eq!(key.public().verify(&message, &signature), said && !is_high_s(&signature));
+    }
 }
 
 #[test]

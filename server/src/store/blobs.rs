@@ -262,8 +262,7 @@ fn piece(name: &str) -> Option<(Sha, u64)> {
 
 /// Makes the folders that files are published into, their names durable on return: that one is there says nothing of that.
 fn make_folders(dir: &Path) -> io::Result<()> {
-    let there: HashSet<OsString> =
-        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    let there: HashSet<OsString> = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
     for name in (0..=u8::MAX).map(|byte| OsString::from(format!("{byte:02x}"))) {
         if !there.contains(&name) {
             fs::create_dir(dir.join(name))?;

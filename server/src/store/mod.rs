@@ -17,3 +17,18 @@ mod migrate;
 
 pub use contract::{Incoming, Reading, Receiving, Store};
 pub use error::StoreError;
+
+/// Does what may wait for a disk off the async threads. A drill has one thread, and does it where it is asked for.
+///
+/// # Errors
+/// What `f` says; a panic of it is [`StoreError::Panicked`].
+pub async fn blocking<T, F>(f: F) -> Result<T, StoreError>
+where
+    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+    T: Send + 'static,
+{
+    #[cfg(feature = "mutants")]
+    return f();
+    #[cfg(not(feature = "mutants"))]
+    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
+}

@@ -113,7 +113,7 @@ impl Ground {
         import(&state, Register::Households, (0..HOUSEHOLDS).map(household_row).collect());
         import(&state, Register::Workers, (0..workers).map(worker_row).collect());
         drop(state);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let phone_keys = (0..phones.max(64)).map(|n| Arc::new(phone_key(n))).collect();
         let runtime = Arc::new(runtime);
         Self { dir, keys, phone_keys, runtime, workers, server, phone, template, runs: AtomicU64::new(0) }

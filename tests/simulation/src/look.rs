@@ -94,18 +94,16 @@ impl Far {
             self.hold("I5", right, || format!("visit {visit} is on record with {on_record:?}, held by {holder:?}"));
         }
         self.hold("I5", holders.is_empty(), || format!("scopes hold visits nobody planned: {holders:?}"));
-        let strangers: i64 = self
-            .kept
-            .db
-            .prepare_cached(
-                "SELECT count(*) FROM scope_entity x JOIN scope s ON s.id = x.scope WHERE x.e = 'household'
-                 AND NOT EXISTS (SELECT 1 FROM visit v WHERE v.open
-                     AND lower(hex(v.household)) = replace(x.id, '-', '')
-                     AND 'worker:' || lower(hex(v.assignee)) = replace(s.name, '-', ''))",
-            )
-            .expect("sql")
-            .query_row([], |row| row.get(0))
-            .expect("a count");
+        let there: BTreeSet<(String, String)> =
+            all(&self.kept.db, "SELECT assignee, household FROM visit WHERE open AND assignee IS NOT NULL", |row| {
+                Ok((worker_scope(id(row, 0)?), id(row, 1)?.to_string()))
+            })
+            .into_iter()
+            .collect();
+        let dwellings =
+            "SELECT s.name, x.id FROM scope_entity x JOIN scope s ON s.id = x.scope WHERE x.e = 'household'";
+        let with = all(&self.kept.db, dwellings, |row| Ok((row.get(0)?, row.get(1)?)));
+        let strangers = with.iter().filter(|place| !there.contains(*place)).count();
         self.hold("I13", strangers == 0, || format!("{strangers} dwellings are with workers who have no visit there"));
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{Store, migrate};
+use super::{Store, keep_statements, migrate};
 use crate::device::blob;
 use crate::device::trouble::Trouble;
 
@@ -28,6 +28,6 @@ impl Store {
 fn connect(name: &str) -> Result<Connection, Trouble> {
     let connection = Connection::open(format!("file:/{name}?vfs=memdb"))?;
     connection.execute_batch("PRAGMA page_size = 1024; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;")?;
-    connection.set_prepared_statement_cache_capacity(64);
+    keep_statements(&connection)?;
     Ok(connection)
 }

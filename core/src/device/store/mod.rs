@@ -177,8 +177,14 @@ fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
     if synchronous != 2 {
         return Err(Trouble::Damaged(format!("synchronous {synchronous}")));
     }
-    // Else every statement that is kept would be planned anew at its next use, because its bindings were cleared.
+    keep_statements(&connection)?;
+    Ok(connection)
+}
+
+/// Statements are prepared once; and their plans do not depend on what is bound to them, else each would be planned anew
+/// at its next use, because its bindings were cleared in between.
+fn keep_statements(connection: &Connection) -> Result<(), Trouble> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
+    Ok(())
 }

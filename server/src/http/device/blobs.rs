@@ -16,7 +16,7 @@ use crate::http::permission::Device;
 use crate::office::uploads::Wanted;
 use crate::state::AppState;
 use crate::store::blobs::Finish;
-use crate::store::{Incoming, Reading, Receiving, Store, StoreError};
+use crate::store::{Incoming, Reading, Receiving, Store, StoreError, blocking};
 
 const OFFSET: HeaderName = HeaderName::from_static(upload::OFFSET);
 const LENGTH: HeaderName = HeaderName::from_static(upload::LENGTH);
@@ -79,7 +79,7 @@ const QUEUED: usize = 4;
 async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
     let (pieces, mut coming) = mpsc::channel::<Bytes>(QUEUED);
     let missing = incoming.missing();
-    let writing = blocking(move || {
+    let writing = tokio::task::spawn_blocking(move || {
         let mut incoming = incoming;
         while let Some(piece) = coming.blocking_recv() {
             incoming.append(&piece)?;
@@ -88,7 +88,7 @@ async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
         if incoming.missing() > 0 {
             incoming.sync()?;
         }
-        Ok(incoming)
+        Ok::<_, StoreError>(incoming)
     });
     let reading = async move {
         let mut stream = body.into_data_stream();
@@ -107,9 +107,9 @@ async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
         Ok(())
     };
     let (written, read) = tokio::join!(writing, reading);
-    let mut incoming = written?;
+    let mut incoming = written.map_err(|error| Problem::internal(&error))??;
     if let Err(broken) = read {
-        blocking(move || incoming.sync()).await?;
+        blocking(move || Ok(incoming.sync()?)).await?;
         return Err(broken);
     }
     Ok(incoming)
@@ -140,9 +140,4 @@ fn stands(status: StatusCode, offset: u64, len: u64, whole: bool) -> Response {
     headers.insert(COMPLETE, HeaderValue::from_static(upload::flag(whole)));
     headers.insert(axum::http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
-    let done = tokio::task::spawn_blocking(f).await.map_err(|error| Problem::internal(&error))?;
-    done.map_err(|error| Problem::from(StoreError::from(error)))
 }

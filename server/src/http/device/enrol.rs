@@ -13,7 +13,7 @@ use crate::enrolment::Redeemed;
 use crate::http::Problem;
 use crate::office::OfficeAct;
 use crate::state::AppState;
-use crate::store::{Reading, Store, StoreError};
+use crate::store::{Reading, Store, StoreError, blocking};
 
 /// Trades the code for an enrolment. A code works once; for the phone that traded it, again until it expires: an answer
 /// that was lost on the way costs no new code.
@@ -28,9 +28,8 @@ pub async fn enrol<S: Store>(
     let vault = state.vault.clone();
     let code = request.code.clone();
     let key_sha = Sha::of(&key.to_spki_der());
-    let redeemed = tokio::task::spawn_blocking(move || crate::enrolment::redeem(&vault, &code, key_sha))
-        .await
-        .map_err(|error| Problem::internal(&error))??
+    let redeemed = blocking(move || crate::enrolment::redeem(&vault, &code, key_sha))
+        .await?
         .ok_or_else(|| Problem::forbidden("enrol.code_invalid", "注册码无效或已过期，请向调度重新索取"))?;
     let Redeemed { worker, device } = redeemed;
     if state.store.read_now(|store| store.device(device))?.is_none() {

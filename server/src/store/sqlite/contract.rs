@@ -19,7 +19,7 @@ use crate::office::project::record;
 use crate::office::uploads::{self, Wanted};
 use crate::office::{feed, folded, rebuild};
 use crate::store::blobs::{Finish, Part};
-use crate::store::{Reading, Receiving, Store, StoreError};
+use crate::store::{Reading, Receiving, Store, StoreError, blocking};
 
 /// Outcomes told in one reply, the newest.
 const TOLD: i64 = 1000;
@@ -128,12 +128,6 @@ impl Sqlite {
         let roles = self.read_now(|db| uploads::roles(db, sha))?;
         Ok(uploads::flaw(&self.blobs, sha, &roles))
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    f: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
 }
 
 impl Reading for Connection {

@@ -439,7 +439,11 @@ fn group(db: &Connection, folded: &mut Folded, shelf: &Shelf, waiting: Group, to
     if drill::is(Mutant::ReplyBeforeCommit) && !db.is_autocommit() {
         let _ = db.execute_batch("COMMIT");
     }
-    let begin = if durable { "PRAGMA synchronous = FULL; BEGIN IMMEDIATE" } else { "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" };
+    let begin = if durable {
+        "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
+    } else {
+        "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE"
+    };
     let done = db.execute_batch(begin).map_err(StoreError::from).and_then(|()| {
         let mut writing = Writing {
             tx: db,
