@@ -39,15 +39,9 @@ peers: deps console
 
 # What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a day of two
 # thousand phones, then seeds for MINUTES, a quarter of an hour. What they counted stands in target/soak.json.
-MINUTES  ?= 15
-SIMULATE := $(CARGO) run --locked --profile soak -p nuanfang-simulation --
+MINUTES ?= 15
 soak: deps console
-	@mkdir -p target
-	$(CARGO) run --locked --profile soak --bin nuanfang-crash-sweep -- --full --json target/crash-sweep.json
-	$(SIMULATE) --phones 2000 --hours 24 --seeds 1 --steps 100000 --json target/day.json
-	$(SIMULATE) --seeds 1000000000 --minutes $(MINUTES) --json target/simulation.json
-	@{ printf '{"crash_sweep":'; cat target/crash-sweep.json; printf ',"day":'; cat target/day.json; \
-		printf ',"simulation":'; cat target/simulation.json; printf '}\n'; } > target/soak.json
+	python3 scripts/soak.py $(MINUTES)
 
 # Phones of another release with this server and the other way round: `make matrix OLD=<commit>`.
 matrix: deps console

@@ -14,6 +14,7 @@ use nuanfang_core::domain::office_event::RevokeReason;
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_server::enrolment;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::log;
 use nuanfang_server::office::restore::Unrestored;
@@ -147,6 +148,21 @@ async fn a_certificate_brings_back_only_what_was_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_never_heard_that_it_was_enrolled_gets_the_same_answer_from_a_restored_server() {
+    let (house, _) = day().await;
+    let second = Second::new();
+    let (code, key) = (enrolment::issue(&house.state.vault, worker_id(1)).expect("a code"), Sha::of(b"a phone's key"));
+    let traded = enrolment::redeem(&house.state.vault, &code, key).expect("a vault");
+    assert!(traded.is_some());
+    second.ship(&house).await;
+    let recovery = second.key(&house);
+    lose(house).await;
+    let (house, _) = second.reopened(recovery).await;
+    assert_eq!(enrolment::redeem(&house.state.vault, &code, key).expect("a vault"), traded);
+    assert_eq!(enrolment::redeem(&house.state.vault, &code, Sha::of(b"another key")).expect("a vault"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_losses_in_a_row_are_two_epochs_even_if_the_backup_heard_of_neither() {
     let (house, mut phone) = day().await;
     let second = Second::new();
@@ -222,7 +238,7 @@ async fn a_server_that_ended_between_segment_and_note_takes_its_segment_over() {
     let (house, mut phone) = day().await;
     let second = Second::new();
     second.ship(&house).await;
-    let forgotten = |writing: &mut nuanfang_server::store::sqlite::writer::Writing<'_>| {
+    let forgotten = |writing: &mut nuanfang_server::store::sqlite::writing::Writing<'_>| {
         writing.tx.execute_batch("DELETE FROM segment; UPDATE blob SET shipped = 0; UPDATE writer SET safe = 0;")?;
         Ok::<_, StoreError>(())
     };

@@ -16,7 +16,7 @@ use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{OfficeAct, rebuild};
 use nuanfang_server::store::StoreError;
-use nuanfang_server::store::sqlite::writer::Writing;
+use nuanfang_server::store::sqlite::writing::Writing;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -16,7 +16,7 @@ use super::project::record::{Arrival, Foreseen, carried};
 use super::project::{self, device, erasure};
 use super::seen::Anchor;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// A device's half of an exchange, its chain computed and its bodies read.
 #[derive(Debug)]

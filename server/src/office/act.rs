@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::log::{self, Arriving, Entry, LogHead};
 use crate::clock::Clock;
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 use crate::store::{Store, StoreError};
 
 /// One act of the office.

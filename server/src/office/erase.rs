@@ -27,7 +27,7 @@ use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship::unmasked;
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 pub use hold::{find, holds};
 

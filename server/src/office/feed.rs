@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// More changes than this are told as a reset: the scope as it is.
 const CHANGES: usize = 500;

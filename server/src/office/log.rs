@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{project, uploads};
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// Where one log stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::log::{self, Logged};
 use super::project;
 use super::registers;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// The tables made by [`super::project`], beside those of [`registers`].
 pub const TABLES: &[&str] = &[

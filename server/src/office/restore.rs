@@ -27,7 +27,7 @@ use crate::store::ship::place::Place;
 use crate::store::ship::reader::{self, Body, Chains, Fault, Heads};
 use crate::store::ship::{Shipped, advance_safe, record_segment, seal};
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 use crate::store::vault::{Contents, DataKey, Vault};
 
 /// What was brought back.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::log::Logged;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// Files asked for in one reply.
 const ASKED: i64 = 64;

@@ -34,7 +34,7 @@ use self::place::Place;
 use self::reader::About;
 use super::StoreError;
 use super::sqlite::Sqlite;
-use super::sqlite::writer::Writing;
+use super::sqlite::writing::Writing;
 
 /// How often is looked for something new.
 const EVERY: Duration = Duration::from_millis(500);

@@ -32,6 +32,9 @@ pub struct Contents {
     secrets: BTreeMap<String, String>,
     passwords: BTreeMap<Uuid, String>,
     enrolments: Vec<(Sha, Uuid, i64)>,
+    /// Codes that were traded: hash of the code and of the key, worker, device, end.
+    #[serde(default)]
+    redeemed: Vec<(Sha, Sha, Uuid, Uuid, i64)>,
     data_keys: BTreeMap<Uuid, String>,
 }
 
@@ -136,11 +139,18 @@ impl Vault {
             let enrolments =
                 query.query_map([], |row| Ok((Sha(row.get(0)?), Uuid::from_bytes(row.get(1)?), row.get(2)?)))?;
             let enrolments = enrolments.collect::<Result<_, _>>()?;
+            let mut query =
+                db.prepare("SELECT code_hash, key_sha, worker, device, expires_ms FROM redeemed ORDER BY code_hash")?;
+            let redeemed = query.query_map([], |row| {
+                let id = |at| row.get(at).map(Uuid::from_bytes);
+                Ok((Sha(row.get(0)?), Sha(row.get(1)?), id(2)?, id(3)?, row.get(4)?))
+            })?;
+            let redeemed = redeemed.collect::<Result<_, _>>()?;
             let mut query = db.prepare("SELECT owner, key FROM data_key")?;
             let data_keys =
                 query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), b64(row.get_ref(1)?.as_bytes()?))))?;
             let data_keys = data_keys.collect::<Result<_, _>>()?;
-            Ok(Contents { secrets, passwords, enrolments, data_keys })
+            Ok(Contents { secrets, passwords, enrolments, redeemed, data_keys })
         })
     }
 
@@ -159,6 +169,12 @@ impl Vault {
                 tx.execute(
                     "INSERT INTO enrolment (code_hash, worker, expires_ms) VALUES (?1, ?2, ?3)",
                     params![code.0, worker.as_bytes(), expires_ms],
+                )?;
+            }
+            for (code, key, worker, device, expires_ms) in &contents.redeemed {
+                tx.execute(
+                    "INSERT INTO redeemed (code_hash, key_sha, worker, device, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![code.0, key.0, worker.as_bytes(), device.as_bytes(), expires_ms],
                 )?;
             }
             for (owner, key) in &contents.data_keys {

@@ -111,7 +111,7 @@ impl Fault for KeepsTheOldScope {
     }
 }
 
-fn leave(writing: &mut nuanfang_server::store::sqlite::writer::Writing<'_>, g: u64) -> Result<(), StoreError> {
+fn leave(writing: &mut nuanfang_server::store::sqlite::writing::Writing<'_>, g: u64) -> Result<(), StoreError> {
     let sql =
         "SELECT a.worker, x.id, x.body FROM assignment a JOIN visit v ON v.id = a.visit AND v.assignee <> a.worker
                JOIN scope_entity x ON x.e = 'visit' AND x.id = ?2 WHERE a.to_g = ?1";

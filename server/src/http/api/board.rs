@@ -25,7 +25,7 @@ use crate::http::Problem;
 use crate::office::role::Role;
 use crate::state::AppState;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Committed;
+use crate::store::sqlite::writing::Committed;
 
 /// The columns of the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

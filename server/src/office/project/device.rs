@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::office::log::{self, Logged};
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// What a device may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::office::feed;
 use crate::office::log::{self, Logged};
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// The role of the file in `office.household_erased` that holds what stays of signed records.
 pub const TRACES: &str = "erasure.traces";

@@ -18,7 +18,7 @@ use super::judge::{Judgement, judge, outcome_name};
 use super::log::{self, Logged};
 use super::registers;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// Makes what follows from one envelope.
 pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, StoreError> {

@@ -16,7 +16,7 @@ use super::device::{self, Enrolment, Status};
 use crate::keys::{Issued, Keys};
 use crate::office::log::{self, Logged};
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// What a record's receipt follows from, beside the envelope that carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::rules;
 use crate::office::feed;
 use crate::office::log::Logged;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// The supplier's name, as shown at a door.
 pub const SUPPLIER_NAME: &str = "supplier.name";

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::office::log::{self, Logged};
 use crate::office::{feed, registers};
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// A visit that is over leaves its worker's phone at his next assignment after this long.
 const KEEP_MS: i64 = 7 * 86_400_000;

@@ -17,7 +17,7 @@ use crate::office::import::{Present, Row, address_key, plain};
 use crate::office::ledger::{Cell, Class, Column, G1_COLUMNS, SUPPLEMENT_COLUMNS};
 use crate::office::role::mask;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// A dwelling with all its fields, by key. Never leaves the server as it is.
 #[derive(Debug, Clone)]

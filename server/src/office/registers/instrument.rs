@@ -11,7 +11,7 @@ use super::{damaged, fields, upsert, uuid};
 use crate::office::feed;
 use crate::office::import::Row;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// An instrument as the register has it.
 #[derive(Debug, Clone, Deserialize)]

@@ -23,7 +23,7 @@ use crate::office::ledger::Register;
 use crate::office::log::Logged;
 use crate::office::project::erasure;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// The tables made here; `rebuild` empties them first.
 pub const TABLES: &[&str] =

@@ -10,7 +10,7 @@ use super::{damaged, fields, upsert};
 use crate::office::feed;
 use crate::office::import::Row;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 #[derive(Deserialize)]
 struct ListRow {

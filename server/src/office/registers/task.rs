@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// The kind of a task that a late lane gives rise to.
 pub const LATE: &str = "late_decision";

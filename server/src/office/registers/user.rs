@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::uuid;
 use crate::office::role::Role;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// An office user.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::{damaged, fields, upsert, uuid};
 use crate::office::feed;
 use crate::office::import::Row;
 use crate::store::StoreError;
-use crate::store::sqlite::writer::Writing;
+use crate::store::sqlite::writing::Writing;
 
 /// A worker as the register has him.
 #[derive(Debug, Clone, Deserialize)]

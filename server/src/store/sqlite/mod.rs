@@ -5,8 +5,10 @@ pub mod load;
 mod memory;
 pub mod readers;
 pub mod writer;
+pub mod writing;
 
 mod contract;
+mod group;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -18,7 +20,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::load::Load;
 use self::readers::Readers;
-use self::writer::{Committed, Writer, Writing};
+use self::writer::Writer;
+use self::writing::{Committed, Writing};
 use super::StoreError;
 use super::blobs::{Blobs, make_dir};
 use super::migrate::{Step, Version, migrate, version};

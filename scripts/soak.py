@@ -1,0 +1,64 @@
+"""What takes longer than a suite may, part by part, each to its end whatever the one before it found; and what they
+counted in one report, target/soak.json: seeds, steps, faults by kind, checks, failures, and each part's own report.
+
+Usage: soak.py MINUTES, for which the last part goes on with new seeds."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+TARGET = Path("target")
+SWEEP = ["--bin", "nuanfang-crash-sweep", "--", "--full"]
+SIMULATE = ["-p", "nuanfang-simulation", "--"]
+
+
+def play(part: str, command: list[str]) -> dict:
+    """Runs a part; what it counted."""
+    counted = TARGET / f"{part}.json"
+    counted.unlink(missing_ok=True)
+    subprocess.run(["cargo", "run", "--locked", "--profile", "soak", *command, "--json", str(counted)], check=False)
+    if not counted.exists():
+        sys.exit(f"{part} ended without a word")
+    return json.loads(counted.read_text())
+
+
+def main(minutes: str) -> None:
+    TARGET.mkdir(exist_ok=True)
+    sweep = play("crash-sweep", SWEEP)
+    day = play("day", [*SIMULATE, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
+    simulation = play("simulation", [*SIMULATE, "--seeds", "1000000000", "--minutes", minutes])
+    crashes = sweep["crashes"] + sweep["without_syncs"]
+    played = [day, simulation]
+    chaos = sweep["chaos"]
+    faults = Counter()
+    for counted in (
+        [part["faults"] for part in played]
+        + [part["crashes"] for part in crashes]
+        + [part["runs"] for part in sweep["faults"]]
+        + [chaos["faults"]]
+    ):
+        faults.update(counted)
+    failures = [failure for part in (*played, *sweep["crashes"], *sweep["faults"], chaos) for failure in part["failures"]]
+    seeds = {
+        "crash_sweep": sorted({part["seed"] for part in crashes}),
+        "network": [chaos["first_seed"], chaos["first_seed"] + chaos["runs"] - 1],
+        "day": [day["from"], day["from"] + day["seeds"] - 1],
+        "simulation": [simulation["from"], simulation["from"] + simulation["seeds"] - 1],
+    }
+    report = {
+        "seeds": seeds,
+        "steps": sum(part["steps"] for part in played),
+        "faults": dict(sorted(faults.items())),
+        "checks": sum(part["checks"] for part in played + crashes),
+        "failures": failures,
+        "holds": sweep["holds"] and not failures,
+        "parts": {"crash_sweep": sweep, "day": day, "simulation": simulation},
+    }
+    (TARGET / "soak.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    print(f"{report['steps']} steps, {report['checks']} checks, {faults.total()} faults, {len(failures)} failures: target/soak.json")
+    sys.exit(0 if report["holds"] else 1)
+
+
+main(*sys.argv[1:])
