@@ -307,6 +307,30 @@ fn what_was_safe_is_kept_for_thirty_days_by_the_servers_clock_and_only_while_no_
 }
 
 #[test]
+fn nothing_is_cleared_away_between_the_pages_of_a_scope_that_is_told_anew() {
+    let (_dir, server, phone) = one_op();
+    let scope = server.worker_scope();
+    server.put(&scope, "household", "0000", 1, "{}");
+    server.put(&scope, "visit", &VISIT.to_string(), 1, "{}");
+    phone.sync(&server).unwrap();
+    draft::save(&phone.store, VISIT, "problem", "暖气不热", phone.now()).unwrap();
+    server.with(|state| state.now.0 += 31 * 86_400_000);
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let mut anew = request.clone();
+    anew.scopes.iter_mut().for_each(|cursor| cursor.pos = 0);
+    let mut first = server.answer(&anew);
+    let told = first.scopes.iter_mut().find(|told| told.id == scope).unwrap();
+    told.feed.truncate(1);
+    (told.reset, told.pos, told.more) = (true, told.feed[0].pos, true);
+    sync::apply_reply(&phone.store, &phone.speaker, &request, &first, phone.now()).unwrap().unwrap();
+    let kept = || (phone.texts(), draft::load(&phone.store, VISIT, "problem").unwrap());
+    let all = (vec!["漏水".to_owned()], Some("暖气不热".to_owned()));
+    assert_eq!((phone.mirrored("visit"), kept()), (Vec::new(), all.clone()), "whose visit it is may still be told");
+    phone.sync(&server).unwrap();
+    assert_eq!((phone.mirrored("visit"), kept()), (vec![VISIT.to_string()], all));
+}
+
+#[test]
 fn a_reassigned_visit_leaves_with_its_drafts_and_keeps_unsent_evidence() {
     let (dir, server, phone) = one_op();
     let scope = server.worker_scope();
