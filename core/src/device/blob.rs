@@ -57,8 +57,8 @@ pub fn keep(
     let mut beside = Beside { file: uuid::Uuid::new_v4().simple().to_string(), key: [0; 32], nonce: [0; 7] };
     OsRng.fill_bytes(&mut beside.key);
     OsRng.fill_bytes(&mut beside.nonce);
+    write_file(store.dir(), sha, &beside, bytes)?;
     let row = BlobRow { beside: Some(beside), ..new_row(sha, bytes, role, visit, facts) };
-    write_file(store.dir(), &row, bytes)?;
     store.write(|transaction| add(transaction, store.dir(), row, bytes))
 }
 
@@ -111,9 +111,8 @@ fn new_row(sha: Sha, bytes: &[u8], role: &str, visit: Option<VisitId>, facts: St
     }
 }
 
-/// Encrypts `bytes` into the file beside the database that `row` names.
-fn write_file(dir: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble> {
-    let Some(beside) = &row.beside else { return Ok(()) };
+/// Encrypts `bytes`, whose hash is `sha`, into the file `beside` the database.
+fn write_file(dir: &Path, sha: Sha, beside: &Beside, bytes: &[u8]) -> Result<(), Trouble> {
     let folder = dir.join(FOLDER);
     let temp = folder.join(&beside.file).with_extension(TEMP);
     let cipher = Aes256Gcm::new(GenericArray::from_slice(&beside.key));
@@ -122,10 +121,10 @@ fn write_file(dir: &Path, row: &BlobRow, bytes: &[u8]) -> Result<(), Trouble> {
     let mut chunks = bytes.chunks(CHUNK).peekable();
     while let Some(chunk) = chunks.next() {
         if chunks.peek().is_none() {
-            file.write_all(&encryptor.encrypt_last(chunk).map_err(|_| unreadable(row))?)?;
+            file.write_all(&encryptor.encrypt_last(chunk).map_err(|_| unreadable(sha))?)?;
             break;
         }
-        file.write_all(&encryptor.encrypt_next(chunk).map_err(|_| unreadable(row))?)?;
+        file.write_all(&encryptor.encrypt_next(chunk).map_err(|_| unreadable(sha))?)?;
     }
     file.sync_all()?;
     drill::effect(drill::Side::Phone);
@@ -170,7 +169,7 @@ fn read_row(connection: &Connection, row: &BlobRow, offset: u64) -> Result<Vec<u
     let gone = || io::Error::from(io::ErrorKind::NotFound);
     let mut bytes = blob_row::bytes(connection, row.sha)?.ok_or_else(gone)?;
     if Sha::of(&bytes) != row.sha {
-        return Err(unreadable(row));
+        return Err(unreadable(row.sha));
     }
     let skipped = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     Ok(bytes.split_off(skipped))
@@ -184,13 +183,13 @@ fn read_file(dir: &Path, row: &BlobRow, beside: &Beside, offset: u64) -> Result<
     let skipped = usize::try_from(offset / CHUNK as u64).unwrap_or(usize::MAX).min(count);
     let mut out = Vec::with_capacity(sealed.len());
     for (position, chunk) in sealed.chunks(CHUNK + TAG).enumerate().skip(skipped) {
-        let plain = stream.decrypt(position as u32, position + 1 == count, chunk).map_err(|_| unreadable(row))?;
+        let plain = stream.decrypt(position as u32, position + 1 == count, chunk).map_err(|_| unreadable(row.sha))?;
         out.extend_from_slice(&plain);
     }
     let inside = usize::try_from(offset).unwrap_or(usize::MAX).saturating_sub(skipped * CHUNK);
     out.drain(..inside.min(out.len()));
     if offset.saturating_add(out.len() as u64) != row.len.max(offset) {
-        return Err(unreadable(row));
+        return Err(unreadable(row.sha));
     }
     Ok(out)
 }
@@ -198,11 +197,11 @@ fn read_file(dir: &Path, row: &BlobRow, beside: &Beside, offset: u64) -> Result<
 /// All bytes of a file, checked against its hash.
 pub fn load(store: &Store, row: &BlobRow) -> Result<Vec<u8>, Trouble> {
     let bytes = load_from(store, row, 0)?;
-    if Sha::of(&bytes) == row.sha { Ok(bytes) } else { Err(unreadable(row)) }
+    if Sha::of(&bytes) == row.sha { Ok(bytes) } else { Err(unreadable(row.sha)) }
 }
 
-fn unreadable(row: &BlobRow) -> Trouble {
-    Trouble::Damaged(format!("文件 {} 与保存时不同", row.sha.short()))
+fn unreadable(sha: Sha) -> Trouble {
+    Trouble::Damaged(format!("文件 {} 与保存时不同", sha.short()))
 }
 
 /// Removes files beside the database that no row names: left by a kill between file and row, or erased with their row.
