@@ -91,8 +91,8 @@ pub fn whole(writing: &mut Writing<'_>, sha: &Sha, len: u64, flag: Option<&str>,
     Ok(())
 }
 
-/// Notes the files that are here although their row does not say so: the server ended between the two, or the power
-/// went before the row was on disk. They are whole since their last byte came.
+/// Notes the files that are here although their row does not say so: the server ended between the two. They are whole
+/// since their last byte came.
 pub fn reconcile(writing: &mut Writing<'_>, at: Millis) -> Result<(), StoreError> {
     let missing: Vec<[u8; 32]> = writing
         .tx

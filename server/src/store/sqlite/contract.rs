@@ -89,7 +89,7 @@ impl Store for Sqlite {
                 store.flaw(&sha)
             })
             .await?;
-            self.note(move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
+            self.write(0, move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
             return Ok(Receiving::Whole);
         }
         let Some(lease) = self.blobs.lease(sha) else { return Ok(Receiving::Busy) };
@@ -108,8 +108,7 @@ impl Store for Sqlite {
             tracing::warn!(%sha, "a file came with other bytes than its name promises");
             return Ok(Finish::Mismatch);
         };
-        // The file itself is what lasts: a start notes it again.
-        self.note(move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
+        self.write(0, move |writing| uploads::whole(writing, &sha, len, flaw, at)).await?;
         Ok(Finish::Whole)
     }
 

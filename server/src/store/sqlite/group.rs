@@ -31,8 +31,6 @@ pub(super) struct Waits {
 /// What shares the next commit.
 #[derive(Default)]
 pub(super) struct Group {
-    /// What a start would find out again by itself.
-    pub(super) notes: Vec<Run>,
     /// The office's work.
     pub(super) runs: Vec<Run>,
     /// What devices send.
@@ -42,12 +40,7 @@ pub(super) struct Group {
 impl Group {
     /// How many jobs.
     pub(super) fn size(&self) -> usize {
-        self.notes.len() + self.runs.len() + self.exchanges.len()
-    }
-
-    /// Whether its commit must be on disk before it is told.
-    fn durable(&self) -> bool {
-        self.notes.len() < self.size()
+        self.runs.len() + self.exchanges.len()
     }
 
     /// Does the work, commits it, and answers whoever waits.
@@ -61,9 +54,7 @@ impl Group {
         if self.size() == 0 {
             return;
         }
-        let durable = self.durable();
-        let Self { notes, mut runs, mut exchanges } = self;
-        runs.extend(notes);
+        let Self { runs, mut exchanges } = self;
         let foreseen: Foreseen =
             exchanges.iter_mut().flat_map(|waits| std::mem::take(&mut waits.exchange.foreseen)).collect();
         let mut touched = Committed::default();
@@ -72,12 +63,7 @@ impl Group {
         if drill::is(Mutant::ReplyBeforeCommit) && !db.is_autocommit() {
             let _ = db.execute_batch("COMMIT");
         }
-        let begin = if durable {
-            "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
-        } else {
-            "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE"
-        };
-        let done = db.execute_batch(begin).map_err(StoreError::from).and_then(|()| {
+        let done = db.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
             let mut writing = Writing {
                 tx: db,
                 folded,

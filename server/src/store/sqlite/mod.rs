@@ -149,17 +149,6 @@ impl Sqlite {
         self.writer.write(bytes, f)?.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
-    /// Notes on the writer's thread what a start would find out again by itself; returns once it is committed, which is on
-    /// disk with the next commit of [`Sqlite::write`] at the latest.
-    pub async fn note<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        self.writer.note(f)?.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
-    }
-
     /// [`Sqlite::write`] from blocking code. Waits for room in the queue.
     pub fn write_blocking<T, E, F>(&self, bytes: usize, f: F) -> Result<T, E>
     where

@@ -30,7 +30,6 @@ const IDLE: Duration = Duration::from_secs(2);
 
 enum Job {
     Write { bytes: usize, run: Run },
-    Note(Run),
     Accept(Box<Waits>),
     Stop,
 }
@@ -81,23 +80,6 @@ impl Writer {
             return Ok(answered);
         }
         self.send(Job::Write { bytes, run })?;
-        Ok(answered)
-    }
-
-    /// Queues `f`, which notes what a start would find out again by itself: a commit of nothing else waits for no disk.
-    pub fn note<T, E, F>(&self, f: F) -> Result<Answer<T, E>, StoreError>
-    where
-        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let (run, answered) = job(f);
-        #[cfg(feature = "mutants")]
-        if let Some(here) = &self.here {
-            here.run(Group { notes: vec![run], ..Group::default() }, &self.committed);
-            return Ok(answered);
-        }
-        self.send(Job::Note(run))?;
         Ok(answered)
     }
 
@@ -225,10 +207,6 @@ fn work(db: &Connection, file: &Path, shelf: &Shelf, jobs: &Receiver<Job>, told:
                     shelf.load.waiting.dec();
                     bytes += n;
                     waiting.runs.push(run);
-                }
-                Job::Note(run) => {
-                    shelf.load.waiting.dec();
-                    waiting.notes.push(run);
                 }
                 Job::Accept(waits) => {
                     shelf.load.waiting.dec();

@@ -43,11 +43,6 @@ fn blob_name(folder: &str, sha: &Sha) -> String {
     format!("{folder}/blobs/{}/{name}", &name[..2])
 }
 
-fn rows_of_files(db: &Connection) -> Result<HashSet<Sha>, StoreError> {
-    let mut query = db.prepare("SELECT sha FROM blob WHERE whole_ms IS NOT NULL")?;
-    Ok(query.query_map([], |row| Ok(Sha(row.get(0)?)))?.collect::<Result<_, _>>()?)
-}
-
 impl<'a> ServerJudge<'a> {
     /// Nothing is promised yet.
     ///
@@ -98,14 +93,18 @@ impl<'a> ServerJudge<'a> {
 
     /// What is called whole is whole, whoever calls it so: the receipt or the row.
     fn files(&self, db: &Connection, image: &Image<'_>) -> Fallible<u64> {
-        let whole: HashSet<Sha> = self.whole.iter().copied().chain(rows_of_files(db)?).collect();
-        for sha in &whole {
+        let mut query = db.prepare("SELECT sha FROM blob WHERE whole_ms IS NOT NULL")?;
+        let rows: HashSet<Sha> = query.query_map([], |row| Ok(Sha(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        if let Some(sha) = self.whole.iter().find(|sha| !rows.contains(sha)) {
+            return Err(format!("file {sha} was called whole, and no row says so").into());
+        }
+        for sha in &rows {
             let expected = self.truth.files.get(sha).map(Vec::as_slice);
             if image.file(&blob_name("data", sha)) != expected {
                 return Err(format!("file {sha} is called whole, and is not").into());
             }
         }
-        Ok(whole.len() as u64)
+        Ok(rows.len() as u64)
     }
 
     fn vault(&self, file: &Path) -> Fallible<u64> {
@@ -159,10 +158,6 @@ impl<'a> ServerJudge<'a> {
     fn goes_on(&self, data: PathBuf) -> Fallible<u64> {
         let house =
             House::open(self.runtime.handle(), &data, Arc::new(HandClock::at(MORNING.plus_minutes(600))) as Arc<_>)?;
-        let noted = house.state.store.read_now::<_, StoreError>(rows_of_files)?;
-        if let Some(sha) = self.whole.iter().find(|sha| !noted.contains(sha)) {
-            return Err(format!("file {sha} was called whole, and a start notes nothing of it").into());
-        }
         let done = self.offer_again(&house);
         let checked = house.state.store.read_now::<_, StoreError>(|db| {
             log::verify_chains(db)?;
