@@ -34,8 +34,9 @@ impl Folded {
         self.bytes = 0;
     }
 
-    /// The visit with all that counts in the log, `logged` among it.
-    pub fn take(&mut self, tx: &Connection, id: VisitId, logged: &Logged) -> Result<&Visit, StoreError> {
+    /// The visit with all that counts up to `g` in the order of receipt, the last envelope projected, and `logged` among it:
+    /// what waited for the visit came before it.
+    pub fn take(&mut self, tx: &Connection, id: VisitId, logged: &Logged, g: u64) -> Result<&Visit, StoreError> {
         let alone = self.visits.len() == 1 && self.visits.contains_key(&id);
         if self.visits.len() >= AT_HAND || (self.bytes >= BYTES_AT_HAND && !alone) {
             self.clear();
@@ -48,7 +49,7 @@ impl Folded {
                 Ok(visit)
             }
             Entry::Vacant(place) => {
-                let (visit, bytes) = anew(tx, id, logged.g)?;
+                let (visit, bytes) = anew(tx, id, g)?;
                 self.bytes += bytes;
                 Ok(place.insert(visit))
             }
@@ -156,7 +157,7 @@ mod tests {
         for number in 1..=100 {
             let visit = VisitId(Uuid::from_u128(number));
             for _ in 0..3 {
-                folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16)).expect("folded");
+                folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16), 1).expect("folded");
             }
             assert!(folded.bytes <= BYTES_AT_HAND + BYTES_AT_HAND / 16 && folded.visits.len() <= 16);
         }
@@ -167,7 +168,7 @@ mod tests {
         let (db, mut folded) = (database(), Folded::default());
         let visit = VisitId(Uuid::from_u128(1));
         for _ in 0..40 {
-            folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16)).expect("folded");
+            folded.take(&db, visit, &said(visit, BYTES_AT_HAND / 16), 1).expect("folded");
         }
         assert!(folded.bytes > 2 * BYTES_AT_HAND && folded.visits.len() == 1);
     }

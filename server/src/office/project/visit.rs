@@ -31,7 +31,7 @@ struct Held {
 /// An office event about a visit. Returns whether the visit was known before.
 pub fn office_event(writing: &mut Writing<'_>, visit: VisitId, logged: &Logged) -> Result<bool, StoreError> {
     let before = held(writing.tx, visit)?;
-    writing.folded.take(writing.tx, visit, logged)?;
+    writing.folded.take(writing.tx, visit, logged, writing.touched.g)?;
     follow(writing, visit, logged, before)?;
     Ok(before.is_some())
 }
@@ -39,7 +39,7 @@ pub fn office_event(writing: &mut Writing<'_>, visit: VisitId, logged: &Logged) 
 /// A worker's event in his lane. The row is written once for all events that come together.
 pub fn lane_event(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> {
     let Some(visit) = logged.visit else { return Ok(()) };
-    writing.folded.take(writing.tx, visit, logged)?;
+    writing.folded.take(writing.tx, visit, logged, writing.touched.g)?;
     if matches!(logged.fact.event, Event::Opened(_) | Event::Completed(_)) {
         let before = held(writing.tx, visit)?;
         return follow(writing, visit, logged, before);
