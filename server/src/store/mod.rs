@@ -22,13 +22,14 @@ pub use error::StoreError;
 ///
 /// # Errors
 /// What `f` says; a panic of it is [`StoreError::Panicked`].
-pub async fn blocking<T, F>(f: F) -> Result<T, StoreError>
+pub async fn blocking<T, E, F>(f: F) -> Result<T, E>
 where
-    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+    F: FnOnce() -> Result<T, E> + Send + 'static,
     T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
 {
     #[cfg(feature = "mutants")]
     return f();
     #[cfg(not(feature = "mutants"))]
-    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
+    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string()).into()))
 }

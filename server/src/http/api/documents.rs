@@ -21,7 +21,6 @@ use uuid::Uuid;
 
 use super::At;
 use super::permit::{May, ReadDocuments, SeePhotos};
-use super::session::blocking;
 use super::visit_read::Reader;
 use super::visit_view::{DocumentView, VerdictPartView, VerdictView};
 use crate::http::Problem;
@@ -30,7 +29,7 @@ use crate::office::project::{erasure, record};
 use crate::office::{log, registers};
 use crate::state::AppState;
 use crate::store::vault::owner_only;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, blocking};
 
 /// Documents printed at once: each takes a core.
 static PRESS: Semaphore = Semaphore::const_new(2);

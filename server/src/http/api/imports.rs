@@ -11,13 +11,12 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::permit::{Import, May};
-use super::session::blocking;
 use super::{Asked, At, attachment};
 use crate::http::Problem;
 use crate::office::import::{self, ImportReport, Manner, report_xlsx, reports};
 use crate::office::ledger::Register;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, blocking};
 
 /// The type of an .xlsx.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

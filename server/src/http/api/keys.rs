@@ -5,9 +5,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::permit::{Enter, May};
-use super::session::blocking;
 use crate::http::Problem;
 use crate::state::AppState;
+use crate::store::blocking;
 
 /// The supplier's public keys, signed by its root: what `nuanfang verify --keys` reads.
 #[utoipa::path(get, path = "/api/keys.json", tag = "public", operation_id = "keys",

@@ -22,7 +22,6 @@ use uuid::Uuid;
 
 use super::permit::{ManageDevices, May, ReadDevices, ReadInstruments, ReadPrices, ReadWorkers};
 use super::requests::{RevokeReasonName, RevokeRequest};
-use super::session::blocking;
 use super::views::{Named, RefusalView};
 use super::{Asked, At, Body, no_visit};
 use crate::http::Problem;
@@ -32,7 +31,7 @@ use crate::office::project::{device, setting};
 use crate::office::registers::{instrument, price, worker};
 use crate::office::seen::Seen;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, blocking};
 
 /// Which workers, and for when.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -15,6 +15,7 @@ use crate::http::Problem;
 use crate::office::desk::{self, IDLE, WeakPassword};
 use crate::office::registers::user::{self, OfficeUser};
 use crate::state::AppState;
+use crate::store::blocking;
 
 /// Log in. Five wrong passwords lock the login for a while.
 #[utoipa::path(post, path = "/api/session", tag = "session", operation_id = "log_in", request_body = LoginRequest,
@@ -112,16 +113,6 @@ pub(super) fn weak(weak: WeakPassword) -> Problem {
     match weak {
         WeakPassword::Length => Problem::unprocessable("password.length", "密码须为 8 至 128 个字符"),
         WeakPassword::Common => Problem::unprocessable("password.common", "密码过于常见，请更换"),
-    }
-}
-
-/// Runs what blocks off the async threads.
-pub(super) async fn blocking<T: Send + 'static, E: From<crate::store::StoreError> + Send + 'static>(
-    f: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E> {
-    match tokio::task::spawn_blocking(f).await {
-        Ok(result) => result,
-        Err(error) => Err(crate::store::StoreError::Panicked(error.to_string()).into()),
     }
 }
 

@@ -109,7 +109,7 @@ async fn receive<I: Incoming>(incoming: I, body: Body) -> Result<I, Problem> {
     let (written, read) = tokio::join!(writing, reading);
     let mut incoming = written.map_err(|error| Problem::internal(&error))??;
     if let Err(broken) = read {
-        blocking(move || Ok(incoming.sync()?)).await?;
+        blocking(move || incoming.sync().map_err(StoreError::from)).await?;
         return Err(broken);
     }
     Ok(incoming)

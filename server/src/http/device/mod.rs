@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::http::Problem;
 use crate::state::AppState;
-use crate::store::Store;
+use crate::store::{Store, blocking};
 
 /// The office's time.
 #[derive(Debug, Serialize)]
@@ -31,8 +31,6 @@ pub async fn time<S: Store>(State(state): State<AppState<S>>) -> Json<TimeReply>
 
 /// `GET /v1/keys.json`: the supplier's public keys, signed by its root.
 pub async fn keys<S: Store>(State(state): State<AppState<S>>) -> Result<Response, Problem> {
-    let bytes = tokio::task::spawn_blocking(move || crate::keys::file(&state))
-        .await
-        .map_err(|error| Problem::internal(&error))??;
+    let bytes = blocking(move || crate::keys::file(&state)).await?;
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], bytes).into_response())
 }

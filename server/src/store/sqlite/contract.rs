@@ -84,7 +84,7 @@ impl Store for Sqlite {
         if self.blobs.has(&sha) {
             // The server ended, or its disk failed, between the file and its row.
             let store = self.clone();
-            let flaw = blocking(move || {
+            let flaw = blocking::<_, StoreError, _>(move || {
                 store.blobs.settle(&sha)?;
                 store.flaw(&sha)
             })
@@ -100,7 +100,7 @@ impl Store for Sqlite {
     async fn finish(&self, part: Part, at: Millis) -> Result<Finish, StoreError> {
         let (sha, len) = part.promised();
         let store = self.clone();
-        let whole = blocking(move || match store.blobs.finish(part)? {
+        let whole = blocking::<_, StoreError, _>(move || match store.blobs.finish(part)? {
             Finish::Whole => Ok(Some(store.flaw(&sha)?)),
             Finish::Mismatch => Ok(None),
         });

@@ -22,10 +22,10 @@ use self::load::Load;
 use self::readers::Readers;
 use self::writer::Writer;
 use self::writing::{Committed, Writing};
-use super::StoreError;
 use super::blobs::{Blobs, make_dir};
 use super::migrate::{Step, Version, migrate, version};
 use super::vault::Vault;
+use super::{StoreError, blocking};
 use crate::keys::Keys;
 
 const STEPS: &[Step] = &[
@@ -112,10 +112,7 @@ impl Sqlite {
         E: From<StoreError> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        match tokio::task::spawn_blocking(move || readers.read(readers::SHORT, f)).await {
-            Ok(result) => result,
-            Err(error) => Err(StoreError::Panicked(error.to_string()).into()),
-        }
+        blocking(move || readers.read(readers::SHORT, f)).await
     }
 
     /// The same with a minute's time: reports and exports.
@@ -126,10 +123,7 @@ impl Sqlite {
         E: From<StoreError> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        match tokio::task::spawn_blocking(move || readers.read(readers::LONG, f)).await {
-            Ok(result) => result,
-            Err(error) => Err(StoreError::Panicked(error.to_string()).into()),
-        }
+        blocking(move || readers.read(readers::LONG, f)).await
     }
 
     /// The same, at once on this thread: for a few point reads, and from blocking code.
