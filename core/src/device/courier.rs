@@ -11,7 +11,6 @@ use super::sync::{self, Applied, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::drill;
-use crate::id::DeviceId;
 use crate::record::{DeviceKey, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
 use crate::wire::dictionary::Dictionary;
@@ -295,22 +294,27 @@ impl Courier<'_> {
             return Ok(pass.clone());
         }
         let enrolment = self.store.read(enrolment::get)?;
-        let reply = match self.ask_token(enrolment.device, None) {
+        let reply = match self.ask_token(&enrolment, false) {
             // The server may have been restored to before this phone was enrolled: its own certificate says so.
-            Err(Stop::Refused { code }) if code == "token.refused" => {
-                self.ask_token(enrolment.device, Some(enrolment.certificate))?
-            }
+            Err(Stop::Refused { code }) if code == "token.refused" => self.ask_token(&enrolment, true)?,
             asked => asked?,
         };
         let dictionary = Dictionary::among(&reply.enc).map(|dictionary| dictionary.id);
         Ok(kept.insert(Pass { token: reply.token, dictionary }).clone())
     }
 
-    fn ask_token(&self, device: DeviceId, certificate: Option<String>) -> Result<TokenReply, Stop> {
+    fn ask_token(&self, enrolment: &enrolment::Enrolment, introduce: bool) -> Result<TokenReply, Stop> {
+        let device = enrolment.device;
         let challenge: ChallengeReply = post(self.transport, "/v1/challenge", &ChallengeRequest { device })?;
         let signature = sign_low_s(self.key, &challenge_bytes(device, &challenge.nonce))
             .map_err(|error| Stop::Key(error.to_string()))?;
-        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature), certificate };
+        let request = TokenRequest {
+            device,
+            nonce: challenge.nonce,
+            signature: b64(&signature),
+            certificate: introduce.then(|| enrolment.certificate.clone()),
+            continues: enrolment.continues.filter(|_| introduce),
+        };
         post(self.transport, "/v1/token", &request)
     }
 }

@@ -20,11 +20,13 @@ pub fn enrol(
     app: &str,
 ) -> Result<enrolment::Enrolment, Stop> {
     let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| Stop::Key(error.to_string()))?;
+    let continues = store.read(enrolment::find)?.map(|known| known.device);
     let request = EnrolRequest {
         code: invitation.code.clone(),
         public_key: b64(&public.to_spki_der()),
         name: name.to_owned(),
         app: app.to_owned(),
+        continues,
     };
     let reply: EnrolReply = post(transport, "/v1/enrol", &request)?;
     let issuer = check_certificate(&reply, &public)?;
@@ -46,6 +48,7 @@ pub fn enrol(
         floor_sha: Sha::ZERO,
         forked: false,
         synced: None,
+        continues,
     };
     store.write::<_, Stop>(|transaction| {
         match enrolment::find(transaction)? {

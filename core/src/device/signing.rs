@@ -23,9 +23,9 @@ use crate::error::Refusal;
 use crate::forms::{PrintedForm, RefusalNote, template_sha};
 use crate::id::RecordId;
 use crate::record::{
-    Attendant, Certificate, Certified, DeviceKey, Handwriting, InstrumentCited, Jws, LogPosition, Outcome, PhotoCited,
+    Attendant, Certified, DeviceKey, Handwriting, InstrumentCited, Jws, LogPosition, Outcome, PhotoCited,
     PriceListCited, QuoteCited, RecordTime, SCHEMA, SignError, SignedRecordBody, StatementShown, Strokes, Supplier,
-    Template, Witness, sign_certified,
+    Template, Witness, open_certificate, sign_certified,
 };
 use crate::wire::feed_entity::{COMPANY, CompanyEntity, STATEMENT, StatementEntity};
 
@@ -387,8 +387,7 @@ fn certified(file: &CaseFile) -> Result<Arc<Certified>, Trouble> {
         return Ok(Arc::clone(known));
     }
     let jws: Jws = serde_json::from_str(text).map_err(|_| Trouble::Damaged("设备证书".to_owned()))?;
-    let invalid = |_| unsigned(SignError::Incomplete("设备证书无效，请重新登记本机"));
-    let certified = Arc::new(Certificate::open(&jws).map_err(invalid)?);
+    let certified = Arc::new(open_certificate(&jws).map_err(unsigned)?);
     *checked = Some((text.clone(), Arc::clone(&certified)));
     Ok(certified)
 }

@@ -193,6 +193,9 @@ pub struct DeviceEnrolled {
     /// otherwise since now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Millis>,
+    /// The device that the same phone was before, whose log this one goes on with (after a fork); none: it begins its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<DeviceId>,
 }
 
 /// Why a device leaves.

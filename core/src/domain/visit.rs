@@ -1,9 +1,10 @@
 //! 入户服务: the office's plan and one lane for each assignment and writer, folded from facts.
 //!
 //! What a visit is depends on the set of its facts alone: each log's facts in the order of that log, the office's plan
-//! first. The order in which facts of different logs arrive changes nothing, and so it is the same on every machine.
+//! first. The order in which facts of different logs arrive changes nothing, and so it is the same on every machine. An
+//! operation that one log holds twice, as after a fork, counts where it stands first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -185,7 +186,11 @@ impl Visit {
                 false
             }
             _ => {
+                let again = facts.iter().any(|known| known.op == fact.op);
                 facts.push(lighten(fact));
+                if again {
+                    return;
+                }
                 true
             }
         };
@@ -222,8 +227,9 @@ impl Visit {
             hear(&mut self.plan, &mut self.office, fact);
         }
         for facts in self.facts.values() {
-            let office = is_office(facts);
-            for fact in facts.iter().filter(|fact| !(office && fact.event.is_office())) {
+            let (office, mut known) = (is_office(facts), HashSet::new());
+            let once = facts.iter().filter(|fact| known.insert(fact.op));
+            for fact in once.filter(|fact| !(office && fact.event.is_office())) {
                 take(&self.book, &self.plan, &mut self.lanes, fact);
             }
         }

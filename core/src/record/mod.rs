@@ -37,7 +37,7 @@ pub use jws::{ES256, Jws, JwsFault, Opened, SignError, Statement};
 pub use key::{DeviceKey, Jwk, KeyError, NotAKey, PublicKey, SoftwareKey, is_high_s, sign_low_s};
 pub use keys::{KeyEntry, KeyKind, Keys, KeysFault, KeysStatement, Revocation, RevocationReason};
 pub use receipt::{DeviceStatus, Receipt, countersign};
-pub use sign::{SignedRecord, check_arrival, sign_certified, sign_record};
+pub use sign::{SignedRecord, check_arrival, open_certificate, sign_certified, sign_record};
 pub use strokes::Strokes;
 pub use summary::{EstimatedBy, RecordSummary, WhenKnown};
 pub use verdict::{Answer, Check, CheckState, Note, Part, Verdict};

@@ -24,9 +24,15 @@ pub struct SignedRecord {
 /// If the record is not whole or not in the strict profile, if the certificate is for another key, device, worker or
 /// supplier, or the key does not sign. Nothing is lost: the draft stays as it was.
 pub fn sign_record(body: &SignedRecordBody, key: &dyn DeviceKey, certificate: &Jws) -> Result<SignedRecord, SignError> {
-    let certified =
-        Certificate::open(certificate).map_err(|_| SignError::Incomplete("设备证书无效，请重新登记本机"))?;
-    sign_certified(body, key, &certified)
+    sign_certified(body, key, &open_certificate(certificate)?)
+}
+
+/// A device's own certificate, opened to sign with.
+///
+/// # Errors
+/// If it is none, in words for the worker.
+pub fn open_certificate(certificate: &Jws) -> Result<Certified, SignError> {
+    Certificate::open(certificate).map_err(|_| SignError::Incomplete("设备证书无效，请重新登记本机"))
 }
 
 /// [`sign_record`] with a certificate that was opened before: checking it takes longer than signing.

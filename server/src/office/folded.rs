@@ -10,6 +10,7 @@ use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::lineage::Lineage;
 use super::log::{self, Logged};
 use super::project::rules;
 use crate::store::StoreError;
@@ -25,6 +26,7 @@ const BYTES_AT_HAND: usize = 8 * 1024 * 1024;
 pub struct Folded {
     visits: HashMap<VisitId, Visit>,
     bytes: usize,
+    lineage: Lineage,
 }
 
 impl Folded {
@@ -32,6 +34,7 @@ impl Folded {
     pub fn clear(&mut self) {
         self.visits.clear();
         self.bytes = 0;
+        self.lineage.clear();
     }
 
     /// The visit with all that counts up to `g` in the order of receipt, the last envelope projected, and `logged` among it:
@@ -45,11 +48,11 @@ impl Folded {
             Entry::Occupied(known) => {
                 let visit = known.into_mut();
                 self.bytes += logged.bytes;
-                fold(visit, &logged.fact);
+                fold(visit, &*self.lineage.place(tx, logged)?);
                 Ok(visit)
             }
             Entry::Vacant(place) => {
-                let (visit, bytes) = anew(tx, id, g)?;
+                let (visit, bytes) = anew(tx, &mut self.lineage, id, g)?;
                 self.bytes += bytes;
                 Ok(place.insert(visit))
             }
@@ -61,7 +64,7 @@ impl Folded {
         match self.visits.entry(id) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
-                let (visit, bytes) = anew(tx, id, g)?;
+                let (visit, bytes) = anew(tx, &mut self.lineage, id, g)?;
                 self.bytes += bytes;
                 Ok(place.insert(visit))
             }
@@ -75,13 +78,13 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
     if !known {
         return Ok(None);
     }
-    let (mut visit, _) = anew(db, id, u64::MAX >> 1)?;
+    let (mut visit, _) = anew(db, &mut Lineage::default(), id, u64::MAX >> 1)?;
     let completed: Vec<_> = visit
         .lanes()
         .iter()
-        .filter_map(|lane| lane.completed.as_ref().map(|(_, moment)| (lane.device, moment.seq)))
+        .filter_map(|lane| lane.completed.as_ref().map(|(_, moment)| (lane.device, moment.seq, moment.op)))
         .collect();
-    for (device, seq) in completed {
+    for (device, seq, op) in completed {
         let mut at = Some(Millis(0));
         for fact in visit.facts(device).iter().filter(|fact| fact.seq <= seq) {
             for blob in &fact.blobs {
@@ -92,10 +95,11 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
             }
         }
         let mut query = db.prepare_cached(
-            "SELECT e.recv_ms FROM envelope e JOIN writer w ON w.dev = e.dev WHERE w.device = ?1 AND e.seq = ?2",
+            "SELECT e.recv_ms FROM envelope e JOIN writer w ON w.dev = e.dev LEFT JOIN device d ON d.id = w.device
+             WHERE e.op = ?1 AND coalesce(d.root, w.device) = ?2 ORDER BY e.g LIMIT 1",
         )?;
         let received: Option<i64> =
-            query.query_row(rusqlite::params![device.0.as_bytes(), seq as i64], |row| row.get(0)).optional()?;
+            query.query_row([op.0.as_bytes(), device.0.as_bytes()], |row| row.get(0)).optional()?;
         if let Some((at, received)) = at.zip(received) {
             visit.hand_in(device, seq, at.max(Millis(received)));
         }
@@ -104,11 +108,11 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
 }
 
 /// Folds a visit from all that counts in the log up to `g`. With the bytes of its bodies.
-fn anew(db: &Connection, id: VisitId, g: u64) -> Result<(Visit, usize), StoreError> {
+fn anew(db: &Connection, lineage: &mut Lineage, id: VisitId, g: u64) -> Result<(Visit, usize), StoreError> {
     let (mut visit, mut bytes) = (Visit::new(id, rules::book()), 0);
     for logged in log::counting_of_visit(db, id, g)? {
         bytes += logged.bytes;
-        fold(&mut visit, &logged.fact);
+        fold(&mut visit, &*lineage.place(db, &logged)?);
     }
     Ok((visit, bytes))
 }
@@ -145,6 +149,7 @@ mod tests {
         for step in [
             include_str!("../../migrations/sqlite/0001_log.sql"),
             include_str!("../../migrations/sqlite/0002_projections.sql"),
+            include_str!("../../migrations/sqlite/0024_continues.sql"),
         ] {
             db.execute_batch(step).expect("a schema");
         }

@@ -12,6 +12,7 @@ pub mod folded;
 pub mod import;
 pub mod judge;
 pub mod ledger;
+mod lineage;
 pub mod log;
 pub mod project;
 pub mod readmission;

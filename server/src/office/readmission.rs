@@ -35,14 +35,16 @@ pub fn read(keys: &Keys, text: &str) -> Option<Lost> {
 }
 
 impl Lost {
-    /// The act that puts it back. What its certificate was stays what it is, so that what it signed stays good.
-    pub fn into_act(self) -> OfficeAct {
+    /// The act that puts it back, with the device whose log it goes on with. What its certificate was stays what it is, so
+    /// that what it signed stays good.
+    pub fn into_act(self, continues: Option<DeviceId>) -> OfficeAct {
         OfficeAct::of(Event::DeviceEnrolled(DeviceEnrolled {
             device: self.device,
             worker: self.worker,
             public_key: b64(&self.key.to_spki_der()),
             name: "恢复登记".into(),
             since: Some(self.since),
+            continues,
         }))
     }
 }

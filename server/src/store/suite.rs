@@ -81,6 +81,7 @@ contract! { $
     log::i1_other_bytes_at_the_same_position_are_a_fork_and_change_nothing,
     log::i1_what_follows_a_gap_waits,
     log::i1_an_operation_logged_again_under_a_new_device_is_kept_as_its_duplicate,
+    log::i1_a_phone_enrolled_anew_goes_on_with_its_lane,
     log::i2_what_was_acknowledged_outlives_the_process,
     log::i9_what_is_in_the_log_stays_as_it_came,
     log::i10_device_clocks_order_nothing,

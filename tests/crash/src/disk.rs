@@ -61,6 +61,11 @@ impl Disk {
         self.with(|disk| disk.changes).unwrap_or(0)
     }
 
+    /// Which of the changes from `from` on were syncs, counted from there.
+    pub fn syncs_since(&self, from: usize) -> Vec<usize> {
+        self.with(|disk| disk.syncs.iter().filter_map(|sync| sync.checked_sub(from)).collect()).unwrap_or_default()
+    }
+
     /// From the change with this index on, the disk fails.
     pub fn fail_from(&self, change: usize, fault: Fault) {
         self.with(|disk| {

@@ -76,27 +76,35 @@ pub enum Fault {
     Full,
     /// The device fails: `EIO`, at writes and syncs.
     Broken,
+    /// The same once: what follows succeeds, and a sync that failed is forgotten.
+    Hiccup,
     /// The file system was remounted read-only: `EROFS`.
     ReadOnly,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Full, Self::Broken, Self::ReadOnly];
+    pub const ALL: [Self; 4] = [Self::Full, Self::Broken, Self::Hiccup, Self::ReadOnly];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "ENOSPC",
             Self::Broken => "EIO",
+            Self::Hiccup => "EIO once",
             Self::ReadOnly => "EROFS",
         }
+    }
+
+    /// Whether it refuses a sync.
+    pub(crate) fn fails_syncs(self) -> bool {
+        self.hits(Change::Sync)
     }
 
     pub(crate) fn errno(self) -> c_int {
         match self {
             Self::Full => libc::ENOSPC,
-            Self::Broken => libc::EIO,
+            Self::Broken | Self::Hiccup => libc::EIO,
             Self::ReadOnly => libc::EROFS,
         }
     }
@@ -105,14 +113,14 @@ impl Fault {
     pub(crate) fn hits(self, change: Change) -> bool {
         match self {
             Self::Full => matches!(change, Change::Grow | Change::Name),
-            Self::Broken => matches!(change, Change::Grow | Change::Cut | Change::Sync),
+            Self::Broken | Self::Hiccup => matches!(change, Change::Grow | Change::Cut | Change::Sync),
             Self::ReadOnly => !matches!(change, Change::Sync),
         }
     }
 }
 
 /// A change, by what a failing disk makes of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Grow,
     Cut,

@@ -40,6 +40,8 @@ pub(crate) struct Recording {
     files: usize,
     pub(crate) events: Vec<Event>,
     pub(crate) changes: usize,
+    /// Which of them were syncs.
+    pub(crate) syncs: Vec<usize>,
     pub(crate) plan: Option<Plan>,
     pub(crate) hits: usize,
 }
@@ -48,7 +50,7 @@ impl Recording {
     /// Of the folder `root`, which holds `names`; a quiet one keeps no events.
     pub(crate) fn new(root: PathBuf, recording: bool, names: HashMap<String, FileId>) -> Self {
         let files = names.len();
-        Self { root, recording, names, files, events: Vec::new(), changes: 0, plan: None, hits: 0 }
+        Self { root, recording, names, files, events: Vec::new(), changes: 0, syncs: Vec::new(), plan: None, hits: 0 }
     }
 
     pub(crate) fn push(&mut self, event: Event) {
@@ -61,7 +63,11 @@ impl Recording {
     fn refuses(&mut self, change: Change) -> Option<Fault> {
         let index = self.changes;
         self.changes += 1;
-        let plan = self.plan.filter(|plan| index >= plan.from && plan.fault.hits(change))?;
+        if change == Change::Sync {
+            self.syncs.push(index);
+        }
+        let over = |plan: &Plan| plan.fault == Fault::Hiccup && self.hits > 0;
+        let plan = self.plan.filter(|plan| index >= plan.from && plan.fault.hits(change) && !over(plan))?;
         self.hits += 1;
         Some(plan.fault)
     }

@@ -72,7 +72,8 @@ impl Sender {
     pub async fn enrol(house: &House, worker: WorkerId, code: String) -> Fallible<Self> {
         let key = SoftwareKey::generate();
         let public_key = b64(&key.public().to_spki_der());
-        let request = EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into() };
+        let request =
+            EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into(), continues: None };
         let reply: EnrolReply = ask(house, "/v1/enrol", &request).await?;
         Ok(Self {
             device: reply.device,
@@ -96,7 +97,13 @@ impl Sender {
         let device = self.device;
         let challenge: ChallengeReply = ask(house, "/v1/challenge", &ChallengeRequest { device }).await?;
         let signature = sign_low_s(&*self.key, &challenge_bytes(device, &challenge.nonce))?;
-        let request = TokenRequest { device, nonce: challenge.nonce, signature: b64(&signature), certificate: None };
+        let request = TokenRequest {
+            device,
+            nonce: challenge.nonce,
+            signature: b64(&signature),
+            certificate: None,
+            continues: None,
+        };
         let reply: TokenReply = ask(house, "/v1/token", &request).await?;
         self.token = reply.token;
         Ok(())

@@ -41,6 +41,8 @@ pub struct Enrolment {
     pub forked: bool,
     /// The server's time of the last receipt.
     pub synced: Option<Millis>,
+    /// The device this phone was before, whose log goes on here; none: it begins here.
+    pub continues: Option<DeviceId>,
 }
 
 /// Reads a 16-byte id.
@@ -82,6 +84,7 @@ pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
             floor_sha: sha_at(row, "floor_sha")?,
             forked: row.get("forked")?,
             synced: row.get::<_, Option<i64>>("synced_ms")?.map(Millis),
+            continues: row.get::<_, Option<[u8; 16]>>("continues")?.map(|id| DeviceId(Uuid::from_bytes(id))),
         })
     });
     Ok(found.optional()?)
@@ -96,8 +99,8 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
-             floor, floor_sha, forked, synced_ms, judged)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             floor, floor_sha, forked, synced_ms, judged, continues)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -114,6 +117,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         enrolment.forked,
         enrolment.synced.map(|at| at.0),
         signed(enrolment.judged),
+        enrolment.continues.as_ref().map(|device| device.0.as_bytes()),
     ])?;
     Ok(())
 }

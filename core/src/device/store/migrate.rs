@@ -12,6 +12,7 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0001_phone.sql"),
     include_str!("../../../migrations/0002_judged.sql"),
     include_str!("../../../migrations/0003_placed.sql"),
+    include_str!("../../../migrations/0004_continues.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`.

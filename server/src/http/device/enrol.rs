@@ -34,8 +34,9 @@ pub async fn enrol<S: Store>(
     let Redeemed { worker, device } = redeemed;
     if state.store.read_now(|store| store.device(device))?.is_none() {
         let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();
-        let act =
-            Event::DeviceEnrolled(DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None });
+        let continues = request.continues;
+        let enrolled = DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None, continues };
+        let act = Event::DeviceEnrolled(enrolled);
         state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
     }
     let enrolled = state

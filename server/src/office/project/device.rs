@@ -85,13 +85,27 @@ fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolment> {
     })
 }
 
-/// `active`, `dismissed` (may upload, reads nothing), `stolen` (refused).
+/// The log that `device` goes on with, where it does: the first device of its phone's folder, and how often that was enrolled
+/// anew since.
+pub fn continued(db: &Connection, device: DeviceId) -> Result<Option<(DeviceId, u64)>, StoreError> {
+    let mut query = db.prepare_cached("SELECT root, generation FROM device WHERE id = ?1 AND root IS NOT NULL")?;
+    let found =
+        query.query_row([device.0.as_bytes()], |row| Ok((DeviceId(log::uuid(row, 0)?), row.get::<_, i64>(1)? as u64)));
+    Ok(found.optional()?)
+}
+
+/// `active`, `dismissed` (may upload, reads nothing), `stolen` (refused). It goes on with an older device's log only where
+/// that is the same worker's.
 pub fn enrolled(writing: &mut Writing<'_>, logged: &Logged, enrolled: &DeviceEnrolled) -> Result<(), StoreError> {
     writing
         .tx
         .prepare_cached(
-            "INSERT OR IGNORE INTO device (id, worker, public_key, name, status, enrolled_ms, g)
-             VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?6)",
+            "INSERT OR IGNORE INTO device (id, worker, public_key, name, status, enrolled_ms, g, root, generation)
+             SELECT ?1, ?2, ?3, ?4, 'active', ?5, ?6, before.root,
+                    CASE WHEN before.root IS NULL THEN 0
+                    ELSE (SELECT max(generation) + 1 FROM device WHERE before.root IN (id, root)) END
+             FROM (SELECT 1)
+             LEFT JOIN (SELECT coalesce(root, id) AS root FROM device WHERE id = ?7 AND worker = ?2 AND id <> ?1) AS before",
         )?
         .execute(params![
             enrolled.device.0.as_bytes(),
@@ -100,6 +114,7 @@ pub fn enrolled(writing: &mut Writing<'_>, logged: &Logged, enrolled: &DeviceEnr
             enrolled.name,
             enrolled.since.unwrap_or(logged.recv).0,
             logged.g as i64,
+            enrolled.continues.as_ref().map(|device| device.0.as_bytes()),
         ])?;
     Ok(())
 }

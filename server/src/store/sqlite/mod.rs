@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     (21, include_str!("../../../migrations/sqlite/0021_owing.sql")),
     (22, include_str!("../../../migrations/sqlite/0022_anew.sql")),
     (23, include_str!("../../../migrations/sqlite/0023_erasure.sql")),
+    (24, include_str!("../../../migrations/sqlite/0024_continues.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.

@@ -1,8 +1,9 @@
 //! The log: stored once, in order, for ever (I1, I2, I9, I10, I12).
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::lane::Lane;
 use nuanfang_core::domain::show::overview;
-use nuanfang_core::id::BootId;
+use nuanfang_core::id::{BootId, DeviceId};
 use nuanfang_core::wire::{Op, OutcomeKind};
 use uuid::Uuid;
 
@@ -98,6 +99,55 @@ pub async fn i1_an_operation_logged_again_under_a_new_device_is_kept_as_its_dupl
     let reused = (2, OutcomeKind::Quarantined, Some("op_reused".into()));
     assert_eq!(outcomes.collect::<Vec<_>>(), [duplicate, reused]);
     assert_eq!((seen().state, seen().plan_version, told()), before);
+    house.rebuilt_is_the_same().await;
+}
+
+/// I1: what a phone logs after it was enrolled anew goes on with the lane it wrote before, wherever the fork lies, as if it
+/// had been one device all along; another phone's work is a lane of its own.
+pub async fn i1_a_phone_enrolled_anew_goes_on_with_its_lane<F: Fixture>() {
+    let house = House::<F>::open();
+    let lanes = |number| -> Vec<_> {
+        let seen = house.read(|store| store.visit(visit(number))).expect("the visit");
+        let codes = |lane: &Lane| lane.violations.iter().map(|violation| violation.code.clone()).collect::<Vec<_>>();
+        seen.lanes().iter().map(|lane| (lane.count, codes(lane), seen.handed_in(lane).is_some())).collect()
+    };
+    let events = [acknowledged(), departed(), completed()];
+    for (number, fork) in [(1, None), (2, Some(0)), (3, Some(1)), (4, Some(2))] {
+        house.schedule(visit(number), Some(worker(1))).await;
+        let mut phone = Phone::enrol(&house, worker(1)).await;
+        for (place, event) in events.iter().enumerate() {
+            let last = phone.log(visit(number), 1, event);
+            phone.sync(&house).await;
+            if fork == Some(place) {
+                phone = Phone::enrol_anew(&house, worker(1), Some(phone.device)).await;
+                phone.append(Op { seq: 1, ..last });
+                phone.sync(&house).await;
+                phone = Phone::enrol_anew(&house, worker(1), Some(phone.device)).await;
+            }
+        }
+        assert_eq!(lanes(number), lanes(1), "a fork after {fork:?}");
+    }
+    let [(3, _, true)] = lanes(1)[..] else { panic!("one lane, handed in: {:?}", lanes(1)) };
+    // Two copies of one phone, each enrolled anew, and the one that was copied.
+    house.schedule(visit(5), Some(worker(1))).await;
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    for copy in [Some(phone.device), Some(phone.device), None] {
+        let mut copied = match copy {
+            Some(_) => Phone::enrol_anew(&house, worker(1), copy).await,
+            None => phone.clone(),
+        };
+        copied.log(visit(5), 1, &acknowledged());
+        copied.sync(&house).await;
+    }
+    assert_eq!(lanes(5).iter().map(|lane| lane.0).collect::<Vec<_>>(), [3]);
+    // Another phone of his, and one that claims to be a colleague's.
+    let colleague = Phone::enrol(&house, worker(2)).await;
+    for continues in [None, Some(colleague.device), Some(DeviceId(Uuid::now_v7()))] {
+        phone = Phone::enrol_anew(&house, worker(1), continues).await;
+        phone.log(visit(5), 1, &acknowledged());
+        phone.sync(&house).await;
+    }
+    assert_eq!(lanes(5).iter().map(|lane| lane.0).collect::<Vec<_>>(), [3, 1, 1, 1]);
     house.rebuilt_is_the_same().await;
 }
 

@@ -33,9 +33,20 @@ pub struct Phone {
 
 impl Phone {
     pub async fn enrol<F: Fixture>(house: &House<F>, worker: WorkerId) -> Self {
+        Self::enrol_anew(house, worker, None).await
+    }
+
+    /// The same phone, or another, that was `continues` before.
+    pub async fn enrol_anew<F: Fixture>(house: &House<F>, worker: WorkerId, continues: Option<DeviceId>) -> Self {
         let device = DeviceId(Uuid::now_v7());
-        let enrolled =
-            DeviceEnrolled { device, worker, public_key: "MFk".into(), name: "测试手机".into(), since: None };
+        let enrolled = DeviceEnrolled {
+            device,
+            worker,
+            public_key: "MFk".into(),
+            name: "测试手机".into(),
+            since: None,
+            continues,
+        };
         house.act(OfficeAct::of(Event::DeviceEnrolled(enrolled))).await;
         Self {
             device,

@@ -1,4 +1,4 @@
-//! Disks that are full, broken or read-only, from each change on: nothing is acknowledged that is not durable, the
+//! Disks that are full, broken (once, or for longer) or read-only, from each change on: nothing is acknowledged that is not durable, the
 //! person is told in Chinese what happened and that nothing is lost, nothing panics, and it goes on by itself once the
 //! disk works again (T9).
 
@@ -39,35 +39,46 @@ pub struct Found {
 
 const TOLD: usize = 20;
 
+/// What one run did.
+pub struct Ran {
+    /// Changes it made.
+    pub changes: usize,
+    /// Which of them were syncs.
+    pub syncs: Vec<usize>,
+    /// The codes of what was refused.
+    pub refused: Vec<String>,
+}
+
 /// A workload on a disk that fails.
 pub trait Trial {
     /// What it is called.
     const NAME: &'static str;
 
-    /// Runs it once on a disk that fails from `from` on; `None` on one that does not, to count its changes. Returns
-    /// how many changes it made, and the codes of what was refused.
+    /// Runs it once on a disk that fails from `from` on; `None` on one that does not, to count its changes.
     ///
     /// # Errors
     /// What did not hold.
-    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<(usize, Vec<String>)>;
+    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<Ran>;
 }
 
-/// Runs a workload once for every `step`-th change and each error.
+/// Runs a workload once for every `step`-th change and each error; with a device that fails also for every sync, since
+/// nothing tells of one that failed but its answer.
 ///
 /// # Errors
 /// If it fails on a disk that works.
 pub fn sweep<T: Trial>(trial: &mut T, step: usize) -> Fallible<Found> {
-    let (changes, refused) = trial.run(None)?;
+    let Ran { changes, syncs, refused } = trial.run(None)?;
     if !refused.is_empty() {
         return Err(format!("refused on a disk that works: {refused:?}").into());
     }
     let mut found = Found { workload: T::NAME.to_owned(), changes, ..Found::default() };
     for fault in Fault::ALL {
-        for change in (0..changes).step_by(step) {
+        let fails = fault.fails_syncs();
+        for change in (0..changes).filter(|change| change % step == 0 || (fails && syncs.contains(change))) {
             *found.runs.entry(fault.name()).or_default() += 1;
             let done = catch_unwind(AssertUnwindSafe(|| trial.run(Some((change, fault)))));
             let wrong = match done {
-                Ok(Ok((_, refused))) => {
+                Ok(Ok(Ran { refused, .. })) => {
                     for code in refused {
                         *found.refused.entry(code).or_default() += 1;
                     }

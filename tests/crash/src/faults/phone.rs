@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{Trial, is_chinese, power_cut};
+use super::{Ran, Trial, is_chinese, power_cut};
 use crate::disk::{Disk, Fault};
 use crate::house::{House, MORNING, runtime};
 use crate::phone::{FORM, emergency, notify, open, photograph, picture, read_log, refused};
@@ -111,7 +111,7 @@ fn said_well(refusal: &Refusal) -> Fallible<()> {
 impl Trial for PhoneTrial {
     const NAME: &'static str = "phone";
 
-    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<(usize, Vec<String>)> {
+    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<Ran> {
         self.workers += 1;
         let dir = TempDir::new_in(self.scratch.place(""))?;
         let disk = Disk::record(dir.path())?;
@@ -136,7 +136,7 @@ impl Trial for PhoneTrial {
                 again.push(step);
             }
         }
-        let changes = disk.changes() - before;
+        let (changes, syncs) = (disk.changes() - before, disk.syncs_since(before));
         disk.heal();
         // Screens show what was saved, whatever the disk did.
         let shown = hand.app.visit_records(visit).map_err(refused)?.len();
@@ -166,7 +166,7 @@ impl Trial for PhoneTrial {
         }
         let kept = self.house.state.store.read_now(|db| nuanfang_server::office::log::find_writer(db, device))?;
         match kept {
-            Some(head) if head.acked == saved as u64 => Ok((changes, codes)),
+            Some(head) if head.acked == saved as u64 => Ok(Ran { changes, syncs, refused: codes }),
             head => Err(format!("the server has {head:?} of {saved} records").into()),
         }
     }

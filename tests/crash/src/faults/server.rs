@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{Trial, is_chinese, power_cut};
+use super::{Ran, Trial, is_chinese, power_cut};
 use crate::disk::{Disk, Fault};
 use crate::house::{House, MORNING, runtime};
 use crate::replay::Replay;
@@ -109,7 +109,7 @@ fn passing(problem: &Problem) -> Fallible<String> {
 impl Trial for ServerTrial {
     const NAME: &'static str = "server";
 
-    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<(usize, Vec<String>)> {
+    fn run(&mut self, from: Option<(usize, Fault)>) -> Fallible<Ran> {
         let dir = TempDir::new_in(self.scratch.place(""))?;
         let disk = Disk::record(dir.path())?;
         let data = disk.root().join("data");
@@ -141,7 +141,7 @@ impl Trial for ServerTrial {
                 again.push(step);
             }
         }
-        let changes = disk.changes() - before;
+        let (changes, syncs) = (disk.changes() - before, disk.syncs_since(before));
         disk.heal();
         for step in again.into_iter().chain([Step::Exchange(0), Step::Exchange(1), Step::Ship]) {
             if let Some(code) = scene.step(step)? {
@@ -177,6 +177,6 @@ impl Trial for ServerTrial {
                 }
             }
         }
-        Ok((changes, codes))
+        Ok(Ran { changes, syncs, refused: codes })
     }
 }
