@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use der::Encode;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto::Builder;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::SettingsChanged;
@@ -35,6 +37,8 @@ use crate::terminal::words;
 
 /// How long requests under way may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a connection may be open without a request.
+const UNASKED: Duration = Duration::from_secs(75);
 /// How often is written down what devices said of themselves.
 const SAVE_SEEN: Duration = Duration::from_secs(20);
 
@@ -183,11 +187,13 @@ impl Server {
         let unserved = |error: io::Error| StartError::Other(error.to_string());
         let serving = match tls {
             Some(tls) => {
-                let server = axum_server::from_tcp_rustls(listener, tls).map_err(unserved)?.handle(handle.clone());
+                let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(unserved)?.handle(handle.clone());
+                no_patience(server.http_builder());
                 tokio::spawn(server.serve(app))
             }
             None => {
-                let server = axum_server::from_tcp(listener).map_err(unserved)?.handle(handle.clone());
+                let mut server = axum_server::from_tcp(listener).map_err(unserved)?.handle(handle.clone());
+                no_patience(server.http_builder());
                 tokio::spawn(server.serve(app))
             }
         };
@@ -223,6 +229,12 @@ impl Running {
         })
         .await;
     }
+}
+
+/// Ends connections on which nothing is asked: whoever lost his network does not say so.
+fn no_patience(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().header_read_timeout(UNASKED);
+    builder.http2().keep_alive_interval(UNASKED).keep_alive_timeout(UNASKED);
 }
 
 /// SHA-256 of the key in a TLS certificate (its SubjectPublicKeyInfo, DER): what phones pin.

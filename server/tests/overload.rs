@@ -4,6 +4,7 @@
 mod common;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -152,6 +153,43 @@ async fn photos_have_room_of_their_own() {
     assert_eq!(open.end(&first[10..]).await, StatusCode::NO_CONTENT);
     let (status, ..) = house.send(patch(&second).body(Body::from(second.to_vec())).expect("a request")).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
+}
+
+/// A phone that lost its network in the middle of a request never says so: its room is free again after a while, and so is the
+/// file it was sending.
+#[tokio::test]
+async fn a_request_that_falls_silent_keeps_no_room_for_ever() {
+    let limits = Limits { pieces: 1, silent: Duration::from_millis(100), ..Limits::default() };
+    let house = House::open_with(limits).await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    let bytes = [1; 100];
+    let blob = BlobRef { sha: Sha::of(&bytes), len: 100, role: role::PHOTO_OTHER.into() };
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, vec![blob]);
+    phone.sync(&house).await;
+    let patch = |from: usize| {
+        Request::patch(format!("/v1/blobs/{}", Sha::of(&bytes)))
+            .header("authorization", format!("Bearer {}", phone.token))
+            .header("upload-offset", from.to_string())
+    };
+    let open = Open::begin(&house, patch(0), &bytes[..10]).await;
+    assert_eq!(open.answer.await.expect("no panic"), StatusCode::BAD_REQUEST);
+    let rest = patch(10).body(Body::from(bytes[10..].to_vec())).expect("a request");
+    assert_eq!(house.send(rest).await.0, StatusCode::NO_CONTENT, "what came is kept");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_keeps_no_room_for_ever() {
+    let limits = Limits { exchange_bytes: 1024, whole_call: Duration::from_millis(500), ..Limits::default() };
+    let house = House::open_with(limits).await;
+    let phone = Phone::enrol(&house, worker(1)).await;
+    let Open { more, answer } = Open::begin(&house, sync(&phone), b"{").await;
+    // There is always more of it, and nothing in it.
+    while more.send(Ok(Bytes::new())).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answer.await.expect("no panic"), BUSY);
+    assert_eq!(ask(&house, &phone).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::role;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::wire::FILE_LIMIT;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::{Config, serve};
 use uuid::Uuid;
@@ -209,6 +210,21 @@ async fn a_file_that_came_just_before_the_server_ended_is_looked_over_when_it_st
     })
     .await
     .expect("no panic");
+}
+
+/// Nobody has a file that long; to ask for it would let one phone fill the disk.
+#[tokio::test]
+async fn a_file_that_is_too_long_is_never_asked_for_and_its_operation_is_kept() {
+    let (house, mut phone) = house().await;
+    let (long, short) = (Sha::of(b"long"), Sha::of(b"short"));
+    let blob = |sha, len| BlobRef { sha, len, role: role::PHOTO_OTHER.into() };
+    let blobs = vec![blob(long, FILE_LIMIT + 1), blob(short, 5), blob(Sha::of(b"endless"), (1 << 53) - 1)];
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, blobs);
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.need.iter().map(|need| need.sha).collect::<Vec<_>>(), [short]);
+    let (status, _, body) = phone.patch(&house, &long, 0, b"lo").await;
+    assert_eq!((status, code(&body).as_str()), (StatusCode::NOT_FOUND, "blob.unknown"));
+    assert_eq!(phone.upload(&house, b"short").await, StatusCode::NO_CONTENT);
 }
 
 fn code(body: &[u8]) -> String {

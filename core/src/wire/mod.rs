@@ -31,6 +31,9 @@ pub const CALL_TIMEOUT_S: u64 = 120;
 /// The largest request body after decompression, in bytes.
 pub const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 
+/// The longest file that the server asks for, in bytes. An operation may name a longer one, which nobody will ever send.
+pub const FILE_LIMIT: u64 = 64 * 1024 * 1024;
+
 /// One operation as it travels. Its `prev`, `sha` and `body_sha` are derived, not sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Op {

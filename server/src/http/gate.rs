@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use nuanfang_core::id::DeviceId;
-use nuanfang_core::wire::REQUEST_LIMIT;
+use nuanfang_core::wire::{CALL_TIMEOUT_S, REQUEST_LIMIT};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -46,6 +46,11 @@ pub struct Limits {
     pub device_per_second: NonZeroU32,
     /// Requests that one device may make at once after a rest.
     pub device_burst: NonZeroU32,
+    /// How long a request may be under way, from its head to its answer. A phone that lost its network in the middle of one
+    /// never says so, and keeps its room until then.
+    pub whole_call: Duration,
+    /// How long anybody's body may be silent before its request is ended.
+    pub silent: Duration,
 }
 
 impl Default for Limits {
@@ -56,6 +61,9 @@ impl Default for Limits {
             strangers: 64,
             device_per_second: NonZeroU32::MIN.saturating_add(99),
             device_burst: NonZeroU32::MIN.saturating_add(499),
+            // The phone gave up before.
+            whole_call: Duration::from_secs(CALL_TIMEOUT_S + CALL_TIMEOUT_S / 4),
+            silent: Duration::from_secs(30),
         }
     }
 }
@@ -84,6 +92,9 @@ pub struct Gate {
     pieces: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     devices: DefaultKeyedRateLimiter<DeviceId>,
+    whole_call: Duration,
+    /// How long a body may be silent.
+    pub silent: Duration,
     /// Seconds from a request's head to its answer.
     pub answered: Family<Answered, Histogram, fn() -> Histogram>,
     /// Requests turned away.
@@ -101,6 +112,8 @@ impl Gate {
             pieces: Arc::new(Semaphore::new(limits.pieces)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             devices: RateLimiter::keyed(quota),
+            whole_call: limits.whole_call,
+            silent: limits.silent,
             answered: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14))),
             turned_away: Family::default(),
         }
@@ -146,6 +159,8 @@ struct Busy {
 
 impl Busy {
     const SERVER: Self = Self { code: "server.busy", title: "服务器繁忙，请稍后重试" };
+    const SLOW: Self =
+        Self { code: "request.slow", title: "本次传输过慢，已中断，请稍后重试，记录不会丢失" };
 }
 
 /// Lets a phone's request in, or turns it away; and measures how long it takes.
@@ -157,13 +172,15 @@ pub async fn pass<S: Store>(
 ) -> Response {
     let begun = Instant::now();
     let device = bearer(request.headers()).and_then(|token| state.tokens.device(token));
-    let response = match state.gate.admit(route.as_str(), request.headers(), device) {
-        Ok(_permit) => next.run(request).await,
-        Err(busy) => {
-            state.gate.turned_away.get_or_create(&TurnedAway { code: busy.code }).inc();
-            Problem::busy(busy.code, busy.title).into_response()
-        }
+    let done = match state.gate.admit(route.as_str(), request.headers(), device) {
+        // What came of a file is kept; an exchange that was handed to the writer is taken in all the same.
+        Ok(_permit) => tokio::time::timeout(state.gate.whole_call, next.run(request)).await.map_err(|_| Busy::SLOW),
+        Err(busy) => Err(busy),
     };
+    let response = done.unwrap_or_else(|busy| {
+        state.gate.turned_away.get_or_create(&TurnedAway { code: busy.code }).inc();
+        Problem::busy(busy.code, busy.title).into_response()
+    });
     let answered = Answered { route: route.as_str().to_owned(), status: response.status().as_u16() };
     state.gate.answered.get_or_create(&answered).observe(begun.elapsed().as_secs_f64());
     response

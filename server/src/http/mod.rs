@@ -15,6 +15,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, head, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 pub use problem::Problem;
@@ -36,6 +37,7 @@ pub fn router(state: AppState) -> Router {
         // Everything else is a page of the console, or nothing.
         .fallback_service(console::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(RequestBodyTimeoutLayer::new(state.gate.silent))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

@@ -7,7 +7,7 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::DeviceId;
 use nuanfang_core::time::{Millis, Stamp};
-use nuanfang_core::wire::{Op, SyncRequest};
+use nuanfang_core::wire::{FILE_LIMIT, Op, SyncRequest};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::estimate::estimate;
@@ -270,6 +270,11 @@ fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result
         if logged.erased {
             tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len, whole_ms, flag) VALUES (?1, ?2, ?3, 'erased')")?
                 .execute(params![sha, blob.len as i64, logged.recv.0])?;
+            continue;
+        }
+        if blob.len > FILE_LIMIT {
+            tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len, flag) VALUES (?1, ?2, 'too_long')")?
+                .execute(params![sha, blob.len.min(i64::MAX as u64) as i64])?;
             continue;
         }
         // A file that was erased, named again by somebody who is not, is evidence once more.

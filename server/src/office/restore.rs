@@ -15,6 +15,7 @@ use nuanfang_core::domain::office_event;
 use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::WorkerId;
 use nuanfang_core::time::{Estimate, Millis};
+use nuanfang_core::wire::FILE_LIMIT;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::log::{self, Arriving};
@@ -273,16 +274,16 @@ fn erased(tx: &Connection, sha: &Sha) -> Result<(), StoreError> {
 /// Asks the phones for the files that the backup does not have, but for those of who was erased. Returns how many there
 /// are.
 fn await_files(tx: &Connection) -> Result<u64, StoreError> {
-    tx.execute_batch(
+    tx.execute_batch(&format!(
         "UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (
            SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha);
          INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
            SELECT e.dev, b.sha, b.len, r.role FROM blob b JOIN blob_ref r ON r.sha = b.sha JOIN envelope e ON e.g = r.g
-           WHERE b.whole_ms IS NULL;
+           WHERE b.whole_ms IS NULL AND b.len <= {FILE_LIMIT};
          INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
            SELECT e.dev, e.seq, b.sha FROM blob b JOIN blob_ref r ON r.sha = b.sha JOIN envelope e ON e.g = r.g
-           WHERE b.whole_ms IS NULL;",
-    )?;
+           WHERE b.whole_ms IS NULL AND b.len <= {FILE_LIMIT};",
+    ))?;
     let mut query = tx.prepare("SELECT count(DISTINCT sha) FROM blob_need")?;
     Ok(query.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }

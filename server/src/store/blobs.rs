@@ -17,6 +17,8 @@ use super::Incoming;
 
 /// Bytes are made durable at least this often while a file comes in.
 pub const SYNC_EVERY: u64 = 1024 * 1024;
+/// What files leave of a disk to the log, in bytes; of a small one a twentieth.
+const RESERVE: u64 = 512 * 1024 * 1024;
 
 /// The folder of files.
 #[derive(Debug, Clone)]
@@ -158,7 +160,14 @@ impl Blobs {
     }
 
     /// Opens an unfinished file of `len` bytes to go on from where it is durable.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] also while there is room left: files never take what the log needs.
     pub fn part(&self, lease: Lease, len: u64) -> io::Result<Part> {
+        let disk = rustix::fs::statvfs(&self.dir)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let dir = self.dir.join("part");
         let mut at = self.offset(&lease.sha);
         if at > len {

@@ -54,7 +54,7 @@ pub async fn patch<S: Store>(
         .ok_or_else(|| Problem::bad_request("blob.offset_missing", "缺少 Upload-Offset"))?;
     let incoming = match state.store.incoming(sha, len, state.now()).await? {
         Receiving::Whole => return Ok(whole(StatusCode::NO_CONTENT, len)),
-        Receiving::Busy => return Err(Problem::busy("blob.busy", "同一文件正在上传，请稍后重试")),
+        Receiving::Busy => return Err(Problem::new(StatusCode::LOCKED, "blob.leased", "同一文件正在上传，请稍后重试")),
         Receiving::From(incoming) => incoming,
     };
     if incoming.at() != offset {
