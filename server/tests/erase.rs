@@ -6,6 +6,7 @@ use std::path::Path;
 
 use axum::http::StatusCode;
 use common::desk::{Desk, household, workbook};
+use common::paper::sign;
 use common::second::{Second, blocking, files, nuanfang};
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::{BlobRef, nonce};
@@ -13,10 +14,8 @@ use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::kind::Outcome;
 use nuanfang_core::domain::role;
-use nuanfang_core::domain::signature::{Purpose, Signed};
 use nuanfang_core::domain::worker_event::{Completed, ProblemDescribed, Unmasked};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
-use nuanfang_core::record::{SignedRecordBody, sign_record};
 use nuanfang_core::wire::{FeedKind, OutcomeKind};
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::role::Role;
@@ -66,30 +65,6 @@ fn describe(phone: &mut Phone, visit: VisitId, whose: &str, photos: &[&[u8]]) {
     phone.log_raw(Some(visit), 1, event.kind(), &event.to_body(&nonce()), blobs);
 }
 
-/// The record of the golden vectors, as if this phone's worker had made it at this visit.
-fn sign(house: &House, phone: &mut Phone, visit: VisitId, household: HouseholdId) -> Sha {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/golden/record.steps.json");
-    let steps: serde_json::Value = serde_json::from_slice(&std::fs::read(golden).expect("vectors")).expect("JSON");
-    let mut body: SignedRecordBody = serde_json::from_value(steps["signed"]["body"].clone()).expect("a record");
-    body.supplier.id = house.state.keys.supplier.id;
-    (body.visit, body.household) = (visit, household);
-    (body.log.device, body.log.prev) = (phone.device, phone.head_sha);
-    body.log.seq = phone.base + phone.queue.len() as u64 + 1;
-    body.worker.id = phone.worker;
-    body.signer.name = NAME.into();
-    let certificate = serde_json::from_str(&phone.certificate).expect("a certificate");
-    let record = sign_record(&body, &*phone.key, &certificate).expect("signed");
-    let signed = Signed {
-        purpose: Purpose::Measurement,
-        signer: body.signer,
-        covers: body.covers,
-        record_sha: record.record_sha,
-        jws: record.jws_text,
-    };
-    phone.log(Some(visit), 1, &Event::Signed(signed));
-    record.record_sha
-}
-
 async fn day() -> Day {
     let house = House::open().await;
     let admin = Desk::open(&house, Role::Admin).await;
@@ -108,7 +83,7 @@ async fn day() -> Day {
     describe(&mut phone, visit(1), NAME, &[&photo(NAME), b"the boiler room"]);
     let unmasked = Unmasked { household: first, field: "业主电话".into(), reason: format!("{NAME}要求改约") };
     phone.log(None, 0, &Event::Unmasked(unmasked));
-    let record = sign(&house, &mut phone, visit(1), first);
+    let record = sign(&house, &mut phone, visit(1), first, NAME);
     phone.log(Some(visit(1)), 1, &completed());
     describe(&mut phone, visit(2), OTHER, &[&photo(OTHER), b"the boiler room"]);
     let reply = phone.sync(&house).await;

@@ -5,18 +5,23 @@ mod common;
 
 use axum::http::{Method, StatusCode};
 use common::desk::Desk;
+use common::paper::sign;
 use common::{House, Phone};
+use nuanfang_core::canon::envelope::BlobRef;
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::office_event::SettingsChanged;
+use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Arrived, Departed};
 use nuanfang_core::domain::{Event, Place};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::wire::{OutcomeKind, Owes};
 use nuanfang_server::office::accept::{self, Exchange};
-use nuanfang_server::office::project::setting;
+use nuanfang_server::office::project::{self, setting};
 use nuanfang_server::office::role::Role;
+use nuanfang_server::office::uploads::Wanted;
 use nuanfang_server::office::{OfficeAct, rebuild};
-use nuanfang_server::store::StoreError;
 use nuanfang_server::store::sqlite::writing::Writing;
+use nuanfang_server::store::{Reading, StoreError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -87,6 +92,41 @@ async fn a_fault_of_ours_keeps_one_operation_apart_and_refuses_none() {
     let (status, said) = rejudge(&house, &desk, departed.0).await;
     assert_eq!((status, &said["kept"]), (StatusCode::OK, &json!(false)));
     assert_eq!(state(&house).expect("a row"), "departed");
+}
+
+/// What a fault of ours keeps apart is evidence all the same: its photos are asked for, its signature is proved.
+#[tokio::test]
+async fn what_a_fault_keeps_apart_keeps_its_files_and_its_signature() {
+    let house = House::open().await;
+    let home = HouseholdId(Uuid::from_u128(0xb22));
+    house.schedule(VISIT, home, Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    phone.log_raw(Some(VISIT), 1, "visit.acknowledged", r#"{"n":"00"}"#, Vec::new());
+    phone.sync(&house).await;
+    break_rows(&house, "acknowledged").await;
+    let photo = BlobRef { sha: Sha::of(b"a photo"), len: 7, role: role::PHOTO_OTHER.into() };
+    let body = r#"{"n":"02","role":"photo.other"}"#;
+    let shown = phone.log_raw(Some(VISIT), 1, "visit.photographed", body, vec![photo.clone()]);
+    let record = sign(&house, &mut phone, VISIT, home, "示例甲");
+    let signed = phone.queue[1].op;
+    let reply = phone.sync(&house).await;
+    let told: Vec<_> = reply.outcomes.iter().map(|told| (told.seq, told.why.as_deref())).collect();
+    assert_eq!(told, [(2, Some("fault")), (3, Some("fault"))]);
+    let proved = |house: &House| {
+        let read = house.state.store.read_now(|db| project::record::container(db, &house.state.keys, &record));
+        read.expect("read").is_some()
+    };
+    assert!(proved(&house), "the record is counter-signed");
+    assert_eq!(phone.upload(&house, b"a photo").await, StatusCode::NO_CONTENT);
+    let wanted = house.state.store.read_now(|store| store.wanted(phone.device, &photo.sha)).expect("read");
+    assert_eq!(wanted, Some(Wanted::Whole(7)), "its phone hears that it is whole");
+    let mended = |writing: &mut Writing<'_>| Ok(writing.tx.execute_batch("DROP TRIGGER broken")?);
+    house.state.store.write::<_, StoreError, _>(0, mended).await.expect("mended");
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    for op in [shown, signed] {
+        assert_eq!(rejudge(&house, &desk, op.0).await, (StatusCode::OK, json!({"kept": false})));
+    }
+    assert!(proved(&house));
 }
 
 /// An exchange that is taken in by itself, because it came in a rescue file or beside one that met a fault, is judged as it

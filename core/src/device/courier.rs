@@ -313,7 +313,7 @@ impl Courier<'_> {
             nonce: challenge.nonce,
             signature: b64(&signature),
             certificate: introduce.then(|| enrolment.certificate.clone()),
-            continues: enrolment.continues.filter(|_| introduce),
+            continues: if introduce { enrolment.continues.clone() } else { Vec::new() },
         };
         post(self.transport, "/v1/token", &request)
     }

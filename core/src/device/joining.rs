@@ -20,13 +20,14 @@ pub fn enrol(
     app: &str,
 ) -> Result<enrolment::Enrolment, Stop> {
     let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| Stop::Key(error.to_string()))?;
-    let continues = store.read(enrolment::find)?.map(|known| known.device);
+    let continues =
+        store.read(enrolment::find)?.map_or_else(Vec::new, |known| [known.continues, vec![known.device]].concat());
     let request = EnrolRequest {
         code: invitation.code.clone(),
         public_key: b64(&public.to_spki_der()),
         name: name.to_owned(),
         app: app.to_owned(),
-        continues,
+        continues: continues.clone(),
     };
     let reply: EnrolReply = post(transport, "/v1/enrol", &request)?;
     let issuer = check_certificate(&reply, &public)?;

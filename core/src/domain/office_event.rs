@@ -193,9 +193,10 @@ pub struct DeviceEnrolled {
     /// otherwise since now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Millis>,
-    /// The device that the same phone was before, whose log this one goes on with (after a fork); none: it begins its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub continues: Option<DeviceId>,
+    /// The devices that the same phone says it was before, the first one first: this one goes on with their log (after a
+    /// fork).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<DeviceId>,
 }
 
 /// Why a device leaves.

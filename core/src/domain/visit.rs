@@ -40,12 +40,30 @@ pub struct OfficeWord {
 pub struct Visit {
     id: VisitId,
     book: RuleBook,
-    facts: BTreeMap<DeviceId, Vec<Fact>>,
+    logs: BTreeMap<DeviceId, Log>,
     mirrored: Vec<PlanVersion>,
     handed: BTreeMap<DeviceId, (u64, Millis)>,
     plan: Plan,
     lanes: Vec<Lane>,
     office: OfficeWord,
+}
+
+/// The facts of one log about a visit, in its order.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Log {
+    facts: Vec<Fact>,
+    ops: HashSet<OpId>,
+}
+
+impl Log {
+    /// It is the office's if its first fact about the visit is.
+    fn is_office(&self) -> bool {
+        self.facts.first().is_some_and(|fact| fact.event.is_office())
+    }
+
+    fn opened(&self) -> Option<&Fact> {
+        self.facts.iter().find(|fact| matches!(fact.event, Event::Opened(_)))
+    }
 }
 
 /// Takes a fact in. Total: never fails, never loses; what broke a rule stands in the lane's violations.
@@ -63,7 +81,7 @@ impl Visit {
         Self {
             id,
             book,
-            facts: BTreeMap::new(),
+            logs: BTreeMap::new(),
             mirrored: Vec::new(),
             handed: BTreeMap::new(),
             plan: Plan::default(),
@@ -99,13 +117,13 @@ impl Visit {
 
     /// The facts of one log, in its order. Bodies of signed records are not kept.
     pub fn facts(&self, device: DeviceId) -> &[Fact] {
-        self.facts.get(&device).map_or(&[], Vec::as_slice)
+        self.logs.get(&device).map_or(&[], |log| log.facts.as_slice())
     }
 
     /// All facts: the office's logs first, each in its order.
     pub fn all_facts(&self) -> impl Iterator<Item = &Fact> {
-        let (office, others): (Vec<_>, Vec<_>) = self.facts.values().partition(|facts| is_office(facts));
-        office.into_iter().chain(others).flatten()
+        let (office, others): (Vec<_>, Vec<_>) = self.logs.values().partition(|log| log.is_office());
+        office.into_iter().chain(others).flat_map(|log| &log.facts)
     }
 
     /// Whose work is the lane: where several logs wrote in it, the one that got furthest.
@@ -169,9 +187,13 @@ impl Visit {
     }
 
     fn fold(&mut self, fact: &Fact) {
-        let facts = self.facts.entry(fact.device).or_default();
-        let fresh = facts.is_empty();
-        let was_office = is_office(facts);
+        // A phone's own opening counts where no log before this one has any.
+        let earlier = || self.logs.range(..=fact.device).any(|(_, log)| log.opened().is_some());
+        let born = matches!(fact.event, Event::Opened(_)) && !earlier();
+        let log = self.logs.entry(fact.device).or_default();
+        let fresh = log.facts.is_empty();
+        let was_office = log.is_office();
+        let facts = &mut log.facts;
         let appended = match facts.last() {
             Some(last) if last.seq >= fact.seq => {
                 match facts.binary_search_by_key(&fact.seq, |known| known.seq) {
@@ -183,12 +205,12 @@ impl Visit {
                     },
                     Err(at) => facts.insert(at, lighten(fact)),
                 }
+                log.ops = log.facts.iter().map(|fact| fact.op).collect();
                 false
             }
             _ => {
-                let again = facts.iter().any(|known| known.op == fact.op);
                 facts.push(lighten(fact));
-                if again {
+                if !log.ops.insert(fact.op) {
                     return;
                 }
                 true
@@ -199,8 +221,7 @@ impl Visit {
             Event::VisitScheduled(_) | Event::Assigned(_) | Event::Rescheduled(_) | Event::Cancelled(_) => office,
             _ => false,
         };
-        let born = matches!(fact.event, Event::Opened(_));
-        let one_office = self.facts.values().filter(|facts| is_office(facts)).count() <= 1;
+        let one_office = self.logs.values().filter(|log| log.is_office()).count() <= 1;
         if !appended || born || (office && !one_office) || (plan_changes && !self.lanes.is_empty()) {
             self.rebuild();
         } else if office && fact.event.is_office() {
@@ -215,7 +236,7 @@ impl Visit {
         self.plan = Plan::default();
         self.lanes.clear();
         self.office = OfficeWord::default();
-        for fact in self.facts.values().flatten() {
+        for fact in self.logs.values().filter_map(Log::opened) {
             if let Event::Opened(opened) = &fact.event {
                 self.plan.born(opened, fact.worker, fact.op);
             }
@@ -223,12 +244,12 @@ impl Visit {
         for told in &self.mirrored {
             self.plan.mirror(told);
         }
-        for fact in office_order(&self.facts) {
+        for fact in office_order(&self.logs) {
             hear(&mut self.plan, &mut self.office, fact);
         }
-        for facts in self.facts.values() {
-            let (office, mut known) = (is_office(facts), HashSet::new());
-            let once = facts.iter().filter(|fact| known.insert(fact.op));
+        for log in self.logs.values() {
+            let (office, mut known) = (log.is_office(), HashSet::new());
+            let once = log.facts.iter().filter(|fact| known.insert(fact.op));
             for fact in once.filter(|fact| !(office && fact.event.is_office())) {
                 take(&self.book, &self.plan, &mut self.lanes, fact);
             }
@@ -236,18 +257,13 @@ impl Visit {
     }
 }
 
-/// A log is the office's if its first fact about the visit is.
-fn is_office(facts: &[Fact]) -> bool {
-    facts.first().is_some_and(|fact| fact.event.is_office())
-}
-
 /// The office's facts in the one order that all machines agree on: by the plan version each was based on (never less
 /// than the one before it in its log), then by log, then by place.
-fn office_order(facts: &BTreeMap<DeviceId, Vec<Fact>>) -> Vec<&Fact> {
+fn office_order(logs: &BTreeMap<DeviceId, Log>) -> Vec<&Fact> {
     let mut ordered = Vec::new();
-    for log in facts.values().filter(|log| is_office(log)) {
+    for log in logs.values().filter(|log| log.is_office()) {
         let mut basis = 0;
-        for fact in log.iter().filter(|fact| fact.event.is_office()) {
+        for fact in log.facts.iter().filter(|fact| fact.event.is_office()) {
             basis = basis.max(fact.basis);
             ordered.push((basis, fact));
         }

@@ -65,9 +65,9 @@ pub struct EnrolRequest {
     pub name: String,
     /// The app's version.
     pub app: String,
-    /// The device this phone was before: its log goes on under the new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub continues: Option<DeviceId>,
+    /// The devices this phone was before, the first one first: their log goes on under the new one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<DeviceId>,
 }
 
 /// Its answer.
@@ -111,9 +111,9 @@ pub struct TokenRequest {
     /// The device's certificate, as the enrolment gave it: for a server that was restored and lost the enrolment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
-    /// Beside it: the device this phone was before, as its enrolment said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub continues: Option<DeviceId>,
+    /// Beside it: the devices this phone was before, as its enrolment said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<DeviceId>,
 }
 
 /// Its answer.

@@ -1,4 +1,5 @@
--- The first device of the folder whose log this one goes on with, and how often that was enrolled anew before; none: it began
--- its own. One worker's one log, whatever the device was called when he wrote it.
+-- The devices that the phone of this one says it was before, as JSON, and the first device of the folder: one worker's one
+-- log, whatever the device was called when he wrote it. None: this one began its own.
+ALTER TABLE device ADD COLUMN continues TEXT;
 ALTER TABLE device ADD COLUMN root BLOB;
-ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX device_root ON device (root, g) WHERE root IS NOT NULL;

@@ -37,6 +37,11 @@ impl Folded {
         self.lineage.clear();
     }
 
+    /// A device was enrolled: where others stand may have changed with it.
+    pub fn enrolled(&mut self) {
+        self.lineage.clear();
+    }
+
     /// The visit with all that counts up to `g` in the order of receipt, the last envelope projected, and `logged` among it:
     /// what waited for the visit came before it.
     pub fn take(&mut self, tx: &Connection, id: VisitId, logged: &Logged, g: u64) -> Result<&Visit, StoreError> {

@@ -8,38 +8,39 @@ use nuanfang_core::id::DeviceId;
 use rusqlite::Connection;
 
 use super::log::Logged;
-use super::project::device;
+use super::project::device::{self, Placed};
 use crate::store::StoreError;
 
-/// Operations that one device may log before those of the next would lie among them; no log is that long.
-const SPAN: u64 = 1 << 40;
+/// Positions from here on are those of receipt; no log of one device is that long.
+const RECEIVED: u64 = 1 << 40;
 
-/// The devices at hand, with the log that each goes on with. Neither ever changes once the device has logged something.
+/// The devices at hand, with where they stand in the log of their folder.
 #[derive(Debug, Default)]
 pub struct Lineage {
-    devices: HashMap<DeviceId, Option<(DeviceId, u64)>>,
+    devices: HashMap<DeviceId, Placed>,
 }
 
 impl Lineage {
-    /// What is logged as a fact of the folder's one log: under the folder's first device, behind all that was logged before
-    /// it was enrolled anew.
+    /// What is logged as a fact of the folder's one log, under the folder's first device: what that wrote while it was the
+    /// only one in its own order, and then all in the order of receipt, so that what a copy of the folder still brings changes
+    /// nothing of what came before.
     pub fn place<'a>(&mut self, db: &Connection, logged: &'a Logged) -> Result<Cow<'a, Fact>, StoreError> {
         if logged.office {
             return Ok(Cow::Borrowed(&logged.fact));
         }
         let device = logged.fact.device;
-        let continued = match self.devices.get(&device) {
+        let placed = match self.devices.get(&device) {
             Some(known) => *known,
-            None => *self.devices.entry(device).or_insert(device::continued(db, device)?),
+            None => *self.devices.entry(device).or_insert(device::placed(db, device)?),
         };
-        Ok(match continued {
-            None => Cow::Borrowed(&logged.fact),
-            Some((root, generation)) => Cow::Owned(Fact {
-                device: root,
-                seq: generation.saturating_mul(SPAN).saturating_add(logged.fact.seq),
-                ..logged.fact.clone()
-            }),
-        })
+        if placed.root.is_none() && placed.alone_through.is_none_or(|through| logged.g <= through) {
+            return Ok(Cow::Borrowed(&logged.fact));
+        }
+        Ok(Cow::Owned(Fact {
+            device: placed.root.unwrap_or(device),
+            seq: RECEIVED.saturating_add(logged.g),
+            ..logged.fact.clone()
+        }))
     }
 
     /// Forgets everything: what was rolled back must not stay.

@@ -35,9 +35,9 @@ pub fn read(keys: &Keys, text: &str) -> Option<Lost> {
 }
 
 impl Lost {
-    /// The act that puts it back, with the device whose log it goes on with. What its certificate was stays what it is, so
+    /// The act that puts it back, with the devices whose log it goes on with. What its certificate was stays what it is, so
     /// that what it signed stays good.
-    pub fn into_act(self, continues: Option<DeviceId>) -> OfficeAct {
+    pub fn into_act(self, continues: Vec<DeviceId>) -> OfficeAct {
         OfficeAct::of(Event::DeviceEnrolled(DeviceEnrolled {
             device: self.device,
             worker: self.worker,

@@ -189,7 +189,7 @@ fn readmit(state: &AppState, head: &RescueHead) -> Result<(), Refused> {
     }
     if let Some(lost) = readmission::read(&state.keys, &head.certificate) {
         let worker = lost.worker;
-        state.office.append_blocking::<StoreError, _>(worker, vec![lost.into_act(None)], |_| Ok(()))?;
+        state.office.append_blocking::<StoreError, _>(worker, vec![lost.into_act(Vec::new())], |_| Ok(()))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod desk;
+pub mod paper;
 pub mod second;
 
 use std::sync::Arc;
@@ -166,6 +167,11 @@ pub struct Phone {
 
 impl Phone {
     pub async fn enrol(house: &House, worker: WorkerId) -> Self {
+        Self::enrol_anew(house, worker, &[]).await
+    }
+
+    /// A phone that says it was `continues` before.
+    pub async fn enrol_anew(house: &House, worker: WorkerId, continues: &[DeviceId]) -> Self {
         let vault = house.state.vault.clone();
         let code = tokio::task::spawn_blocking(move || enrolment::issue(&vault, worker))
             .await
@@ -174,6 +180,7 @@ impl Phone {
         let key = SoftwareKey::generate();
         let body = json!({
             "code": code, "public_key": b64(&key.public().to_spki_der()), "name": "测试手机", "app": "0.1.0",
+            "continues": continues,
         });
         let (status, reply) = house.post_json("/v1/enrol", body).await;
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply));

@@ -73,7 +73,7 @@ impl Sender {
         let key = SoftwareKey::generate();
         let public_key = b64(&key.public().to_spki_der());
         let request =
-            EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into(), continues: None };
+            EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into(), continues: Vec::new() };
         let reply: EnrolReply = ask(house, "/v1/enrol", &request).await?;
         Ok(Self {
             device: reply.device,
@@ -102,7 +102,7 @@ impl Sender {
             nonce: challenge.nonce,
             signature: b64(&signature),
             certificate: None,
-            continues: None,
+            continues: Vec::new(),
         };
         let reply: TokenReply = ask(house, "/v1/token", &request).await?;
         self.token = reply.token;

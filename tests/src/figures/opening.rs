@@ -92,7 +92,7 @@ fn enrolled() -> Enrolment {
         floor_sha: Sha::ZERO,
         forked: false,
         synced: None,
-        continues: None,
+        continues: Vec::new(),
     }
 }
 

@@ -41,8 +41,8 @@ pub struct Enrolment {
     pub forked: bool,
     /// The server's time of the last receipt.
     pub synced: Option<Millis>,
-    /// The device this phone was before, whose log goes on here; none: it begins here.
-    pub continues: Option<DeviceId>,
+    /// The devices this phone was before, the first one first: their log goes on here.
+    pub continues: Vec<DeviceId>,
 }
 
 /// Reads a 16-byte id.
@@ -65,6 +65,10 @@ pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+fn device_of(bytes: &[u8]) -> DeviceId {
+    DeviceId(Uuid::from_slice(bytes).unwrap_or_default())
+}
+
 /// The enrolment, if there is one.
 pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT * FROM enrolment")?;
@@ -84,7 +88,7 @@ pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
             floor_sha: sha_at(row, "floor_sha")?,
             forked: row.get("forked")?,
             synced: row.get::<_, Option<i64>>("synced_ms")?.map(Millis),
-            continues: row.get::<_, Option<[u8; 16]>>("continues")?.map(|id| DeviceId(Uuid::from_bytes(id))),
+            continues: row.get::<_, Vec<u8>>("continues")?.chunks_exact(16).map(device_of).collect(),
         })
     });
     Ok(found.optional()?)
@@ -117,7 +121,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         enrolment.forked,
         enrolment.synced.map(|at| at.0),
         signed(enrolment.judged),
-        enrolment.continues.as_ref().map(|device| device.0.as_bytes()),
+        enrolment.continues.iter().flat_map(|device| device.0.into_bytes()).collect::<Vec<u8>>(),
     ])?;
     Ok(())
 }

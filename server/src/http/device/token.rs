@@ -71,6 +71,6 @@ fn lost<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<
 async fn put_back<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<Enrolment>, StoreError> {
     let Some(lost) = lost(state, request)? else { return Ok(None) };
     let worker = lost.worker;
-    state.office.append::<StoreError, _>(worker, vec![lost.into_act(request.continues)], |_| Ok(())).await?;
+    state.office.append::<StoreError, _>(worker, vec![lost.into_act(request.continues.clone())], |_| Ok(())).await?;
     state.store.read_now(|store| store.device(request.device))
 }

@@ -4,6 +4,7 @@ use nuanfang_core::domain::office_event::{DeviceEnrolled, DeviceRevoked, RevokeR
 use nuanfang_core::id::{DeviceId, WorkerId};
 use nuanfang_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use crate::office::log::{self, Logged};
 use crate::store::StoreError;
@@ -85,27 +86,65 @@ fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolment> {
     })
 }
 
-/// The log that `device` goes on with, where it does: the first device of its phone's folder, and how often that was enrolled
-/// anew since.
-pub fn continued(db: &Connection, device: DeviceId) -> Result<Option<(DeviceId, u64)>, StoreError> {
-    let mut query = db.prepare_cached("SELECT root, generation FROM device WHERE id = ?1 AND root IS NOT NULL")?;
-    let found =
-        query.query_row([device.0.as_bytes()], |row| Ok((DeviceId(log::uuid(row, 0)?), row.get::<_, i64>(1)? as u64)));
-    Ok(found.optional()?)
+/// Where the operations of a device stand in the log of its phone's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The folder's first device, if that is another.
+    pub root: Option<DeviceId>,
+    /// What came after this position was written when the folder had more than one device.
+    pub alone_through: Option<u64>,
 }
 
-/// `active`, `dismissed` (may upload, reads nothing), `stolen` (refused). It goes on with an older device's log only where
-/// that is the same worker's.
+/// Where the operations of `device` stand.
+pub fn placed(db: &Connection, device: DeviceId) -> Result<Placed, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT root, (SELECT min(later.g) FROM device later WHERE later.root = device.id) FROM device WHERE id = ?1",
+    )?;
+    let found = query.query_row([device.0.as_bytes()], |row| {
+        Ok(Placed {
+            root: row.get::<_, Option<[u8; 16]>>(0)?.map(|id| DeviceId(Uuid::from_bytes(id))),
+            alone_through: row.get::<_, Option<i64>>(1)?.map(|g| g as u64),
+        })
+    });
+    Ok(found.optional()?.unwrap_or(Placed { root: None, alone_through: None }))
+}
+
+/// The devices that the phone of `device` was before, the first one first.
+pub fn before(db: &Connection, device: DeviceId) -> Result<Vec<DeviceId>, StoreError> {
+    let mut query = db.prepare_cached("SELECT continues FROM device WHERE id = ?1 AND root IS NOT NULL")?;
+    let found: Option<String> = query.query_row([device.0.as_bytes()], |row| row.get(0)).optional()?;
+    let devices = found.map(|text| serde_json::from_str(&text)).transpose();
+    Ok(devices.map_err(|error| StoreError::Damaged(format!("a device's past: {error}")))?.unwrap_or_default())
+}
+
+/// The first device of the folder that says it was `continues`. None where one of them is somebody else's.
+fn root(db: &Connection, worker: WorkerId, continues: &[DeviceId]) -> Result<Option<DeviceId>, StoreError> {
+    // What a restored server does not know of is what the phone says.
+    let mut root = continues.first().copied();
+    for device in continues {
+        let mut query = db.prepare_cached("SELECT worker, coalesce(root, id) FROM device WHERE id = ?1")?;
+        let found = query
+            .query_row([device.0.as_bytes()], |row| Ok((WorkerId(log::uuid(row, 0)?), DeviceId(log::uuid(row, 1)?))));
+        match found.optional()? {
+            Some((his, first)) if his == worker => root = Some(first),
+            Some(_) => return Ok(None),
+            None => {}
+        }
+    }
+    Ok(root)
+}
+
+/// `active`, `dismissed` (may upload, reads nothing), `stolen` (refused). It goes on with older devices' log only where they
+/// are the same worker's.
 pub fn enrolled(writing: &mut Writing<'_>, logged: &Logged, enrolled: &DeviceEnrolled) -> Result<(), StoreError> {
+    let root = root(writing.tx, enrolled.worker, &enrolled.continues)?.filter(|root| *root != enrolled.device);
+    let continues =
+        serde_json::to_string(&enrolled.continues).map_err(|error| StoreError::Damaged(error.to_string()))?;
     writing
         .tx
         .prepare_cached(
-            "INSERT OR IGNORE INTO device (id, worker, public_key, name, status, enrolled_ms, g, root, generation)
-             SELECT ?1, ?2, ?3, ?4, 'active', ?5, ?6, before.root,
-                    CASE WHEN before.root IS NULL THEN 0
-                    ELSE (SELECT max(generation) + 1 FROM device WHERE before.root IN (id, root)) END
-             FROM (SELECT 1)
-             LEFT JOIN (SELECT coalesce(root, id) AS root FROM device WHERE id = ?7 AND worker = ?2 AND id <> ?1) AS before",
+            "INSERT OR IGNORE INTO device (id, worker, public_key, name, status, enrolled_ms, g, continues, root)
+             VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             enrolled.device.0.as_bytes(),
@@ -114,8 +153,10 @@ pub fn enrolled(writing: &mut Writing<'_>, logged: &Logged, enrolled: &DeviceEnr
             enrolled.name,
             enrolled.since.unwrap_or(logged.recv).0,
             logged.g as i64,
-            enrolled.continues.as_ref().map(|device| device.0.as_bytes()),
+            root.map(|_| continues),
+            root.as_ref().map(|device| device.0.as_bytes()),
         ])?;
+    writing.folded.enrolled();
     Ok(())
 }
 

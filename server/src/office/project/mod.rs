@@ -23,12 +23,7 @@ use crate::store::sqlite::writing::Writing;
 /// Makes what follows from one envelope.
 pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, StoreError> {
     writing.touched.g = logged.g;
-    for blob in &logged.fact.blobs {
-        writing
-            .tx
-            .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha, g, role) VALUES (?1, ?2, ?3)")?
-            .execute(params![blob.sha.0.as_slice(), logged.g as i64, blob.role])?;
-    }
+    name_files(writing, logged)?;
     if logged.erased {
         return erased(writing, logged);
     }
@@ -52,11 +47,28 @@ pub fn project(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, 
 /// The code of an envelope that is kept apart because its projection failed.
 pub const FAULT: &str = "fault";
 
-/// Keeps an envelope apart whose projection failed.
+/// Keeps an envelope apart whose projection failed. Its files are asked for and its record is proved all the same, if it is
+/// not that which failed: evidence is never refused.
 pub fn quarantine(writing: &mut Writing<'_>, logged: &Logged, why: &'static str) -> Result<Judgement, StoreError> {
+    writing.touched.g = logged.g;
+    name_files(writing, logged)?;
     let judgement = Judgement::quarantined(why);
     note(writing, logged, judgement, false)?;
-    Ok(judgement)
+    match writing.savepoint(|writing| record::received(writing, logged)) {
+        Err(error) if error.is_passing() => Err(error),
+        _ => Ok(judgement),
+    }
+}
+
+/// Notes which files an envelope names.
+fn name_files(writing: &Writing<'_>, logged: &Logged) -> Result<(), StoreError> {
+    for blob in &logged.fact.blobs {
+        writing
+            .tx
+            .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha, g, role) VALUES (?1, ?2, ?3)")?
+            .execute(params![blob.sha.0.as_slice(), logged.g as i64, blob.role])?;
+    }
+    Ok(())
 }
 
 /// An envelope that says nothing any more. One that came after the erasure is kept apart, so that the office sees that a
@@ -134,6 +146,9 @@ fn anew(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError>
     }
     writing.tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([g])?;
     note(writing, &logged, judgement, true)?;
+    if !record::is_noted(writing.tx, logged.g)? {
+        record::received(writing, &logged)?;
+    }
     if judgement.counts() {
         visit::lane_event(writing, &logged)?;
         if matches!(logged.fact.event, Event::Opened(_)) {

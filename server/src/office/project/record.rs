@@ -7,7 +7,9 @@ use std::sync::Arc;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::id::DeviceId;
-use nuanfang_core::record::{DeviceStatus, Jws, LogPosition, PublicKey, RecordContainer, check_arrival, countersign};
+use nuanfang_core::record::{
+    DeviceStatus, Jws, LogPosition, PublicKey, RecordContainer, SignedRecordBody, check_arrival, countersign,
+};
 use nuanfang_core::time::{Estimate, Millis};
 use nuanfang_core::wire::auth::unb64;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -39,10 +41,19 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
     let enrolled = device::find(writing.tx, logged.fact.device)?;
     let arrival = Arrival { enrolled, recv: logged.recv, estimate: logged.at() };
     let outcome = match writing.foreseen.get(&logged.sha) {
-        Some((foreseen, outcome)) if *foreseen == arrival => outcome.clone(),
+        Some((foreseen, Ok(receipt))) if *foreseen == arrival => Ok(receipt.clone()),
         _ => {
-            let prev = prev(writing.tx, logged)?;
-            let place = LogPosition { device: logged.fact.device, seq: logged.fact.seq, prev };
+            let place = match signed_before(writing.tx, logged.fact.device, jws)? {
+                Some(place) => place,
+                None => {
+                    let prev = prev(writing.tx, logged)?;
+                    LogPosition { device: logged.fact.device, seq: logged.fact.seq, prev }
+                }
+            };
+            let arrival = match place.device == logged.fact.device {
+                true => arrival,
+                false => Arrival { enrolled: device::find(writing.tx, place.device)?, ..arrival },
+            };
             receipt(writing.keys, &place, &arrival, sha, jws)?
         }
     };
@@ -60,6 +71,23 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
     Ok(())
 }
 
+/// Whether the record that the envelope at `g` carries is noted.
+pub fn is_noted(db: &Connection, g: u64) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached("SELECT 1 FROM record WHERE g = ?1")?.exists([g as i64])?)
+}
+
+/// Where a record was logged first that comes once more from a phone enrolled anew: it was signed under one of the devices
+/// that the phone was before, and stays what it was. The place is the record's own word: other operations may lie there, which
+/// is why the phone was enrolled anew.
+fn signed_before(db: &Connection, device: DeviceId, jws: &str) -> Result<Option<LogPosition>, StoreError> {
+    let before = device::before(db, device)?;
+    if before.is_empty() {
+        return Ok(None);
+    }
+    let opened = serde_json::from_str::<Jws>(jws).ok().and_then(|jws| jws.open::<SignedRecordBody>().ok());
+    Ok(opened.map(|opened| opened.statement.log).filter(|place| before.contains(&place.device)))
+}
+
 /// The file of a record: what a document is made from and `verify` reads. `None` when there is no such record, or it
 /// was not counter-signed; of an erased one [`super::erasure::trace`] has what stays.
 pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u8>>, StoreError> {
@@ -70,10 +98,11 @@ pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u
     let Some((g, receipt)) = found else { return Ok(None) };
     let Some(logged) = log::at(db, g as u64)? else { return Ok(None) };
     let Some((_, jws)) = carried(&logged.fact.event) else { return Ok(None) };
-    let Some(enrolled) = device::find(db, logged.fact.device)? else { return Ok(None) };
+    let signer = signed_before(db, logged.fact.device, jws)?.map_or(logged.fact.device, |place| place.device);
+    let Some(enrolled) = device::find(db, signer)? else { return Ok(None) };
     let jws: Jws = serde_json::from_str(jws).map_err(damaged)?;
     let receipt: Jws = serde_json::from_str(&receipt).map_err(damaged)?;
-    let certificate = certificate(keys, logged.fact.device, &enrolled)?;
+    let certificate = certificate(keys, signer, &enrolled)?;
     let container =
         RecordContainer::signed(jws, certificate.jws.clone()).received(receipt, keys.server_certificate.clone());
     Ok(Some(container.to_bytes()))

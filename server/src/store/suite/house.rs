@@ -40,6 +40,10 @@ pub fn completed() -> Event {
     Event::Completed(Completed { outcome: Outcome::Done, reason: None, next_window: None })
 }
 
+pub fn absent() -> Event {
+    Event::Completed(Completed { outcome: Outcome::Absent, reason: None, next_window: None })
+}
+
 pub struct House<F: Fixture> {
     pub fixture: F,
     pub store: F::Store,

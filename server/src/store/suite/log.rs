@@ -1,6 +1,7 @@
 //! The log: stored once, in order, for ever (I1, I2, I9, I10, I12).
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::kind::Outcome;
 use nuanfang_core::domain::lane::Lane;
 use nuanfang_core::domain::show::overview;
 use nuanfang_core::id::{BootId, DeviceId};
@@ -8,7 +9,7 @@ use nuanfang_core::wire::{Op, OutcomeKind};
 use uuid::Uuid;
 
 use super::Fixture;
-use super::house::{House, acknowledged, completed, departed, visit, worker};
+use super::house::{House, absent, acknowledged, completed, departed, visit, worker};
 use super::phone::Phone;
 use crate::clock::Clock;
 use crate::store::blobs::Finish;
@@ -115,39 +116,48 @@ pub async fn i1_a_phone_enrolled_anew_goes_on_with_its_lane<F: Fixture>() {
     for (number, fork) in [(1, None), (2, Some(0)), (3, Some(1)), (4, Some(2))] {
         house.schedule(visit(number), Some(worker(1))).await;
         let mut phone = Phone::enrol(&house, worker(1)).await;
+        let mut was = vec![phone.device];
         for (place, event) in events.iter().enumerate() {
             let last = phone.log(visit(number), 1, event);
             phone.sync(&house).await;
             if fork == Some(place) {
-                phone = Phone::enrol_anew(&house, worker(1), Some(phone.device)).await;
+                // An enrolment that a restored server lost is still what the phone was.
+                was.push(DeviceId(Uuid::now_v7()));
+                phone = Phone::enrol_anew(&house, worker(1), &was).await;
                 phone.append(Op { seq: 1, ..last });
                 phone.sync(&house).await;
-                phone = Phone::enrol_anew(&house, worker(1), Some(phone.device)).await;
+                was.push(phone.device);
+                phone = Phone::enrol_anew(&house, worker(1), &was).await;
             }
         }
         assert_eq!(lanes(number), lanes(1), "a fork after {fork:?}");
     }
     let [(3, _, true)] = lanes(1)[..] else { panic!("one lane, handed in: {:?}", lanes(1)) };
-    // Two copies of one phone, each enrolled anew, and the one that was copied.
+    // Two copies of one phone, each enrolled anew, and the one that was copied: what came first stays what it was.
     house.schedule(visit(5), Some(worker(1))).await;
     let mut phone = Phone::enrol(&house, worker(1)).await;
-    for copy in [Some(phone.device), Some(phone.device), None] {
-        let mut copied = match copy {
-            Some(_) => Phone::enrol_anew(&house, worker(1), copy).await,
-            None => phone.clone(),
-        };
-        copied.log(visit(5), 1, &acknowledged());
-        copied.sync(&house).await;
+    phone.log(visit(5), 1, &acknowledged());
+    phone.sync(&house).await;
+    let mut first = Phone::enrol_anew(&house, worker(1), &[phone.device]).await;
+    let mut second = Phone::enrol_anew(&house, worker(1), &[phone.device]).await;
+    let (done, absent) = (vec![departed(), completed()], vec![absent()]);
+    for (copy, events) in [(&mut second, done), (&mut first, absent.clone()), (&mut phone, absent)] {
+        for event in events {
+            copy.log(visit(5), 1, &event);
+        }
+        copy.sync(&house).await;
     }
-    assert_eq!(lanes(5).iter().map(|lane| lane.0).collect::<Vec<_>>(), [3]);
+    let seen = house.read(|store| store.visit(visit(5))).expect("the visit");
+    let outcome = seen.lane(1).and_then(|lane| lane.completed.as_ref()).map(|(completed, _)| completed.outcome);
+    assert_eq!((outcome, lanes(5).len(), lanes(5)[0].0), (Some(Outcome::Done), 1, 5));
     // Another phone of his, and one that claims to be a colleague's.
     let colleague = Phone::enrol(&house, worker(2)).await;
-    for continues in [None, Some(colleague.device), Some(DeviceId(Uuid::now_v7()))] {
-        phone = Phone::enrol_anew(&house, worker(1), continues).await;
+    for continues in [vec![], vec![colleague.device], vec![phone.device, colleague.device]] {
+        phone = Phone::enrol_anew(&house, worker(1), &continues).await;
         phone.log(visit(5), 1, &acknowledged());
         phone.sync(&house).await;
     }
-    assert_eq!(lanes(5).iter().map(|lane| lane.0).collect::<Vec<_>>(), [3, 1, 1, 1]);
+    assert_eq!(lanes(5).iter().map(|lane| lane.0).collect::<Vec<_>>(), [5, 1, 1, 1]);
     house.rebuilt_is_the_same().await;
 }
 

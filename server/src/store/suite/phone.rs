@@ -33,12 +33,12 @@ pub struct Phone {
 
 impl Phone {
     pub async fn enrol<F: Fixture>(house: &House<F>, worker: WorkerId) -> Self {
-        Self::enrol_anew(house, worker, None).await
+        Self::enrol_anew(house, worker, &[]).await
     }
 
-    /// The same phone, or another, that was `continues` before.
-    pub async fn enrol_anew<F: Fixture>(house: &House<F>, worker: WorkerId, continues: Option<DeviceId>) -> Self {
-        let device = DeviceId(Uuid::now_v7());
+    /// The same phone, or another, that says it was `continues` before.
+    pub async fn enrol_anew<F: Fixture>(house: &House<F>, worker: WorkerId, continues: &[DeviceId]) -> Self {
+        let (device, continues) = (DeviceId(Uuid::now_v7()), continues.to_vec());
         let enrolled = DeviceEnrolled {
             device,
             worker,

@@ -1,0 +1,66 @@
+//! A phone that had to be enrolled anew after a fork: what it did before is proved and goes on.
+
+mod common;
+
+use common::paper::sign;
+use common::{House, Phone};
+use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
+use nuanfang_core::record::{Answer, Evidence, Keys, verify_record};
+use nuanfang_core::wire::Op;
+use nuanfang_server::keys;
+use nuanfang_server::office::project::record;
+use nuanfang_server::office::rebuild;
+use nuanfang_server::store::StoreError;
+use uuid::Uuid;
+
+const VISIT: VisitId = VisitId(Uuid::from_u128(0xa11));
+const HOME: HouseholdId = HouseholdId(Uuid::from_u128(0xb22));
+const WORKER: WorkerId = WorkerId(Uuid::from_u128(1));
+
+/// Enrols the phone anew, which logs once more what it has not sent.
+async fn anew(house: &House, phone: &Phone, was: &[DeviceId]) -> Phone {
+    let mut anew = Phone::enrol_anew(house, WORKER, was).await;
+    for op in &phone.queue {
+        let op = Op { seq: anew.queue.len() as u64 + 1, ..op.clone() };
+        anew.head_sha = op.envelope(anew.device, anew.head_sha).sha();
+        anew.queue.push(op);
+    }
+    anew
+}
+
+/// What `verify` says of a record; none if it was not counter-signed.
+fn answer(house: &House, sha: Sha) -> Option<Answer> {
+    let file = house.state.store.read_now(|db| record::container(db, &house.state.keys, &sha)).expect("read");
+    let published = Keys::parse(&keys::file(&house.state).expect("keys")).expect("keys");
+    let nothing = Evidence { strokes: None, image: None, photos: None };
+    file.map(|file| verify_record(&file, Some(&published), &nothing).answer)
+}
+
+#[tokio::test]
+async fn a_record_signed_before_a_fork_and_sent_after_it_is_proved() {
+    let house = House::open().await;
+    house.schedule(VISIT, HOME, Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    let sent = sign(&house, &mut phone, VISIT, HOME, "示例甲");
+    phone.sync(&house).await;
+    let plain = answer(&house, sent).expect("counter-signed");
+    let waiting = sign(&house, &mut phone, VISIT, HOME, "示例乙");
+    let mut was = vec![phone.device];
+    for _ in 0..2 {
+        phone = anew(&house, &phone, &was).await;
+        was.push(phone.device);
+    }
+    phone.sync(&house).await;
+    assert_eq!(answer(&house, waiting), Some(plain));
+    // Nobody else's: a colleague's phone, or one that says nothing of what it was.
+    let forged = sign(&house, &mut phone, VISIT, HOME, "示例丙");
+    let other = anew(&house, &phone, &[]).await;
+    let mut strangers = other;
+    strangers.sync(&house).await;
+    assert_eq!(answer(&house, forged), None);
+    let dump = || house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump");
+    let before = dump();
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(), before);
+}
