@@ -210,8 +210,13 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
             gone = erasure::is_erased(writing.tx, envelope.visit)?;
             about = Some(envelope.visit);
         }
+        let named = erasure::names_erased(writing.tx, envelope.visit, &arriving.event)?;
+        if named {
+            // A visit that it begins is erased from here on.
+            about = None;
+        }
         // What comes about somebody who was erased is stored as what was there is now: without its body.
-        let body = (!gone).then_some(body.as_str());
+        let body = (!gone && !named).then_some(body.as_str());
         if together {
             one(writing, &head, arriving, body)?;
         } else {

@@ -3,6 +3,9 @@
 //!
 //! The order is such that an end at any moment leaves either nothing done or something that the next start completes:
 //! the event with the bodies, then the keys, then the files, then the backup.
+//!
+//! It reaches what was known then. What comes later from a phone that knew the household is stored without its body
+//! ([`super::accept`]); what an older build took in whole goes when the same household is erased again.
 
 mod hold;
 mod trace;
@@ -88,6 +91,12 @@ pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &
     Ok(erased)
 }
 
+/// Whether anything is there that erasing `household` would destroy.
+pub fn is_left(db: &Connection, household: Uuid) -> Result<bool, StoreError> {
+    let visits = visits(db, household)?;
+    Ok(!visits.is_empty() || !bodies(db, household, &visits)?.is_empty())
+}
+
 /// Completes erasures that are on record: keys, files, papers made of them. Done at every start, so that none stays half
 /// done.
 pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
@@ -133,11 +142,27 @@ pub fn compact(data: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The household's visits.
+/// The household's visits, those too whose beginning is kept apart.
 fn visits(db: &Connection, household: Uuid) -> Result<Vec<VisitId>, StoreError> {
-    let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1 ORDER BY id")?;
+    let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1")?;
     let rows = query.query_map([household.as_bytes()], |row| log::uuid(row, 0).map(VisitId))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut visits: Vec<VisitId> = rows.collect::<Result<_, _>>()?;
+    let mut query = db.prepare(
+        "SELECT e.visit, b.body FROM outcome o JOIN envelope e ON e.g = o.g JOIN body b ON b.g = o.g
+         WHERE o.o IN ('held', 'quarantined') AND e.kind = 'visit.opened' AND e.visit NOT IN (SELECT id FROM visit)",
+    )?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if let Event::Opened(opened) = log::read_event("visit.opened", body)
+            && opened.household.0 == household
+        {
+            visits.push(VisitId(log::uuid(row, 0)?));
+        }
+    }
+    visits.sort_unstable();
+    visits.dedup();
+    Ok(visits)
 }
 
 /// The envelopes whose bodies are about the household: all of its visits', and who read its masked fields and why.
