@@ -12,6 +12,7 @@ use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::kind::{Outcome, VisitKind};
+use nuanfang_core::domain::office_event::ErasureGround;
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::signature::{Purpose, Signed};
 use nuanfang_core::domain::worker_event::{Completed, Opened, ProblemDescribed, Unmasked};
@@ -20,7 +21,7 @@ use nuanfang_core::record::{SignedRecordBody, sign_record};
 use nuanfang_core::wire::{FeedKind, OutcomeKind};
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::role::Role;
-use nuanfang_server::office::{log, rebuild, rejudge};
+use nuanfang_server::office::{erase, log, rebuild, rejudge};
 use nuanfang_server::store::StoreError;
 use uuid::Uuid;
 
@@ -436,4 +437,30 @@ async fn a_key_that_is_gone_stops_nobody() {
     shipped(&second, &house, &mut phone).await;
     let (again, _) = second.reopened(second.key(&house)).await;
     assert!(again.state.blobs.has(&Sha::of(&photo(NAME))), "a file is the company's then");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_erased_and_is_named_again_is_safe_again() {
+    for deleted_there in [false, true] {
+        let Day { house, mut phone, .. } = day().await;
+        let second = Second::new();
+        second.ship(&house).await;
+        let (state, first) = (house.state.clone(), home(&house, "A-1").await);
+        blocking(move || erase::erase(&state, first.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+        if deleted_there {
+            second.ship(&house).await;
+        }
+        describe(&mut phone, visit(2), OTHER, &[&photo(NAME)]);
+        let reply = phone.sync(&house).await;
+        assert_eq!(reply.need.iter().map(|need| need.sha).collect::<Vec<_>>(), [Sha::of(&photo(NAME))]);
+        second.ship(&house).await;
+        assert!(phone.sync(&house).await.safe_through < phone.base, "it is owed");
+        let (again, restored) = second.reopened(second.key(&house)).await;
+        assert_eq!(restored.awaited, 1, "lost now, its phone is asked for it");
+        drop(again);
+        assert_eq!(phone.upload(&house, &photo(NAME)).await, StatusCode::NO_CONTENT);
+        shipped(&second, &house, &mut phone).await;
+        let (again, restored) = second.reopened(second.key(&house)).await;
+        assert_eq!((restored.awaited, again.state.blobs.has(&Sha::of(&photo(NAME)))), (0, true));
+    }
 }

@@ -277,9 +277,11 @@ fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result
                 .execute(params![sha, blob.len as i64, logged.recv.0])?;
             continue;
         }
-        // A file that was erased, named again by somebody who is not, is evidence once more.
-        tx.prepare_cached("UPDATE blob SET flag = NULL, whole_ms = NULL WHERE sha = ?1 AND flag = 'erased'")?
-            .execute([sha])?;
+        // A file that was erased, named again by somebody who is not, is evidence once more, and no copy of it is good.
+        tx.prepare_cached(
+            "UPDATE blob SET flag = NULL, whole_ms = NULL, shipped = 0 WHERE sha = ?1 AND flag = 'erased'",
+        )?
+        .execute([sha])?;
         tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?
             .execute(params![sha, blob.len as i64])?;
         tx.prepare_cached(
