@@ -464,3 +464,31 @@ async fn a_file_that_was_erased_and_is_named_again_is_safe_again() {
         assert_eq!((restored.awaited, again.state.blobs.has(&Sha::of(&photo(NAME)))), (0, true));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_go_whenever_the_power_was_cut() {
+    let Day { house, .. } = day().await;
+    let (data, first) = (house.dir.path().join("data"), home(&house, "A-1").await);
+    let papers = |data: &Path| {
+        for folder in ["documents", "import-reports"] {
+            std::fs::create_dir_all(data.join(folder)).expect("a folder");
+            std::fs::write(data.join(folder).join("0.json"), NAME).expect("written");
+        }
+    };
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!(code, 0, "{said}");
+    // Cut before the end: its files are gone, its keys are not.
+    papers(&data);
+    let forget = "DELETE FROM data_key WHERE owner = ?1";
+    house.state.vault.with(|db| Ok(db.execute(forget, [first.0.as_bytes()])?)).expect("as before");
+    let house = house.reopen().await;
+    assert_eq!(finds(&data, NAME), Vec::<String>::new(), "the next start completes it");
+    assert!(house.state.vault.is_destroyed(first.0).expect("asked"));
+    // As a cut left them behind for an older build: asked for again, they go.
+    papers(&data);
+    let id = first.to_string();
+    let (house, code, said) = beside(house, &["erase", &id, "--reason", "再次", "--dry-run"]).await;
+    assert_eq!((code, finds(&data, NAME).len()), (0, 2), "only asked: {said}");
+    let (_house, code, said) = beside(house, &["erase", &id, "--reason", "再次"]).await;
+    assert_eq!((code, finds(&data, NAME)), (0, Vec::new()), "{said}");
+}

@@ -117,6 +117,11 @@ impl Erase {
         match erased.filter(|_| !left) {
             Some(at) => {
                 say(format_args!("已于 {} 抹除，检查是否完整", at.local().format("%Y-%m-%d %H:%M")));
+                if self.dry_run {
+                    return Ok(Done::Nothing(0));
+                }
+                // Those that an older build left behind are found by nothing else.
+                erase::forget_papers(state.store.dir()).map_err(said)?;
             }
             None => {
                 let holds = state.store.read_now(|db| erase::holds(db, household, state.now())).map_err(said)?;
