@@ -12,14 +12,15 @@ use common::{House, Phone};
 use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
-use nuanfang_core::domain::kind::Outcome;
+use nuanfang_core::domain::kind::{Outcome, VisitKind};
+use nuanfang_core::domain::office_event::ErasureGround;
 use nuanfang_core::domain::role;
-use nuanfang_core::domain::worker_event::{Completed, ProblemDescribed, Unmasked};
+use nuanfang_core::domain::worker_event::{Completed, Opened, ProblemDescribed, Unmasked};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::wire::{FeedKind, OutcomeKind};
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::role::Role;
-use nuanfang_server::office::{log, rebuild, rejudge};
+use nuanfang_server::office::{erase, log, rebuild, rejudge};
 use nuanfang_server::store::StoreError;
 use uuid::Uuid;
 
@@ -253,4 +254,216 @@ async fn what_must_be_kept_is_kept() {
     let (house, code, said) = beside(house, &erase).await;
     assert_eq!((code, said.contains("未传完")), (1, true), "evidence on its way: {said}");
     assert!(!finds(&house.dir.path().join("data"), NAME).is_empty(), "nothing was changed by any of it");
+}
+
+/// Takes all that waits to the backup, and holds that nothing is missing there.
+async fn shipped(second: &Second, house: &House, phone: &mut Phone) {
+    second.ship(house).await;
+    let reply = phone.sync(house).await;
+    assert_eq!(
+        (reply.need, reply.safe_through),
+        (Vec::new(), reply.acked_through),
+        "the phone may let go of all of it"
+    );
+    assert_eq!(second.verify(Some(second.key(house))).await.faults, []);
+}
+
+fn open_visit(phone: &mut Phone, visit: VisitId, household: HouseholdId, whose: &str) {
+    let reason = format!("{whose}在楼道里拦住我");
+    let opened = Opened { kind: VisitKind::Repair, household, reason, emergency: true };
+    phone.log(Some(visit), 0, &Event::Opened(opened));
+}
+
+/// What was kept apart, by what it is and why.
+fn apart(house: &House) -> Vec<(String, String)> {
+    let found = house.state.store.read_now::<_, StoreError>(|db| {
+        let mut query =
+            db.prepare("SELECT e.kind, coalesce(o.why, '') FROM outcome o JOIN envelope e ON e.g = o.g ORDER BY o.g")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    });
+    found.expect("outcomes")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_later_about_an_erased_household_says_nothing_and_stops_nobody() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (key, backup, first) = (second.key(&house), second.path().display().to_string(), home(&house, "A-1").await);
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--backup", &backup]).await;
+    assert_eq!(code, 0, "{said}");
+
+    // A phone without a network still had the household, and went on.
+    phone.come_back(&house).await;
+    open_visit(&mut phone, visit(9), first, NAME);
+    describe(&mut phone, visit(9), NAME, &[&photo("what came later")]);
+    let unmasked = Unmasked { household: first, field: "业主电话".into(), reason: format!("{NAME}要求改约") };
+    phone.log(None, 0, &Event::Unmasked(unmasked));
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.need, [], "nobody asks for its files");
+    assert_eq!(
+        phone.upload(&house, &photo("what came later")).await,
+        StatusCode::NO_CONTENT,
+        "a phone that sends it all the same"
+    );
+    describe(&mut phone, visit(9), NAME, &[]);
+    phone.sync(&house).await;
+    let kept = ["visit.opened", "visit.problem_described", "visit.problem_described"];
+    assert_eq!(apart(&house), kept.map(|kind| (kind.to_owned(), "erased".to_owned())), "the office sees that it came");
+    assert!(!house.state.blobs.has(&Sha::of(&photo("what came later"))));
+    shipped(&second, &house, &mut phone).await;
+
+    // Whoever lives there now is somebody else: with a row of his own the work counts.
+    let admin = Desk::named(&house, "admin-2", Role::Admin).await;
+    let report = admin
+        .import(&house, "households", workbook(Register::Households, &[household("A-1", "示例花园", "101")]))
+        .await;
+    assert_eq!(report["added"], 1, "{report}");
+    let anew = home(&house, "A-1").await;
+    assert_ne!(anew, first);
+    open_visit(&mut phone, visit(10), anew, OTHER);
+    describe(&mut phone, visit(10), OTHER, &[&photo("who came after")]);
+    assert_eq!(phone.sync(&house).await.need.len(), 1);
+    assert_eq!(phone.upload(&house, &photo("who came after")).await, StatusCode::NO_CONTENT);
+    shipped(&second, &house, &mut phone).await;
+
+    // Made again from the log, and restored, it is the same.
+    let before = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("rebuilt");
+    let after = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    assert_eq!(before, after);
+    let (again, restored) = second.reopened(key).await;
+    assert_eq!((apart(&again), restored.awaited), (apart(&house), 0));
+    assert!(again.state.blobs.has(&Sha::of(&photo("who came after"))));
+    phone.come_back(&again).await;
+    describe(&mut phone, visit(9), NAME, &[]);
+    phone.sync(&again).await;
+    phone.sync(&again).await;
+    assert_eq!(apart(&again).len(), kept.len() + 1, "what comes after the restore says no more");
+    again.state.store.close();
+    assert_eq!(finds(&again.dir.path().join("data"), NAME), Vec::<String>::new());
+
+    let (house, code, said) =
+        beside(house, &["erase", &first.to_string(), "--reason", "再次", "--backup", &backup]).await;
+    assert_eq!((code, said.contains("已于")), (0, true), "{said}");
+    house.state.store.close();
+    assert_eq!(finds(&house.dir.path().join("data"), NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_kept_of_an_erased_household_all_the_same_is_safe_and_goes_when_it_is_erased_again() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (backup, first) = (second.path().display().to_string(), home(&house, "A-1").await);
+    let id = first.to_string();
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--backup", &backup]).await;
+    assert_eq!(code, 0, "{said}");
+
+    // As an older build took in what came later.
+    phone.come_back(&house).await;
+    house.schedule(visit(9), first, Some(worker())).await;
+    describe(&mut phone, visit(9), NAME, &[&photo("what came later")]);
+    phone.sync(&house).await;
+    assert_eq!(phone.upload(&house, &photo("what came later")).await, StatusCode::NO_CONTENT);
+    shipped(&second, &house, &mut phone).await;
+    let (again, _) = second.reopened(second.key(&house)).await;
+    assert!(again.state.blobs.has(&Sha::of(&photo("what came later"))), "what is called safe comes back");
+    assert!(!finds(&again.dir.path().join("data"), NAME).is_empty());
+    drop(again);
+
+    let erase = ["erase", &id, "--reason", "再次", "--backup", &backup];
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("未结束")), (1, true), "an open visit: {said}");
+    phone.come_back(&house).await;
+    phone.log(Some(visit(9)), 1, &completed());
+    phone.sync(&house).await;
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("已抹除")), (0, true), "{said}");
+    assert_eq!(finds(&house.dir.path().join("data"), NAME), Vec::<String>::new());
+    phone.come_back(&house).await;
+    shipped(&second, &house, &mut phone).await;
+    let (again, _) = second.reopened(second.key(&house)).await;
+    again.state.store.close();
+    assert_eq!(finds(&again.dir.path().join("data"), NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visit_that_was_kept_apart_is_erased_with_its_household() {
+    let Day { house, mut phone, .. } = day().await;
+    let (first, before) = (home(&house, "A-1").await, phone.head_sha);
+    open_visit(&mut phone, visit(9), first, NAME);
+    let opened = phone.queue.last_mut().expect("an operation");
+    opened.rules = Sha::of(b"the rules of a newer build");
+    phone.head_sha = opened.envelope(phone.device, before).sha();
+    phone.sync(&house).await;
+    assert_eq!(apart(&house), [("visit.opened".to_owned(), "rules_unknown".to_owned())]);
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(finds(&house.dir.path().join("data"), NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_gone_stops_nobody() {
+    let Day { house, mut phone, .. } = day().await;
+    house.state.vault.destroy_data_key(home(&house, "A-1").await.0).expect("gone");
+    let second = Second::new();
+    shipped(&second, &house, &mut phone).await;
+    let (again, _) = second.reopened(second.key(&house)).await;
+    assert!(again.state.blobs.has(&Sha::of(&photo(NAME))), "a file is the company's then");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_erased_and_is_named_again_is_safe_again() {
+    for deleted_there in [false, true] {
+        let Day { house, mut phone, .. } = day().await;
+        let second = Second::new();
+        second.ship(&house).await;
+        let (state, first) = (house.state.clone(), home(&house, "A-1").await);
+        blocking(move || erase::erase(&state, first.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+        if deleted_there {
+            second.ship(&house).await;
+        }
+        describe(&mut phone, visit(2), OTHER, &[&photo(NAME)]);
+        let reply = phone.sync(&house).await;
+        assert_eq!(reply.need.iter().map(|need| need.sha).collect::<Vec<_>>(), [Sha::of(&photo(NAME))]);
+        second.ship(&house).await;
+        assert!(phone.sync(&house).await.safe_through < phone.base, "it is owed");
+        let (again, restored) = second.reopened(second.key(&house)).await;
+        assert_eq!(restored.awaited, 1, "lost now, its phone is asked for it");
+        drop(again);
+        assert_eq!(phone.upload(&house, &photo(NAME)).await, StatusCode::NO_CONTENT);
+        shipped(&second, &house, &mut phone).await;
+        let (again, restored) = second.reopened(second.key(&house)).await;
+        assert_eq!((restored.awaited, again.state.blobs.has(&Sha::of(&photo(NAME)))), (0, true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_go_whenever_the_power_was_cut() {
+    let Day { house, .. } = day().await;
+    let (data, first) = (house.dir.path().join("data"), home(&house, "A-1").await);
+    let papers = |data: &Path| {
+        for folder in ["documents", "import-reports"] {
+            std::fs::create_dir_all(data.join(folder)).expect("a folder");
+            std::fs::write(data.join(folder).join("0.json"), NAME).expect("written");
+        }
+    };
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!(code, 0, "{said}");
+    // Cut before the end: its files are gone, its keys are not.
+    papers(&data);
+    let forget = "DELETE FROM data_key WHERE owner = ?1";
+    house.state.vault.with(|db| Ok(db.execute(forget, [first.0.as_bytes()])?)).expect("as before");
+    let house = house.reopen().await;
+    assert_eq!(finds(&data, NAME), Vec::<String>::new(), "the next start completes it");
+    assert!(house.state.vault.is_destroyed(first.0).expect("asked"));
+    // As a cut left them behind for an older build: asked for again, they go.
+    papers(&data);
+    let id = first.to_string();
+    let (house, code, said) = beside(house, &["erase", &id, "--reason", "再次", "--dry-run"]).await;
+    assert_eq!((code, finds(&data, NAME).len()), (0, 2), "only asked: {said}");
+    let (_house, code, said) = beside(house, &["erase", &id, "--reason", "再次"]).await;
+    assert_eq!((code, finds(&data, NAME)), (0, Vec::new()), "{said}");
 }

@@ -112,8 +112,17 @@ impl Erase {
             complain(format_args!("没有交费编号或标识为“{}”的热用户，或已被抹除", self.household));
             return Ok(Done::Nothing(HELD));
         };
-        match state.store.read_now(|db| erasure::erased_at(db, household)).map_err(said)? {
-            Some(at) => say(format_args!("已于 {} 抹除，检查是否完整", at.local().format("%Y-%m-%d %H:%M"))),
+        let erased = state.store.read_now(|db| erasure::erased_at(db, household)).map_err(said)?;
+        let left = state.store.read_now(|db| erase::is_left(db, household)).map_err(said)?;
+        match erased.filter(|_| !left) {
+            Some(at) => {
+                say(format_args!("已于 {} 抹除，检查是否完整", at.local().format("%Y-%m-%d %H:%M")));
+                if self.dry_run {
+                    return Ok(Done::Nothing(0));
+                }
+                // Those that an older build left behind are found by nothing else.
+                erase::forget_papers(state.store.dir()).map_err(said)?;
+            }
             None => {
                 let holds = state.store.read_now(|db| erase::holds(db, household, state.now())).map_err(said)?;
                 if !holds.is_empty() {

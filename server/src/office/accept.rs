@@ -210,8 +210,13 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
             gone = erasure::is_erased(writing.tx, envelope.visit)?;
             about = Some(envelope.visit);
         }
+        let named = erasure::names_erased(writing.tx, envelope.visit, &arriving.event)?;
+        if named {
+            // A visit that it begins is erased from here on.
+            about = None;
+        }
         // What comes about somebody who was erased is stored as what was there is now: without its body.
-        let body = (!gone).then_some(body.as_str());
+        let body = (!gone && !named).then_some(body.as_str());
         if together {
             one(writing, &head, arriving, body)?;
         } else {
@@ -277,9 +282,11 @@ fn expect_files(tx: &Connection, head: &LogHead, logged: &log::Logged) -> Result
                 .execute(params![sha, blob.len.min(i64::MAX as u64) as i64])?;
             continue;
         }
-        // A file that was erased, named again by somebody who is not, is evidence once more.
-        tx.prepare_cached("UPDATE blob SET flag = NULL, whole_ms = NULL WHERE sha = ?1 AND flag = 'erased'")?
-            .execute([sha])?;
+        // A file that was erased, named again by somebody who is not, is evidence once more, and no copy of it is good.
+        tx.prepare_cached(
+            "UPDATE blob SET flag = NULL, whole_ms = NULL, shipped = 0 WHERE sha = ?1 AND flag = 'erased'",
+        )?
+        .execute([sha])?;
         tx.prepare_cached("INSERT OR IGNORE INTO blob (sha, len) VALUES (?1, ?2)")?
             .execute(params![sha, blob.len as i64])?;
         tx.prepare_cached(

@@ -2,7 +2,11 @@
 //! files, rows, phones' mirrors, the backup. What stays is that something was there.
 //!
 //! The order is such that an end at any moment leaves either nothing done or something that the next start completes:
-//! the event with the bodies, then the keys, then the files, then the backup.
+//! the event with the bodies, then the papers, then the files, then the keys, by which it is known to be complete, then
+//! the backup.
+//!
+//! It reaches what was known then. What comes later from a phone that knew the household is stored without its body
+//! ([`super::accept`]); what an older build took in whole goes when the same household is erased again.
 
 mod hold;
 mod trace;
@@ -25,6 +29,7 @@ use super::project::erasure;
 use super::{OfficeAct, log, registers};
 use crate::state::AppState;
 use crate::store::StoreError;
+use crate::store::blobs::sync_dir;
 use crate::store::ship::unmasked;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::writing::Writing;
@@ -88,15 +93,21 @@ pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &
     Ok(erased)
 }
 
-/// Completes erasures that are on record: keys, files, papers made of them. Done at every start, so that none stays half
-/// done.
+/// Whether anything is there that erasing `household` would destroy.
+pub fn is_left(db: &Connection, household: Uuid) -> Result<bool, StoreError> {
+    let visits = visits(db, household)?;
+    Ok(!visits.is_empty() || !bodies(db, household, &visits)?.is_empty())
+}
+
+/// Completes erasures that are on record: papers, files, keys. Done at every start, so that none stays half done.
 pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
     if !store.read_now(erasure::any)? {
         return Ok(());
     }
+    let mut keys = Vec::new();
     for owner in store.read_now(erasure::owners)? {
         if !store.vault.is_destroyed(owner)? {
-            store.vault.destroy_data_key(owner)?;
+            keys.push(owner);
         }
     }
     let files: Vec<Sha> = store.read_now::<_, StoreError>(|db| {
@@ -104,25 +115,30 @@ pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
         let rows = query.query_map([], |row| Ok(Sha(row.get(0)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     })?;
-    let mut papers = false;
-    for sha in files {
-        papers |= store.blobs.remove(&sha)?;
-    }
-    if papers {
+    if !keys.is_empty() || files.iter().any(|sha| store.blobs.has(sha)) {
         forget_papers(store.dir())?;
+    }
+    for sha in files {
+        store.blobs.remove(&sha)?;
+    }
+    for owner in keys {
+        store.vault.destroy_data_key(owner)?;
     }
     Ok(())
 }
 
-/// Documents are printed again when they are asked for; reports of imports quote rows.
-fn forget_papers(data: &Path) -> Result<(), StoreError> {
+/// Documents are printed again when they are asked for; reports of imports quote rows, and are gone.
+///
+/// # Errors
+/// What the disk says.
+pub fn forget_papers(data: &Path) -> Result<(), StoreError> {
     for folder in ["documents", reports::FOLDER] {
         match fs::remove_dir_all(data.join(folder)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
     }
-    Ok(())
+    Ok(sync_dir(data)?)
 }
 
 /// Writes the database anew without the space of what was deleted. The store must be closed, its folder still locked.
@@ -133,11 +149,27 @@ pub fn compact(data: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The household's visits.
+/// The household's visits, those too whose beginning is kept apart.
 fn visits(db: &Connection, household: Uuid) -> Result<Vec<VisitId>, StoreError> {
-    let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1 ORDER BY id")?;
+    let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1")?;
     let rows = query.query_map([household.as_bytes()], |row| log::uuid(row, 0).map(VisitId))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut visits: Vec<VisitId> = rows.collect::<Result<_, _>>()?;
+    let mut query = db.prepare(
+        "SELECT e.visit, b.body FROM outcome o JOIN envelope e ON e.g = o.g JOIN body b ON b.g = o.g
+         WHERE o.o IN ('held', 'quarantined') AND e.kind = 'visit.opened' AND e.visit NOT IN (SELECT id FROM visit)",
+    )?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if let Event::Opened(opened) = log::read_event("visit.opened", body)
+            && opened.household.0 == household
+        {
+            visits.push(VisitId(log::uuid(row, 0)?));
+        }
+    }
+    visits.sort_unstable();
+    visits.dedup();
+    Ok(visits)
 }
 
 /// The envelopes whose bodies are about the household: all of its visits', and who read its masked fields and why.

@@ -274,8 +274,13 @@ fn erased(tx: &Connection, sha: &Sha) -> Result<(), StoreError> {
 /// Asks the phones for the files that the backup does not have, but for those of who was erased. Returns how many there
 /// are.
 fn await_files(tx: &Connection) -> Result<u64, StoreError> {
+    // A file that was erased and that somebody names who is not was named again, and had not come yet. Rows that were
+    // written anew are named for ever.
     tx.execute_batch(&format!(
-        "UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (
+        "UPDATE blob SET flag = NULL, whole_ms = NULL WHERE flag = 'erased' AND EXISTS (
+           SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha)
+           AND sha NOT IN (SELECT was FROM blob_replaced);
+         UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (
            SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha);
          INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
            SELECT e.dev, b.sha, b.len, r.role FROM blob b JOIN blob_ref r ON r.sha = b.sha JOIN envelope e ON e.g = r.g

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
 use rusqlite::{Connection, params};
+use uuid::Uuid;
 
 pub use collect::{Shipped, all as segments, unmasked};
 pub use vault_copy::recovery_key;
@@ -263,7 +264,8 @@ pub(crate) fn advance_safe(tx: &Connection, through: u64) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Seals a file and puts it into the backup.
+/// Seals a file and puts it into the backup. Where its owner's key is destroyed it is the company's: it was not erased, and
+/// nobody else's backup waits for it.
 fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<(), StoreError> {
     let bytes = store
         .blobs
@@ -271,7 +273,11 @@ fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<(), StoreError> {
         .filter(|bytes| Sha::of(bytes) == *sha)
         .ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 与其校验值不符")))?;
     let owner = store.read_now(|db| collect::file_owner(db, sha))?;
-    let key = store.vault.data_key(owner)?.ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 的密钥已销毁")))?;
+    let (owner, key) = match store.vault.data_key(owner)? {
+        Some(key) => (owner, Some(key)),
+        None => (Uuid::nil(), store.vault.data_key(Uuid::nil())?),
+    };
+    let key = key.ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 的密钥已销毁")))?;
     to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)
 }
 

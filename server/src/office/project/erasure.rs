@@ -19,6 +19,9 @@ use crate::store::sqlite::writing::Writing;
 /// The role of the file in `office.household_erased` that holds what stays of signed records.
 pub const TRACES: &str = "erasure.traces";
 
+/// The kind of a visit's beginning on a phone.
+const OPENED: &str = "visit.opened";
+
 /// The word the feed tells phones.
 const WHY: &str = "erased";
 
@@ -59,7 +62,8 @@ fn note(writing: &Writing<'_>, event: &HouseholdErased, g: u64, at: Millis) -> R
     tx.prepare_cached("INSERT OR IGNORE INTO erased_household (household, g, at_ms) VALUES (?1, ?2, ?3)")?
         .execute(params![household, g as i64, at.0])?;
     for visit in &event.visits {
-        tx.prepare_cached("INSERT OR IGNORE INTO erased_visit (visit, household, g) VALUES (?1, ?2, ?3)")?
+        // In place of one that was only known to belong to somebody erased.
+        tx.prepare_cached("INSERT OR REPLACE INTO erased_visit (visit, household, g) VALUES (?1, ?2, ?3)")?
             .execute(params![visit.0.as_bytes(), household, g as i64])?;
     }
     for replaced in &event.replaced {
@@ -122,20 +126,44 @@ fn revoke(writing: &mut Writing<'_>, entity: &str, id: &str) -> Result<(), Store
     Ok(())
 }
 
-/// Whether an envelope without a body came after its visit was erased.
+/// A visit that begins without a body belonged to somebody who was erased before: it is erased from there on. Nothing
+/// says any more whose it was, so that its household is nil.
+pub fn begun(tx: &Connection, logged: &Logged) -> Result<(), StoreError> {
+    let Some(visit) = logged.visit.filter(|_| logged.fact.event.kind() == OPENED) else { return Ok(()) };
+    tx.prepare_cached("INSERT OR IGNORE INTO erased_visit (visit, household, g) VALUES (?1, ?2, ?3)")?
+        .execute(params![visit.0.as_bytes(), Uuid::nil().as_bytes(), logged.g as i64])?;
+    Ok(())
+}
+
+/// Whether an envelope without a body came when its visit was erased already.
 pub fn came_after(tx: &Connection, logged: &Logged) -> Result<bool, StoreError> {
     let Some(visit) = logged.visit else { return Ok(false) };
     let erased_at: Option<i64> = tx
         .prepare_cached("SELECT g FROM erased_visit WHERE visit = ?1")?
         .query_row([visit.0.as_bytes()], |row| row.get(0))
         .optional()?;
-    Ok(erased_at.is_some_and(|g| g.unsigned_abs() < logged.g))
+    Ok(erased_at.is_some_and(|g| g.unsigned_abs() <= logged.g))
 }
 
 /// Whether the visit was erased: what comes about it now is stored without its body.
 pub fn is_erased(db: &Connection, visit: Option<VisitId>) -> Result<bool, StoreError> {
     let Some(visit) = visit else { return Ok(false) };
     Ok(db.prepare_cached("SELECT 1 FROM erased_visit WHERE visit = ?1")?.exists([visit.0.as_bytes()])?)
+}
+
+/// Whether the event is about an erased household itself: a visit that it begins there, a reading of its masked fields.
+/// The same dwelling in the ledger once more is another household.
+pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> Result<bool, StoreError> {
+    let (household, visit) = match event {
+        // One that is known already is not begun by it.
+        Event::Opened(opened) => (opened.household, visit),
+        Event::Unmasked(unmasked) => (unmasked.household, None),
+        _ => return Ok(false),
+    };
+    let mut query = db.prepare_cached(
+        "SELECT 1 FROM erased_household WHERE household = ?1 AND NOT EXISTS (SELECT 1 FROM visit WHERE id = ?2)",
+    )?;
+    Ok(query.exists(params![household.0.as_bytes(), visit.as_ref().map(|visit| visit.0.as_bytes())])?)
 }
 
 /// When the household was erased, if it was.
@@ -149,10 +177,12 @@ pub fn any(db: &Connection) -> Result<bool, StoreError> {
     Ok(db.prepare_cached("SELECT 1 FROM erased_household")?.exists([])?)
 }
 
-/// Everybody whose data keys are to be destroyed: erased households, and their visits.
+/// Everybody whose data keys are to be destroyed: erased households, and their visits. What came later was sealed under
+/// none.
 pub fn owners(db: &Connection) -> Result<Vec<Uuid>, StoreError> {
-    let mut query = db.prepare("SELECT household FROM erased_household UNION SELECT visit FROM erased_visit")?;
-    let rows = query.query_map([], |row| log::uuid(row, 0))?;
+    let mut query = db
+        .prepare("SELECT household FROM erased_household UNION SELECT visit FROM erased_visit WHERE household <> ?1")?;
+    let rows = query.query_map([Uuid::nil().as_bytes()], |row| log::uuid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

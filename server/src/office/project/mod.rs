@@ -74,7 +74,11 @@ fn name_files(writing: &Writing<'_>, logged: &Logged) -> Result<(), StoreError> 
 /// An envelope that says nothing any more. One that came after the erasure is kept apart, so that the office sees that a
 /// phone still held something.
 fn erased(writing: &mut Writing<'_>, logged: &Logged) -> Result<Judgement, StoreError> {
-    if logged.office || !erasure::came_after(writing.tx, logged)? {
+    if logged.office {
+        return Ok(Judgement::APPLIED);
+    }
+    erasure::begun(writing.tx, logged)?;
+    if !erasure::came_after(writing.tx, logged)? {
         return Ok(Judgement::APPLIED);
     }
     let judgement = Judgement::quarantined("erased");

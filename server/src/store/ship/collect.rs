@@ -82,11 +82,12 @@ pub fn gone(db: &Connection, limit: usize) -> Result<Vec<Sha>, StoreError> {
 }
 
 /// Whose a file is: the one household whose envelopes name it, or nil, the company, where there is none or more than
-/// one.
+/// one. A household that was erased owns nothing any more: what came later all the same is its visit's.
 pub fn file_owner(db: &Connection, sha: &Sha) -> Result<Uuid, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT DISTINCT v.household, e.visit FROM blob_ref r JOIN envelope e ON e.g = r.g
-         LEFT JOIN visit v ON v.id = e.visit LEFT JOIN body b ON b.g = e.g WHERE r.sha = ?1 AND b.g IS NOT NULL",
+         LEFT JOIN visit v ON v.id = e.visit AND v.household NOT IN (SELECT household FROM erased_household)
+         LEFT JOIN body b ON b.g = e.g WHERE r.sha = ?1 AND b.g IS NOT NULL",
     )?;
     let owners = query.query_map([sha.0.as_slice()], |row| Ok(maybe(row, 0)?.or(maybe(row, 1)?)))?;
     let mut owners: Vec<Option<Uuid>> = owners.collect::<Result<_, _>>()?;
@@ -99,6 +100,7 @@ pub fn file_owner(db: &Connection, sha: &Sha) -> Result<Uuid, StoreError> {
 
 /// Envelopes after `after`, in order, up to `limit`. Ends before one of the office that names a file which is neither
 /// in the backup nor among `files`, which come with them: whoever restores up to there could not go on without it.
+/// Whose they are is as with files.
 pub fn envelopes(db: &Connection, after: u64, limit: usize, files: &[FileLine]) -> Result<Vec<Envelope>, StoreError> {
     let barrier = first_without_file(db, files)?;
     let mut query = db.prepare_cached(
@@ -106,7 +108,8 @@ pub fn envelopes(db: &Connection, after: u64, limit: usize, files: &[FileLine]) 
          e.boot, e.body_sha, e.blobs, e.sha, e.recv_ms, e.est_ms, e.lo_ms, e.hi_ms, e.quality, e.last, b.body,
          v.household
          FROM envelope e JOIN writer w ON w.dev = e.dev LEFT JOIN body b ON b.g = e.g
-         LEFT JOIN visit v ON v.id = e.visit WHERE e.g > ?1 AND e.g < ?2 ORDER BY e.g LIMIT ?3",
+         LEFT JOIN visit v ON v.id = e.visit AND v.household NOT IN (SELECT household FROM erased_household)
+         WHERE e.g > ?1 AND e.g < ?2 ORDER BY e.g LIMIT ?3",
     )?;
     let mut rows = query.query(params![after as i64, barrier.unwrap_or(i64::MAX), limit as i64])?;
     let (mut found, mut bytes) = (Vec::new(), 0);
