@@ -111,6 +111,41 @@ async fn a_wrong_password_locks_in_the_end_and_a_session_ends_when_it_is_told_to
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_up_logins_switch_no_lock_off() {
+    let house = House::open().await;
+    Desk::open(&house, Role::Admin).await;
+    let long = "x".repeat(600);
+    for n in 0..10_000 {
+        assert_eq!(log_in(&house, &format!("nobody-{n}"), &long).await.0, StatusCode::UNAUTHORIZED);
+    }
+    for _ in 0..5 {
+        assert_eq!(log_in(&house, "admin", "wrong password").await.0, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(log_in(&house, "admin", PASSWORD).await.0, StatusCode::TOO_MANY_REQUESTS);
+    let endless = "x".repeat(100_000);
+    for _ in 0..6 {
+        assert_eq!(
+            log_in(&house, &endless, "wrong password").await.0,
+            StatusCode::UNAUTHORIZED,
+            "nothing is kept of it"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tries_at_the_same_time_count_one_by_one() {
+    let house = std::sync::Arc::new(House::open().await);
+    Desk::open(&house, Role::Admin).await;
+    let mut tries = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let house = house.clone();
+        tries.spawn(async move { log_in(&house, "admin", &format!("wrong password {n}")).await.0 });
+    }
+    let said = tries.join_all().await;
+    assert_eq!(said.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count(), 5, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_role_sees_of_a_household_what_its_class_allows_and_unmasking_leaves_a_trace() {
     let office = Office::open().await;
     let (house, home) = (&office.house, office.home("A-1").await);

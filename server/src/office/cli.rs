@@ -157,7 +157,7 @@ impl User {
 
 /// Adds an office user with a password. `Err` names what stands against it.
 pub fn add_user(state: &AppState, login: &str, name: &str, role: Role, password: &str) -> Result<Uuid, String> {
-    let login = login.trim().to_lowercase();
+    let login = user::login(login)?;
     let id = Uuid::new_v4();
     desk::weigh(&login, password).map_err(|_| "密码须为 8 至 128 个字符，且不能过于常见".to_owned())?;
     let hash = desk::hash(password).map_err(|error| error.to_string())?;

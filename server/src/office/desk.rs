@@ -32,7 +32,7 @@ const LONGEST_LOCK: Duration = Duration::from_secs(15 * 60);
 const FORGET: Duration = Duration::from_secs(3600);
 /// Sessions one user may have; the oldest ends for a new one.
 const SESSIONS: usize = 20;
-/// Logins whose failures are remembered.
+/// Logins of nobody whose failures are remembered; the oldest goes for a new one.
 const REMEMBERED: usize = 10_000;
 
 /// A password's length in characters.
@@ -67,11 +67,21 @@ struct Failures {
     last: Instant,
 }
 
+/// Who tries to log in. Users are counted apart from logins that are nobody's: of these anybody can make up as many as he
+/// likes, and they must not push a user's failures out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// A user.
+    User(Uuid),
+    /// A login that no user has. It locks as a user's does, or the lock would tell which there are.
+    Nobody(String),
+}
+
 /// The desks.
 #[derive(Debug)]
 pub struct Desk {
     sessions: Mutex<HashMap<Sha, Session>>,
-    failures: Mutex<HashMap<String, Failures>>,
+    failures: Mutex<HashMap<Who, Failures>>,
     hashing: tokio::sync::Semaphore,
 }
 
@@ -135,26 +145,37 @@ impl Desk {
         sessions.retain(|sha, session| session.user != user || Some(*sha) == kept);
     }
 
-    /// How long `login` is still locked.
-    pub fn locked(&self, login: &str) -> Option<Duration> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(login)?.lock_left(Instant::now())
-    }
-
-    /// Notes how a try ended.
-    pub fn tried(&self, login: &str, right: bool) {
+    /// Counts a try of `who` as failed until [`Self::passed`] says otherwise: those made at the same time count too.
+    ///
+    /// # Errors
+    /// How long `who` is still locked.
+    pub fn tries(&self, who: &Who) -> Result<(), Duration> {
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if right {
-            failures.remove(login);
-            return;
-        }
         failures.retain(|_, known| now.duration_since(known.last) < FORGET);
-        if failures.len() < REMEMBERED || failures.contains_key(login) {
-            let known = failures.entry(login.to_owned()).or_insert(Failures { count: 0, last: now });
+        if let Some(known) = failures.get_mut(who) {
+            if let Some(left) = known.lock_left(now) {
+                return Err(left);
+            }
             known.count = known.count.saturating_add(1);
             known.last = now;
+            return Ok(());
         }
+        if matches!(who, Who::Nobody(_)) {
+            let nobodies = || failures.iter().filter(|(who, _)| matches!(who, Who::Nobody(_)));
+            if nobodies().count() >= REMEMBERED
+                && let Some(oldest) = nobodies().min_by_key(|(_, known)| known.last).map(|(who, _)| who.clone())
+            {
+                failures.remove(&oldest);
+            }
+        }
+        failures.insert(who.clone(), Failures { count: 1, last: now });
+        Ok(())
+    }
+
+    /// The password was right.
+    pub fn passed(&self, who: &Who) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
     }
 
     /// Whether `password` is the one whose hash is kept. Takes as long when there is none.
@@ -258,14 +279,32 @@ mod tests {
     #[test]
     fn five_failures_lock_a_login_and_a_right_password_frees_it() {
         let desk = Desk::new();
-        for _ in 0..TRIES {
-            assert_eq!(desk.locked("wang"), None);
-            desk.tried("wang", false);
+        for who in [Who::User(Uuid::from_u128(1)), Who::Nobody("wang".into())] {
+            for _ in 0..TRIES {
+                assert_eq!(desk.tries(&who), Ok(()));
+            }
+            assert!(desk.tries(&who).is_err_and(|left| left <= FIRST_LOCK));
+            assert_eq!(desk.tries(&Who::User(Uuid::from_u128(2))), Ok(()));
+            desk.passed(&who);
+            assert_eq!(desk.tries(&who), Ok(()));
         }
-        assert!(desk.locked("wang").is_some_and(|left| left <= FIRST_LOCK));
-        assert_eq!(desk.locked("li"), None);
-        desk.tried("wang", true);
-        assert_eq!(desk.locked("wang"), None);
+    }
+
+    #[test]
+    fn logins_of_nobody_push_out_only_their_own_kind_and_never_become_more() {
+        let desk = Desk::new();
+        let (user, first) = (Who::User(Uuid::from_u128(1)), Who::Nobody("n".into()));
+        for _ in 0..TRIES {
+            desk.tries(&user).expect("not yet");
+            desk.tries(&first).expect("not yet");
+        }
+        for n in 0..REMEMBERED {
+            desk.tries(&Who::Nobody(format!("n{n}"))).expect("new");
+        }
+        assert!(desk.tries(&user).is_err(), "a user stays locked");
+        assert_eq!(desk.tries(&first), Ok(()), "the oldest of the others went");
+        let failures = desk.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(failures.len(), REMEMBERED + 1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Log in, log out, change one's password.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,7 +14,7 @@ use super::permit::{COOKIE, Enter, May, SameSite, session_token};
 use super::requests::{LoginRequest, PasswordRequest};
 use crate::config::Transport;
 use crate::http::Problem;
-use crate::office::desk::{self, IDLE, WeakPassword};
+use crate::office::desk::{self, IDLE, WeakPassword, Who};
 use crate::office::registers::user::{self, OfficeUser};
 use crate::state::AppState;
 use crate::store::blocking;
@@ -27,12 +29,15 @@ pub async fn log_in(
     State(state): State<AppState>,
     Body(request): Body<LoginRequest>,
 ) -> Result<Response, Problem> {
-    let login = request.login.trim().to_lowercase();
-    if let Some(left) = state.desk.locked(&login) {
-        let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "auth.locked", "尝试次数过多，请稍后再试");
-        problem.retry_after_s = Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1));
-        return Err(problem);
+    let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "auth.wrong", "用户名或密码不正确");
+    let login = request.login.trim();
+    // No user has these: nothing is tried, and nothing is kept of them.
+    if login.chars().count() > *user::LOGIN_LENGTH.end()
+        || request.password.chars().count() > *desk::PASSWORD_LENGTH.end()
+    {
+        return Err(wrong());
     }
+    let login = login.to_lowercase();
     let asked = login.clone();
     let found = state.store.read_now(move |db| user::find_by_login(db, &asked))?.filter(|user| !user.disabled);
     let kept = match &found {
@@ -42,13 +47,18 @@ pub async fn log_in(
         }
         None => None,
     };
-    let right =
-        request.password.len() <= 4 * desk::PASSWORD_LENGTH.end() && state.desk.verify(kept, request.password).await;
-    state.desk.tried(&login, right);
+    let who = found.as_ref().map_or(Who::Nobody(login), |user| Who::User(user.id));
+    state.desk.tries(&who).map_err(locked)?;
+    let right = state.desk.verify(kept, request.password).await;
     let Some(user) = found.filter(|_| right) else {
-        tracing::warn!(%login, "a login failed");
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "auth.wrong", "用户名或密码不正确"));
+        match who {
+            Who::User(id) => tracing::warn!(user = %id, "a login failed"),
+            // What is typed there by mistake is a password now and then.
+            Who::Nobody(_) => tracing::warn!("a login failed that no user has"),
+        }
+        return Err(wrong());
     };
+    state.desk.passed(&who);
     let token = state.desk.begin(user.id);
     let mut response = Json(view(&state, &user)).into_response();
     response.headers_mut().append(header::SET_COOKIE, cookie(&state, &token, None)?);
@@ -85,16 +95,12 @@ pub async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let (vault, id) = (state.vault.clone(), may.user.id);
     let kept = blocking(move || desk::kept(&vault, id)).await?;
-    if let Some(left) = state.desk.locked(&may.user.login) {
-        let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "auth.locked", "尝试次数过多，请稍后再试");
-        problem.retry_after_s = Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1));
-        return Err(problem);
-    }
-    let right = state.desk.verify(kept, request.current).await;
-    state.desk.tried(&may.user.login, right);
-    if !right {
+    let who = Who::User(id);
+    state.desk.tries(&who).map_err(locked)?;
+    if !state.desk.verify(kept, request.current).await {
         return Err(Problem::unprocessable("password.wrong", "当前密码不正确"));
     }
+    state.desk.passed(&who);
     set_password(&state, &may.user, request.new).await?;
     state.desk.end_all(may.user.id, session_token(&headers));
     Ok(StatusCode::NO_CONTENT)
@@ -106,6 +112,13 @@ pub(super) async fn set_password(state: &AppState, user: &OfficeUser, password: 
     let hash = state.desk.hash(password).await?;
     let (vault, id) = (state.vault.clone(), user.id);
     Ok(blocking(move || desk::keep(&vault, id, &hash)).await?)
+}
+
+/// Too many tries; `left` until the next one.
+fn locked(left: Duration) -> Problem {
+    let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "auth.locked", "尝试次数过多，请稍后再试");
+    problem.retry_after_s = Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1));
+    problem
 }
 
 /// What is wrong with a password, to the person who chose it.

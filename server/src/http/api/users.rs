@@ -35,7 +35,7 @@ pub async fn add_user(
     State(state): State<AppState>,
     Body(request): Body<AddUserRequest>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
-    let login = login(&request.login)?;
+    let login = user::login(&request.login).map_err(|why| Problem::unprocessable("user.login", why))?;
     let name = text("name", &request.name, 60)?;
     desk::weigh(&login, &request.password).map_err(weak)?;
     let user = OfficeUser { id: Uuid::new_v4(), login, name, role: request.role, disabled: false };
@@ -104,14 +104,4 @@ async fn add(state: &AppState, actor: Uuid, user: &OfficeUser) -> Result<(), Pro
     };
     state.office.append(WorkerId(actor), vec![OfficeAct::of(event)], free).await?;
     Ok(())
-}
-
-fn login(login: &str) -> Result<String, Problem> {
-    let login = login.trim().to_lowercase();
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
-    if (2..=40).contains(&login.len()) && login.chars().all(good) {
-        Ok(login)
-    } else {
-        Err(Problem::unprocessable("user.login", "用户名须为 2 至 40 个小写字母、数字或 . - _"))
-    }
 }

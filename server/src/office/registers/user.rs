@@ -9,6 +9,9 @@ use crate::office::role::Role;
 use crate::store::StoreError;
 use crate::store::sqlite::writing::Writing;
 
+/// A login name's length in characters.
+pub const LOGIN_LENGTH: std::ops::RangeInclusive<usize> = 2..=40;
+
 /// An office user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfficeUser {
@@ -43,6 +46,20 @@ pub fn disabled(writing: &Writing<'_>, user: &UserDisabled) -> Result<(), StoreE
         .prepare_cached("UPDATE office_user SET disabled = 1 WHERE id = ?1")?
         .execute([user.user.0.as_bytes()])?;
     Ok(())
+}
+
+/// Reads a login name for a new user: lower case, a–z, 0–9, . - _
+///
+/// # Errors
+/// What it has to be, in Chinese.
+pub fn login(text: &str) -> Result<String, &'static str> {
+    let login = text.trim().to_lowercase();
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    if LOGIN_LENGTH.contains(&login.len()) && login.chars().all(good) {
+        Ok(login)
+    } else {
+        Err("用户名须为 2 至 40 个小写字母、数字或 . - _")
+    }
 }
 
 const SELECT: &str = "SELECT id, login, name, role, disabled FROM office_user";
