@@ -6,6 +6,8 @@ import cn.nuanfang.ui.Host
 import java.awt.Toolkit
 import java.awt.datatransfer.DataFlavor
 import java.io.File
+import java.io.RandomAccessFile
+import java.nio.channels.FileLock
 import java.time.ZoneId
 
 /** A computer in the phone's place: its records, keys and rescue file lie in [folder]. */
@@ -14,10 +16,21 @@ class ComputerHost(private val folder: File) : Host {
 
     override val phoneName: String = "电脑窗口"
 
+    override fun now(): Long = ComputerClock.wallMs()
+
     override fun clipboard(): String? =
         runCatching { Toolkit.getDefaultToolkit().systemClipboard.getData(DataFlavor.stringFlavor) as? String }.getOrNull()
 
     override fun rescuePlace(): String = File(File(folder, "rescue").apply { mkdirs() }, "nuanfang.rescue").absolutePath
+
+    /** Keeps other windows away from the folder, as long as this one runs. False when another one has it. */
+    fun claim(): Boolean {
+        folder.mkdirs()
+        claimed = RandomAccessFile(File(folder, "lock"), "rw").channel.tryLock()
+        return claimed != null
+    }
+
+    private var claimed: FileLock? = null
 
     /** Opens the records, or makes them. */
     fun open(): FieldApp {

@@ -29,6 +29,10 @@ fun main(words: Array<String>) {
         exitProcess(2)
     }
     val host = ComputerHost(arguments.data)
+    if (!host.claim()) {
+        System.err.println("${arguments.data}: 另一个窗口正在使用 (another window is at it)")
+        exitProcess(2)
+    }
     val session = Session(host::open, host, CoroutineScope(SupervisorJob() + Dispatchers.Main), arguments.invitation)
     val texts = if (arguments.language == "en") English else Chinese
     val font = chineseFont()

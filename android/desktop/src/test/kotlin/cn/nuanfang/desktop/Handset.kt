@@ -48,6 +48,8 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
             override val zone = ZoneId.of("Asia/Shanghai")
             override val phoneName = "示例手机"
 
+            override fun now(): Long = phone.clock.wallMs()
+
             override fun clipboard(): String? = null
 
             override fun rescuePlace(): String = rescue.path

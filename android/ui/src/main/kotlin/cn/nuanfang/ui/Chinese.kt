@@ -18,7 +18,8 @@ object Chinese : Texts {
 
     override fun code(code: String) = "联系调度时请报代码：$code"
 
-    override val nothingLost = "本机没有变动，记录一条不少。"
+    override val nothingLost = "记录都在本机，一条不少。"
+    override val notDone = "没有做成"
 
     override fun unexpected(detail: String) = "应用出现意外（$detail）。请再试一次；一直如此请联系调度。"
 
@@ -32,7 +33,6 @@ object Chinese : Texts {
     override val invitation = "登记二维码的文字，或“网址 登记码”"
     override val invitationHint = "扫描、粘贴或输入"
     override val phoneName = "这部手机的名称"
-    override val enrol = "登记本机"
     override val enrolling = "正在登记……"
     override val enrolFailed = "没有登记成功"
 
@@ -54,7 +54,7 @@ object Chinese : Texts {
 
     override fun nextTry(milliseconds: ULong): String {
         val seconds = milliseconds / 1000uL
-        return "下次自动尝试：" + if (seconds < 60uL) "${seconds + 1uL} 秒后" else "约 ${(seconds + 59uL) / 60uL} 分钟后"
+        return "下次自动尝试：" + if (seconds < 60uL) "${seconds + 1uL}${NO_BREAK}秒后" else "约${NO_BREAK}${(seconds + 59uL) / 60uL}${NO_BREAK}分钟后"
     }
 
     override val nextTryUnset = "下次自动尝试：未定，请点“立即发送”"
@@ -82,6 +82,8 @@ object Chinese : Texts {
         }
 
     override fun files(whole: UInt, all: UInt) = "文件 $whole/$all"
+
+    override fun filesInFull(whole: UInt, all: UInt) = "照片与签字共 $all 个，服务器已收齐 $whole 个"
 
     override val signed = "含签字"
     override val recordTitle = "记录"

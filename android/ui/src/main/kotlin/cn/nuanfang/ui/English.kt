@@ -18,7 +18,8 @@ object English : Texts {
 
     override fun code(code: String) = "Code for your dispatcher: $code"
 
-    override val nothingLost = "Nothing on this phone has changed; every record is here."
+    override val nothingLost = "Every record is on this phone; none is lost."
+    override val notDone = "It was not done"
 
     override fun unexpected(detail: String) =
         "Something unforeseen happened ($detail). Try again; if it stays so, ask your dispatcher."
@@ -35,7 +36,6 @@ object English : Texts {
     override val invitation = "The QR code's text, or: address code"
     override val invitationHint = "Scan, paste or type"
     override val phoneName = "Name of this phone"
-    override val enrol = "Enrol this phone"
     override val enrolling = "Enrolling …"
     override val enrolFailed = "It was not enrolled"
 
@@ -59,7 +59,7 @@ object English : Texts {
 
     override fun nextTry(milliseconds: ULong): String {
         val seconds = milliseconds / 1000uL
-        return "Next try by itself: in " + if (seconds < 60uL) "${seconds + 1uL} s" else "about ${(seconds + 59uL) / 60uL} min"
+        return "Next try by itself: in " + if (seconds < 60uL) "${seconds + 1uL}${NO_BREAK}s" else "about ${(seconds + 59uL) / 60uL}${NO_BREAK}min"
     }
 
     override val nextTryUnset = "Next try by itself: not set, tap “Send now”"
@@ -87,6 +87,9 @@ object English : Texts {
         }
 
     override fun files(whole: UInt, all: UInt) = "files $whole/$all"
+
+    override fun filesInFull(whole: UInt, all: UInt) =
+        "${many(all.toULong(), "photo or signature", "photos and signatures")}, $whole whole on the server"
 
     override val signed = "signed"
     override val recordTitle = "Record"

@@ -30,10 +30,11 @@ fun EnrolmentScreen(
 ) {
     val texts = LocalTexts.current
     val former = state.former
+    val title = if (former == null) texts.enrolTitle else texts.enrolAgainTitle
     Frame(
-        title = if (former == null) texts.enrolTitle else texts.enrolAgainTitle,
+        title = title,
         onBack = onBack,
-        bottom = { MainButton(if (state.enrolling) texts.enrolling else texts.enrol, onEnrol, Modifier.testTag("enrol")) },
+        bottom = { MainButton(if (state.enrolling) texts.enrolling else title, onEnrol, Modifier.testTag("enrol")) },
     ) { inner ->
         val scroll = rememberScrollState()
         LaunchedEffect(state.trouble) { if (state.trouble != null) scroll.scrollTo(0) }

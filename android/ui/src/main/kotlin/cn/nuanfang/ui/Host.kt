@@ -10,6 +10,9 @@ interface Host {
     /** The name proposed for this phone. */
     val phoneName: String
 
+    /** The clock that records are stamped with, UTC milliseconds. */
+    fun now(): Long
+
     /** What the clipboard holds: there a scanner or a message has put the invitation. */
     fun clipboard(): String?
 

@@ -117,14 +117,17 @@ internal fun Card(tone: Tone, modifier: Modifier = Modifier, content: @Composabl
     }
 }
 
-/** A line with its mark in front. */
+/** A line with its mark in front. Big, as long as what else must be read still finds room below. */
 @Composable
 internal fun Headline(mark: ImageVector, text: String) {
+    val letters = MaterialTheme.typography
     Row(verticalAlignment = Alignment.CenterVertically) {
-        Icon(mark, null, Modifier.padding(end = 12.dp).size(36.dp))
-        Text(text, style = MaterialTheme.typography.headlineSmall)
+        Icon(mark, null, Modifier.padding(end = 12.dp).size(36.dp).align(Alignment.Top))
+        Text(text, style = if (text.length > LONG_HEADLINE) letters.titleMedium else letters.headlineSmall)
     }
 }
+
+private const val LONG_HEADLINE = 28
 
 /** What happened, that nothing is lost, and what to do. */
 @Composable

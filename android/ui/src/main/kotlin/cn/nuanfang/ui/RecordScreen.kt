@@ -36,7 +36,7 @@ fun RecordScreen(state: RecordDetail, zone: ZoneId, onSendNow: () -> Unit, onBac
                     Text(texts.meaning(record.state), style = MaterialTheme.typography.bodyLarge)
                 }
                 val extent = listOfNotNull(
-                    texts.files(record.filesWhole, record.files).takeIf { record.files > 0u },
+                    texts.filesInFull(record.filesWhole, record.files).takeIf { record.files > 0u },
                     texts.signed.takeIf { record.signed },
                 )
                 if (extent.isNotEmpty()) Text(extent.joinToString(" · "), style = MaterialTheme.typography.bodyLarge)
@@ -45,7 +45,7 @@ fun RecordScreen(state: RecordDetail, zone: ZoneId, onSendNow: () -> Unit, onBac
                 Said(texts.recordedAt, fullTime(record.claimed, zone))
                 Said(texts.visit, visit(record, state, texts))
             } else {
-                state.trouble?.let { TroubleCard(texts.openFailed, it) } ?: Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
+                state.trouble?.let { TroubleCard(texts.notDone, it) } ?: Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
             }
         }
     }

@@ -29,13 +29,16 @@ data class SendingState(
     val more: Boolean = false,
     /** When the worker last asked for a try, UTC milliseconds. */
     val tapped: Long? = null,
-    /** Why the core could not be read or asked. */
-    val trouble: Trouble? = null,
+    /** Why the core could not be read; it is read again. */
+    val unread: Trouble? = null,
+    /** Why it could not be asked to send; stands until the next tap. */
+    val unasked: Trouble? = null,
 )
 
 /** Says of each record how far it has come, and lets the worker try at once. */
 class SendingPresenter(
     private val core: FieldAppInterface,
+    private val host: Host,
     private val scope: CoroutineScope,
     private val io: CoroutineDispatcher,
 ) {
@@ -52,7 +55,7 @@ class SendingPresenter(
 
     /** Tries at once, whatever the last try said: there is no state in which this does nothing. */
     fun sendNow() {
-        shown.update { it.copy(tapped = System.currentTimeMillis()) }
+        shown.update { it.copy(tapped = host.now(), unasked = null) }
         scope.launch {
             // A start that had failed for want of a thread is made up for; where it is started it changes nothing.
             ask { core.syncNow().also { core.startSync() } }
@@ -76,7 +79,7 @@ class SendingPresenter(
                 val last = shown.value.records.lastOrNull() ?: return@withLock
                 io.call { core.records(last.n, PAGE) }
                     .onSuccess { page -> shown.update { it.copy(records = it.records + page, more = page.size.toUInt() == PAGE) } }
-                    .onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
+                    .onFailure { error -> shown.update { it.copy(unread = troubleOf(error)) } }
             }
         }
     }
@@ -97,14 +100,14 @@ class SendingPresenter(
             }
                 .onSuccess { read ->
                     shown.update {
-                        it.copy(enrolment = read.enrolment, status = read.status, records = read.records, more = read.more, trouble = null)
+                        it.copy(enrolment = read.enrolment, status = read.status, records = read.records, more = read.more, unread = null)
                     }
                 }
-                .onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
+                .onFailure { error -> shown.update { it.copy(unread = troubleOf(error)) } }
         }
 
     private suspend fun ask(core: () -> Unit) {
-        io.call(core).onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
+        io.call(core).onFailure { error -> shown.update { it.copy(unasked = troubleOf(error)) } }
     }
 
     private companion object {

@@ -65,13 +65,13 @@ fun SendingScreen(
             item("glance") {
                 Column(verticalArrangement = Arrangement.spacedBy(10.dp)) {
                     Glance(state, zone)
-                    state.trouble?.let { TroubleCard(texts.openFailed, it) }
+                    (state.unasked ?: state.unread)?.let { TroubleCard(texts.notDone, it) }
                     if (state.enrolment?.needsEnrolment == true) {
                         MainButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-again"))
                     }
                     if (state.status?.state == SyncState.STUCK) SideButton(texts.rescueTitle, onRescue, mark = Marks.box)
                     Text(texts.promise, style = MaterialTheme.typography.bodyMedium)
-                    Text(texts.records, Modifier.padding(top = 6.dp).semantics { heading() }, style = MaterialTheme.typography.titleMedium)
+                    Text(texts.records, Modifier.padding(top = 6.dp, bottom = 8.dp).semantics { heading() }, style = MaterialTheme.typography.titleMedium)
                 }
             }
             if (state.records.isEmpty() && state.status != null) {

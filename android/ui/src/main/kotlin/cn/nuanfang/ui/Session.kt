@@ -1,5 +1,6 @@
 package cn.nuanfang.ui
 
+import cn.nuanfang.core.FieldApp
 import cn.nuanfang.core.FieldAppInterface
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
@@ -33,7 +34,7 @@ sealed interface Opened {
  * is filled in.
  */
 class Session(
-    private val open: () -> FieldAppInterface,
+    private val open: () -> FieldApp,
     val host: Host,
     private val scope: CoroutineScope,
     private val invitation: String = "",
@@ -58,14 +59,17 @@ class Session(
 
     private fun begin() {
         scope.launch {
-            val tried = io.call { open().let { core -> core to core.enrolment() } }
-            shown.value = tried.fold({ (core, known) -> screens(core, enrolled = known != null) }, { Opened.Failed(troubleOf(it)) })
+            val tried = io.call {
+                val core = open()
+                core to runCatching { core.enrolment() != null }.onFailure { core.close() }.getOrThrow()
+            }
+            shown.value = tried.fold({ (core, enrolled) -> screens(core, enrolled) }, { Opened.Failed(troubleOf(it)) })
         }
     }
 
     private fun screens(core: FieldAppInterface, enrolled: Boolean): Opened.Open {
         val navigator = Navigator(if (enrolled) Screen.Sending else Screen.Enrolment)
-        val sending = SendingPresenter(core, scope, io)
+        val sending = SendingPresenter(core, host, scope, io)
         if (enrolled) sending.start()
         val enrolment = EnrolmentPresenter(core, host, scope, io) {
             sending.start()

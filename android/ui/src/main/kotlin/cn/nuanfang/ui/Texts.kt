@@ -26,6 +26,8 @@ interface Texts {
     /** No error ever takes a record away: stands under each. */
     val nothingLost: String
 
+    val notDone: String
+
     /** A fault of ours that no rule foresees. */
     fun unexpected(detail: String): String
 
@@ -39,7 +41,6 @@ interface Texts {
     val invitation: String
     val invitationHint: String
     val phoneName: String
-    val enrol: String
     val enrolling: String
     val enrolFailed: String
 
@@ -76,6 +77,8 @@ interface Texts {
     fun meaning(state: RecordState): String
 
     fun files(whole: UInt, all: UInt): String
+
+    fun filesInFull(whole: UInt, all: UInt): String
 
     val signed: String
     val recordTitle: String
