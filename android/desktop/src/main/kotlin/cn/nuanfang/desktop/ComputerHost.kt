@@ -14,7 +14,7 @@ import java.time.ZoneId
 class ComputerHost(private val folder: File) : Host {
     override val zone: ZoneId = ZoneId.of(ZONE)
 
-    override val phoneName: String = "电脑窗口"
+    override val phoneName: String = "desktop"
 
     override fun now(): Long = ComputerClock.wallMs()
 

@@ -66,7 +66,7 @@ class ScreensTest {
     @Test
     fun `each record says saved, sent or safe, through an hour without a server`(@TempDir folder: File) {
         val worker = office.worker("SL-006")
-        val visit = office.plan(worker, "repair", "SL00000043")
+        val visit = office.plan(worker, "repair", "SL00000043", SCOPE)
         handset(folder).use { handset ->
             val phone = handset.phone
             handset.fits("enrolment") { says(it.enrolHow) }
@@ -194,6 +194,10 @@ class ScreensTest {
                 assertTrue(phone.app.records(null, 1000u).none { it.state == RecordState.SAVED })
             }
         }
+    }
+
+    private companion object {
+        const val SCOPE = "示例：热用户反映两间卧室的散热器不热、支管接头渗水，请带 DN20 截止阀、生料带和备用软管，出发前半小时电话联系"
     }
 
     private fun sending(handset: Handset) = (handset.session.opened.value as Opened.Open).sending.state.value

@@ -32,14 +32,14 @@ class Office private constructor(private val process: Process, val url: String, 
         )
 
     /** A new visit of `kind` to a dwelling of the ledger within the next hour, given to a worker. */
-    fun plan(worker: String, kind: String, account: String): String {
+    fun plan(worker: String, kind: String, account: String, scope: String = "示例：Kotlin 行程"): String {
         val now = get("/v1/time")["now_ms"].asLong()
         val visit =
             mapOf(
                 "kind" to kind,
                 "household" to household(account),
                 "window" to mapOf("from_ms" to now, "until_ms" to now + 3_600_000),
-                "scope" to "示例：Kotlin 行程",
+                "scope" to scope,
                 "assignee" to worker,
                 "emergency" to false,
             )
