@@ -1,8 +1,9 @@
-# The only commands anybody must know: run · test · bench · check. `make soak` goes on where the suite stops,
+# The only commands anybody must know: run · phone · test · bench · check. `make soak` goes on where the suite stops,
 # `make release` builds the shipped binary,
 # `make deps` alone installs what a fresh Debian 12 machine with Rust 1.95 and Node 20 lacks.
 
 DATA   ?= ./data
+DATA_PHONE ?= ./phone
 LISTEN ?= 127.0.0.1:8080
 
 STAMPS := build/stamps
@@ -13,7 +14,7 @@ RUN_PACKAGES  := build-essential pkg-config
 TEST_PACKAGES := libssl-dev openssl chromium fonts-noto-cjk poppler-utils openjdk-17-jdk-headless maven python3-venv qpdf \
                  zbar-tools libharfbuzz-bin
 
-.PHONY: run test bench peers soak matrix fuzz schemathesis check release deps clean console
+.PHONY: run phone test bench peers soak matrix fuzz schemathesis check release deps clean console
 .DEFAULT_GOAL := run
 
 run: $(STAMPS)/run-packages console
@@ -21,11 +22,21 @@ run: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --bins
 	exec target/debug/nuanfang-demo --data $(DATA) --listen $(LISTEN)
 
-test: check
+# The phone's screens in a window of its size, beside `make run`. INVITATION="URL CODE" is filled in; PHONE_LANGUAGE is zh or en.
+PHONE_LANGUAGE ?= zh
+phone: $(STAMPS)/run-packages $(STAMPS)/test-packages
+	@echo '==> building the phone (the first time takes some minutes)'
+	exec ./android/phone.sh --data $(DATA_PHONE) --language $(PHONE_LANGUAGE) $(if $(INVITATION),--invitation "$(INVITATION)")
+
+# The suite compiles the phone's Kotlin under the same rules by itself.
+test: deps console
+	@./scripts/check.sh
 	@./scripts/test.sh
 
 check: deps console
 	@./scripts/check.sh
+	@echo '==> the phone (Kotlin, warnings are errors)'
+	@./android/build.sh test-compile
 
 # The phone of two figures stands on an encrypted store and can't be linked with the server: it is built by itself.
 bench: deps console

@@ -1,12 +1,9 @@
 #!/bin/sh
-# Builds the phone's library and its bindings, then runs the Kotlin journeys on the JVM against a live server.
+# The phone on the JVM against a live server: the journeys through its Kotlin bindings, then its screens.
 set -eu
 cd "$(dirname "$0")"
-target=${CARGO_TARGET_DIR:-$PWD/../target}
-# One by one: built together, the server would be linked with the phones' encrypting SQLite.
+# By itself: built together, the server would be linked with the phones' encrypting SQLite.
 (cd .. && cargo build --locked --quiet --bins)
-cargo build --locked --quiet -p nuanfang-mobile
-cargo build --locked --quiet -p nuanfang-bindgen
 # The day is played afresh.
 rm -rf field/target/day
-exec mvn -B -ntp -q -Drust.target="$target" verify
+exec ./build.sh verify

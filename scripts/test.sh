@@ -21,7 +21,7 @@ rm -rf build/day && mkdir -p build/day
 target/debug/nuanfang-demo --data build/day/data --listen 127.0.0.1:0 --exit --documents build/day/documents
 step 'console in Chromium'
 (cd server/console && npm run --silent test)
-step 'Kotlin journeys through the generated bindings'
+step 'Kotlin journeys through the generated bindings, and the phone'"'"'s screens'
 ./android/test.sh
 echo
 echo 'all green'

@@ -49,18 +49,7 @@ class JourneyTest {
     private fun sent(folder: File, badge: String, kind: String, household: String): Pair<Phone, String> {
         val worker = office.worker(badge)
         val now = office.get("/v1/time")["now_ms"].asLong()
-        val visit =
-            office.post(
-                "/api/visits",
-                mapOf(
-                    "kind" to kind,
-                    "household" to office.household(household),
-                    "window" to mapOf("from_ms" to now, "until_ms" to now + 3_600_000),
-                    "scope" to "示例：Kotlin 行程",
-                    "assignee" to worker,
-                    "emergency" to false,
-                ),
-            )["id"].asText()
+        val visit = office.plan(worker, kind, household)
         val phone = Phone(folder, TestClock(now))
         phone.app.enrol(office.enrolment(worker), "JUnit")
         phone.app.syncOnce()

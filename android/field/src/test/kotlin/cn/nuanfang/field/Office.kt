@@ -12,7 +12,7 @@ import java.time.Instant
 import java.util.concurrent.TimeUnit
 
 /** A live server on loopback that has played the demo's day, and the office's door to it over HTTP. */
-class Office private constructor(private val process: Process, private val url: String, password: String, login: String) :
+class Office private constructor(private val process: Process, val url: String, password: String, login: String) :
     AutoCloseable {
     private val json = ObjectMapper()
     private val http = HttpClient.newBuilder().cookieHandler(CookieManager()).build()
@@ -30,6 +30,21 @@ class Office private constructor(private val process: Process, private val url: 
                 .header("x-nuanfang", "1")
                 .POST(HttpRequest.BodyPublishers.ofString(json.writeValueAsString(body)))
         )
+
+    /** A new visit of `kind` to a dwelling of the ledger within the next hour, given to a worker. */
+    fun plan(worker: String, kind: String, account: String, scope: String = "示例：Kotlin 行程"): String {
+        val now = get("/v1/time")["now_ms"].asLong()
+        val visit =
+            mapOf(
+                "kind" to kind,
+                "household" to household(account),
+                "window" to mapOf("from_ms" to now, "until_ms" to now + 3_600_000),
+                "scope" to scope,
+                "assignee" to worker,
+                "emergency" to false,
+            )
+        return post("/api/visits", visit)["id"].asText()
+    }
 
     /** The id of a household in the ledger that is heated and lived in. */
     fun household(accountNumber: String): String {
@@ -55,12 +70,12 @@ class Office private constructor(private val process: Process, private val url: 
     }
 
     companion object {
-        /** Starts the server and waits until it says where it is and who may log in. */
-        fun start(role: String): Office {
+        /** Starts the server at `listen` and waits until it says where it is and who may log in. */
+        fun start(role: String, listen: String = "127.0.0.1:0"): Office {
             val demo = System.getProperty("nuanfang.demo")
             val data = File(System.getProperty("nuanfang.data")).apply { mkdirs() }
             val process =
-                ProcessBuilder(demo, "--data", data.path, "--listen", "127.0.0.1:0").redirectErrorStream(true).start()
+                ProcessBuilder(demo, "--data", data.path, "--listen", listen).redirectErrorStream(true).start()
             val said = mutableListOf<String>()
             val lines = process.inputReader(Charsets.UTF_8)
             fun next(): String {

@@ -1,0 +1,37 @@
+package cn.nuanfang.desktop
+
+import java.io.File
+import java.nio.file.Files
+import java.nio.file.attribute.PosixFilePermissions
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** A computer in the phone's place. */
+class ComputerTest {
+    @Test
+    fun `the keys are made once, for their owner alone, and open the same records again`(@TempDir folder: File) {
+        val keys = File(folder, "keys")
+        val made = SoftwareKey.open(keys)
+        val again = SoftwareKey.open(keys)
+        assertContentEquals(made.publicKey(), again.publicKey())
+        assertContentEquals(made.databaseKey, again.databaseKey)
+        assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(File(keys, "keys").toPath())))
+        val host = ComputerHost(folder)
+        host.open().use { assertNull(it.enrolment()) }
+        host.open().use { assertNull(it.enrolment()) }
+        assertTrue(host.rescuePlace().startsWith(folder.absolutePath))
+    }
+
+    @Test
+    fun `words that make no sense are told from those that do`() {
+        val all = Arguments.of(arrayOf("--data", "phone", "--invitation", "http://127.0.0.1:8080 AB", "--language", "en", "--font-scale", "1.3"))
+        assertEquals(Arguments(File("phone"), "http://127.0.0.1:8080 AB", "en", 1.3f), all)
+        for (wrong in listOf("", "--data", "--language zh", "--data phone --language fr", "--data phone --font-scale big", "--data phone --colour red")) {
+            assertNull(Arguments.of(wrong.split(' ').toTypedArray()), wrong)
+        }
+    }
+}

@@ -1,0 +1,223 @@
+package cn.nuanfang.desktop
+
+import androidx.compose.ui.test.ExperimentalTestApi
+import androidx.compose.ui.test.SkikoComposeUiTest
+import androidx.compose.ui.test.assertIsEnabled
+import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.onNodeWithContentDescription
+import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollToIndex
+import androidx.compose.ui.test.performScrollToNode
+import cn.nuanfang.core.Command
+import cn.nuanfang.core.ProblemDescribed
+import cn.nuanfang.core.RecordState
+import cn.nuanfang.core.VisitKind
+import cn.nuanfang.field.Office
+import cn.nuanfang.field.goThere
+import cn.nuanfang.field.satisfied
+import cn.nuanfang.ui.Chinese
+import cn.nuanfang.ui.Opened
+import java.io.File
+import java.net.URI
+import java.util.concurrent.TimeUnit
+import kotlin.test.assertEquals
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.TestInstance
+import org.junit.jupiter.api.io.TempDir
+
+/** The screens in a worker's hand, over the real core and a live server with its backup. */
+@OptIn(ExperimentalTestApi::class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ScreensTest {
+    private lateinit var office: Office
+
+    @BeforeAll
+    fun open() {
+        office = Office.start("主管")
+    }
+
+    @AfterAll
+    fun close() = office.close()
+
+    private fun handset(folder: File) = Handset(folder, office.get("/v1/time")["now_ms"].asLong())
+
+    private fun Handset.enrolled(worker: String) {
+        hold {
+            says(Chinese.enrolHow)
+            enrol(office.enrolment(worker))
+            says("全部已发送")
+        }
+        val device = office.get("/api/devices").filter { it["worker"]["id"].asText() == worker }.maxBy { it["enrolled_ms"].asLong() }
+        assertEquals("示例手机", device["name"].asText())
+    }
+
+    /** The office's word that the backup has all of this phone's records. */
+    private fun SkikoComposeUiTest.backedUp(device: String, records: ULong) =
+        waitUntil("the backup has it", PATIENCE) {
+            val row = office.get("/api/devices").first { it["id"].asText() == device }
+            row["safe_through"].asLong().toULong() >= records
+        }
+
+    @Test
+    fun `each record says saved, sent or safe, through an hour without a server`(@TempDir folder: File) {
+        val worker = office.worker("SL-006")
+        val visit = office.plan(worker, "repair", "SL00000043", SCOPE)
+        handset(folder).use { handset ->
+            val phone = handset.phone
+            handset.fits("enrolment") { says(it.enrolHow) }
+            handset.enrolled(worker)
+            handset.fits("empty") { says(it.noRecords) }
+            handset.hold {
+                phone.goThere(visit)
+                lists("已接单")
+                lists("已发送")
+                says("等待公司异地备份")
+                backedUp(checkNotNull(phone.app.enrolment()).device, phone.app.status().head)
+                tap("send-now")
+                lists("已备份")
+                says("已完成，无需操作")
+
+                office.close()
+                phone.act(visit, Command.DescribeProblem(ProblemDescribed("卧室散热器不热，接头渗水")))
+                phone.act(visit, Command.ProtectFloor, phone.photo(visit, "photo.floor"))
+                lists("已保存")
+                lists("文件 0/1")
+                onNodeWithTag("records").performScrollToNode(hasText(Chinese.promise))
+                says("没有网络，或服务器没有应答")
+                says("等待发送：记录")
+                says("下次自动尝试")
+                onNodeWithTag("send-now").assertIsEnabled()
+                tap("send-now")
+                says("已按您的要求马上尝试")
+                says("没有网络，或服务器没有应答")
+            }
+            handset.fits("offline") { lists(it.promise) }
+
+            handset.hold {
+                lists("地面和墙面防护")
+                tapWords("地面和墙面防护")
+                says(Chinese.why)
+                says("没有网络，或服务器没有应答")
+                says("有网络时自动发送")
+                says(checkNotNull(phone.app.visit(visit).household).address)
+            }
+            handset.fits("record") { says(it.visit); says(it.kind(VisitKind.REPAIR)) }
+
+            handset.hold {
+                tapBack()
+                tapWords(Chinese.rescueShort)
+                says(Chinese.rescueWhat)
+                tap("write-rescue")
+                says(Chinese.rescueDone)
+                says(handset.rescue.path)
+                says("记录 ${phone.app.status().head} 条，照片与签字 1 个")
+                says(Chinese.rescueKept)
+            }
+            handset.fits("rescue") { says(it.rescueDone) }
+            assertEquals(2uL, phone.app.status().opsWaiting, "the phone keeps what it wrote out")
+            closedToOthers(handset.rescue, "卧室散热器不热")
+            assertTrue("其中新收 2 条" in handedIn(handset.rescue))
+
+            val address = URI(office.url)
+            office = Office.start("主管", "${address.host}:${address.port}")
+            handset.hold {
+                tapBack()
+                tap("send-now")
+                says("没有等待发送的记录")
+                backedUp(checkNotNull(phone.app.enrolment()).device, phone.app.status().head)
+                tap("send-now")
+                waitUntil("all is safe", PATIENCE) { phone.app.records(null, 100u).all { it.state == RecordState.SAFE } }
+                lists("文件 1/1")
+            }
+            handset.fits("safe") { lists(it.promise) }
+        }
+    }
+
+    @Test
+    fun `a code that does not hold and a revoked phone are told in words, and nothing is lost`(@TempDir folder: File) {
+        val worker = office.worker("SL-005")
+        val visit = office.plan(worker, "measurement", "SL00000044")
+        handset(folder).use { handset ->
+            val phone = handset.phone
+            handset.hold {
+                says(Chinese.enrolHow)
+                enrol("示例")
+                says("这不是登记二维码")
+                enrol("${office.url} WRONG-CODE")
+                says("登记码无效、已用过或已过期")
+                says(Chinese.nothingLost)
+            }
+            handset.fits("refused") { says(it.enrolFailed) }
+            handset.hold { enrol(office.enrolment(worker)); says("全部已发送") }
+
+            phone.goThere(visit)
+            val household = checkNotNull(phone.app.visit(visit).household).id
+            while (phone.app.status().head < 200uL) phone.app.unmask(household, "业主姓名", "示例：核对签字人")
+            handset.hold {
+                waitUntil("the last page is read", PATIENCE) {
+                    val seen = sending(handset).records
+                    if (seen.isNotEmpty()) onNodeWithTag("records").performScrollToIndex(seen.size)
+                    seen.size == phone.app.records(null, 1000u).size
+                }
+                says("已接单")
+                assertEquals(sending(handset).records.map { it.n }, sending(handset).records.map { it.n }.distinct().sortedDescending())
+            }
+            handset.fits("two-hundred") {
+                onNodeWithTag("records").performScrollToIndex(sending(handset).records.size)
+                says(it.of(phone.app.records(null, 1000u).last().label))
+            }
+
+            val device = checkNotNull(phone.app.enrolment()).device
+            office.post("/api/devices/$device/revoke", mapOf("reason" to "stolen"))
+            phone.act(visit, satisfied("F7-1"))
+            handset.hold {
+                lists(Chinese.promise)
+                tap("send-now")
+                says("本机已被公司停用")
+                onNodeWithTag("send-now").assertIsEnabled()
+            }
+            handset.fits("stuck") { lists(it.promise) }
+            handset.hold {
+                tap("enrol-again")
+                says("记录一条没丢")
+            }
+            handset.fits("again") { says(it.enrolAgainTitle) }
+            handset.hold {
+                enrol(office.enrolment(worker))
+                says("没有等待发送的记录")
+                assertFalse(checkNotNull(phone.app.enrolment()).needsEnrolment)
+                assertTrue(phone.app.records(null, 1000u).none { it.state == RecordState.SAVED })
+            }
+        }
+    }
+
+    private companion object {
+        const val SCOPE = "示例：热用户反映两间卧室的散热器不热、支管接头渗水，请带 DN20 截止阀、生料带和备用软管，出发前半小时电话联系"
+    }
+
+    private fun sending(handset: Handset) = (handset.session.opened.value as Opened.Open).sending.state.value
+
+    private fun SkikoComposeUiTest.tapBack() {
+        onNodeWithContentDescription(Chinese.back).performClick()
+    }
+
+    private fun closedToOthers(file: File, words: String) {
+        val bytes = file.readBytes().toString(Charsets.ISO_8859_1)
+        assertTrue(bytes.startsWith("nuanfang/rescue/1\n"))
+        assertFalse(words.toByteArray().toString(Charsets.ISO_8859_1) in bytes, "a stranger reads what was written down")
+    }
+
+    /** The company's command, with the server stopped. */
+    private fun handedIn(file: File): String {
+        val command = listOf(System.getProperty("nuanfang.program"), "rescue", file.path, "--data", System.getProperty("nuanfang.data"))
+        val process = ProcessBuilder(command).redirectErrorStream(true).start()
+        val said = process.inputReader(Charsets.UTF_8).readText()
+        assertTrue(process.waitFor(PATIENCE, TimeUnit.MILLISECONDS) && process.exitValue() == 0, said)
+        return said
+    }
+}

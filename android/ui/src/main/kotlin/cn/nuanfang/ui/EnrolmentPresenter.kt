@@ -1,0 +1,73 @@
+package cn.nuanfang.ui
+
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.setValue
+import cn.nuanfang.core.EnrolmentView
+import cn.nuanfang.core.FieldAppInterface
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+
+/** The enrolment as its screen shows it. */
+data class EnrolmentState(
+    /** Who was enrolled here before, when that no longer holds. */
+    val former: EnrolmentView? = null,
+    /** The server is being asked. */
+    val enrolling: Boolean = false,
+    /** Why it did not come about. */
+    val trouble: Trouble? = null,
+)
+
+/** Enrols this phone, for the first time or anew. [enrolled] is called once it has. */
+class EnrolmentPresenter(
+    private val core: FieldAppInterface,
+    private val host: Host,
+    private val scope: CoroutineScope,
+    private val io: CoroutineDispatcher,
+    private val enrolled: () -> Unit,
+) {
+    private val shown = MutableStateFlow(EnrolmentState())
+
+    /** What is shown. */
+    val state: StateFlow<EnrolmentState> = shown.asStateFlow()
+
+    // Snapshot state: a text field whose value comes back through a flow loses letters typed fast.
+
+    /** The invitation, as far as it is typed. */
+    var invitation by mutableStateOf("")
+
+    /** The phone's name, as far as it is typed. */
+    var phoneName by mutableStateOf(host.phoneName)
+
+    /** Reads who was enrolled here before. */
+    fun look() {
+        scope.launch {
+            io.call { core.enrolment() }.onSuccess { known -> shown.update { it.copy(former = known) } }
+        }
+    }
+
+    /** Takes the invitation from the clipboard. */
+    fun paste() {
+        host.clipboard()?.trim()?.takeIf(String::isNotEmpty)?.let { invitation = it }
+    }
+
+    /** Asks the server. A second tap while it is asked changes nothing: a code works once. */
+    fun enrol() {
+        val before = shown.value
+        if (before.enrolling || !shown.compareAndSet(before, before.copy(enrolling = true, trouble = null))) return
+        val (text, name) = invitation to phoneName.trim()
+        scope.launch {
+            val done = io.call { core.enrol(text, name) }
+            shown.update { it.copy(enrolling = false, trouble = done.exceptionOrNull()?.let(::troubleOf)) }
+            if (done.isSuccess) {
+                invitation = ""
+                enrolled()
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package cn.nuanfang.ui
+
+import java.time.ZoneId
+
+/** What the machine under the screens gives them: a phone, or a window on a computer. */
+interface Host {
+    /** Where times are read. */
+    val zone: ZoneId
+
+    /** The name proposed for this phone. */
+    val phoneName: String
+
+    /** The clock that records are stamped with, UTC milliseconds. */
+    fun now(): Long
+
+    /** What the clipboard holds: there a scanner or a message has put the invitation. */
+    fun clipboard(): String?
+
+    /**
+     * Where the rescue file is to lie. The same place each time, so that a newer file takes the older one's: it holds all
+     * that the older one held and was not safe. Called away from the thread that draws.
+     */
+    fun rescuePlace(): String
+}

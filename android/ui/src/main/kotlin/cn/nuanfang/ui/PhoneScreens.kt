@@ -1,0 +1,103 @@
+package cn.nuanfang.ui
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.lazy.rememberLazyListState
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.DisposableEffect
+import androidx.compose.runtime.collectAsState
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.remember
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.text.font.FontFamily
+import androidx.compose.ui.unit.dp
+import kotlinx.coroutines.Job
+
+/** All screens of the phone over one session: what a window or an activity shows. */
+@Composable
+fun PhoneScreens(session: Session, font: FontFamily, texts: Texts) {
+    NuanfangTheme(font, texts) {
+        val opened by session.opened.collectAsState()
+        when (val now = opened) {
+            Opened.Opening -> Opening(null) {}
+            is Opened.Failed -> Opening(now.trouble, session::tryAgain)
+            is Opened.Open -> Screens(now, session.host)
+        }
+    }
+}
+
+@Composable
+private fun Screens(open: Opened.Open, host: Host) {
+    val stack by open.navigator.screens.collectAsState()
+    val back: () -> Unit = { open.navigator.back() }
+    // Kept here, so that whoever comes back from a record finds the list where he left it.
+    val list = rememberLazyListState()
+    when (val screen = stack.last()) {
+        Screen.Enrolment -> {
+            val presenter = open.enrolment
+            val state by presenter.state.collectAsState()
+            DisposableEffect(presenter) {
+                presenter.look()
+                onDispose {}
+            }
+            EnrolmentScreen(
+                state,
+                presenter.invitation,
+                { presenter.invitation = it },
+                presenter.phoneName,
+                { presenter.phoneName = it },
+                presenter::paste,
+                presenter::enrol,
+                back.takeIf { stack.size > 1 },
+            )
+        }
+        Screen.Sending -> {
+            val presenter = open.sending
+            val state by presenter.state.collectAsState()
+            Watching(presenter, presenter::watch)
+            SendingScreen(
+                state,
+                host.zone,
+                presenter::sendNow,
+                presenter::more,
+                { open.navigator.go(Screen.Record(it.n)) },
+                { open.navigator.go(Screen.Rescue) },
+                { open.navigator.go(Screen.Enrolment) },
+                list,
+            )
+        }
+        is Screen.Record -> {
+            val presenter = remember(screen) { open.record(screen.n) }
+            val state by presenter.state.collectAsState()
+            Watching(presenter, presenter::watch)
+            RecordScreen(state, host.zone, open.sending::sendNow, back)
+        }
+        Screen.Rescue -> {
+            val state by open.rescue.state.collectAsState()
+            RescueScreen(state, open.rescue::write, back)
+        }
+    }
+}
+
+/** Lets a presenter read on for as long as its screen is seen. */
+@Composable
+private fun Watching(presenter: Any, watch: () -> Job) =
+    DisposableEffect(presenter) {
+        val job = watch()
+        onDispose { job.cancel() }
+    }
+
+@Composable
+private fun Opening(trouble: Trouble?, onTryAgain: () -> Unit) {
+    val texts = LocalTexts.current
+    Frame(texts.product, bottom = { if (trouble != null) MainButton(texts.tryAgain, onTryAgain) }) { inner ->
+        Column(Modifier.fillMaxSize().padding(inner).padding(16.dp), verticalArrangement = Arrangement.spacedBy(14.dp)) {
+            if (trouble == null) Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
+            if (trouble != null) TroubleCard(texts.openFailed, trouble)
+        }
+    }
+}

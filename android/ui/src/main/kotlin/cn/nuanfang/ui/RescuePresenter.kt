@@ -1,0 +1,48 @@
+package cn.nuanfang.ui
+
+import cn.nuanfang.core.FieldAppInterface
+import cn.nuanfang.core.RescueView
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.launch
+
+/** How the rescue file stands. */
+sealed interface RescueState {
+    /** Nothing was asked for. */
+    data object Unasked : RescueState
+
+    /** It is being written. */
+    data object Writing : RescueState
+
+    /** It is written. */
+    data class Written(val path: String, val view: RescueView) : RescueState
+
+    /** It was not written, and why. */
+    data class Failed(val trouble: Trouble) : RescueState
+}
+
+/** Writes the one encrypted file that only the company can open. */
+class RescuePresenter(
+    private val core: FieldAppInterface,
+    private val host: Host,
+    private val scope: CoroutineScope,
+    private val io: CoroutineDispatcher,
+) {
+    private val shown = MutableStateFlow<RescueState>(RescueState.Unasked)
+
+    /** What is shown. */
+    val state: StateFlow<RescueState> = shown.asStateFlow()
+
+    /** Writes it where the host says. A second tap while it is written changes nothing. */
+    fun write() {
+        val before = shown.value
+        if (before == RescueState.Writing || !shown.compareAndSet(before, RescueState.Writing)) return
+        scope.launch {
+            val tried = io.call { host.rescuePlace().let { path -> RescueState.Written(path, core.exportRescue(path)) } }
+            shown.value = tried.getOrElse { RescueState.Failed(troubleOf(it)) }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package cn.nuanfang.ui
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.rememberScrollState
+import androidx.compose.foundation.text.selection.SelectionContainer
+import androidx.compose.foundation.verticalScroll
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.unit.dp
+
+/** 导出求助文件: one encrypted file for the company, where it lies, what is in it, and that the phone keeps everything. */
+@Composable
+fun RescueScreen(state: RescueState, onWrite: () -> Unit, onBack: () -> Unit) {
+    val texts = LocalTexts.current
+    val words = MaterialTheme.typography.bodyLarge
+    Frame(
+        title = texts.rescueTitle,
+        onBack = onBack,
+        bottom = {
+            val label = if (state == RescueState.Writing) texts.rescueWriting else texts.rescueWrite
+            MainButton(label, onWrite, Modifier.testTag("write-rescue"), Marks.box)
+        },
+    ) { inner ->
+        Column(
+            Modifier.fillMaxSize().padding(inner).verticalScroll(rememberScrollState()).padding(16.dp),
+            verticalArrangement = Arrangement.spacedBy(14.dp),
+        ) {
+            when (state) {
+                is RescueState.Written -> Written(state)
+                is RescueState.Failed -> TroubleCard(texts.rescueFailed, state.trouble)
+                RescueState.Unasked, RescueState.Writing -> {}
+            }
+            Text(texts.rescueWhat, style = words)
+            Text(texts.rescueHow, style = words)
+        }
+    }
+}
+
+@Composable
+private fun Written(written: RescueState.Written) {
+    val texts = LocalTexts.current
+    val view = written.view
+    Card(Tones.calm, Modifier.testTag("rescue-written")) {
+        Headline(Marks.done, texts.rescueDone)
+        Text(texts.rescueLies, style = MaterialTheme.typography.bodyMedium)
+        SelectionContainer { Text(written.path, style = MaterialTheme.typography.bodyLarge) }
+        Text(texts.rescueHolds, style = MaterialTheme.typography.bodyMedium)
+        Text(texts.rescueContents(view.ops, view.files, readableBytes(view.bytes)), style = MaterialTheme.typography.bodyLarge)
+        if (view.filesLost > 0uL) Text(texts.rescueFilesLost(view.filesLost), style = MaterialTheme.typography.bodyLarge)
+        if (!view.signed) Text(texts.rescueUnsigned, style = MaterialTheme.typography.bodyLarge)
+        Text(texts.rescueKept, style = MaterialTheme.typography.titleMedium)
+    }
+}
