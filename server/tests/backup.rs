@@ -295,6 +295,64 @@ async fn a_backup_belongs_to_one_history() {
     assert_eq!(third.verify(Some(key)).await.faults, []);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_its_phone_sends_it_again() {
+    let photo = b"a photo, before";
+    type Spoil = fn(&std::path::Path);
+    let wrong: Spoil = |file| std::fs::write(file, b"other bytes").expect("written");
+    let lost: Spoil = |file| std::fs::remove_file(file).expect("removed");
+    #[cfg(target_os = "linux")]
+    let sector: Spoil = |file| {
+        std::fs::remove_file(file).expect("removed");
+        // Its first page is nobody's: to read there is an I/O error, as at a bad sector.
+        std::os::unix::fs::symlink("/proc/self/mem", file).expect("a link");
+    };
+    #[cfg(not(target_os = "linux"))]
+    let sector = wrong;
+    for (spoil, aside) in [(wrong, 1), (lost, 0), (sector, 1)] {
+        let (house, mut phone) = day().await;
+        let second = Second::new();
+        let sha = Sha::of(photo);
+        spoil(&house.state.blobs.path(&sha));
+        let mut other = Phone::enrol(&house, worker_id(2)).await;
+        other.log(Some(visit(2)), 1, &departed());
+        other.sync(&house).await;
+        second.ship(&house).await;
+        assert_eq!(other.sync(&house).await.safe_through, 1, "nobody else waits for it");
+        let reply = phone.sync(&house).await;
+        let asked: Vec<Sha> = reply.need.iter().map(|need| need.sha).collect();
+        assert_eq!((reply.safe_through, asked), (1, vec![sha]), "its phone keeps it, and is asked for it again");
+        let kept = std::fs::read_dir(house.dir.path().join("data/blobs/aside")).expect("a folder").count();
+        assert_eq!(kept, aside, "what was there is not deleted");
+        assert_eq!(phone.upload(&house, photo).await, StatusCode::NO_CONTENT);
+        second.ship(&house).await;
+        assert_eq!(phone.sync(&house).await.safe_through, 2);
+        let seen = second.verify(Some(second.key(&house))).await;
+        assert_eq!((seen.faults, seen.files.len()), (Vec::new(), 3));
+    }
+    // A file of the office nobody can send again: what comes before it is shipped, and the command says why no more is.
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    let table = house.state.read::<_, StoreError, _>(|db| {
+        let sha =
+            db.query_row("SELECT sha FROM blob_owed o JOIN writer w ON w.dev = o.dev WHERE w.office = 1", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Sha(sha))
+    });
+    let table = table.await.expect("a table of the office");
+    let file = house.state.blobs.path(&table);
+    let whole = std::fs::read(&file).expect("a file");
+    wrong(&file);
+    let refused = second.try_ship(&house).await.expect_err("not to the end").to_string();
+    assert!(refused.contains(&table.to_string()), "{refused}");
+    std::fs::write(&file, whole).expect("put back");
+    let house = house.reopen().await;
+    second.ship(&house).await;
+    phone.come_back(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+}
+
 /// A backup written by the first version that had one. Written anew with `GOLDEN=write`, which is a change of format.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_frozen_backup_is_read_for_ever() {

@@ -35,6 +35,7 @@ use self::reader::About;
 use super::StoreError;
 use super::sqlite::Sqlite;
 use super::sqlite::writing::Writing;
+use crate::office::uploads;
 
 /// How often is looked for something new.
 const EVERY: Duration = Duration::from_millis(500);
@@ -155,7 +156,13 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
     if rows.is_empty() && files.is_empty() && gone.is_empty() {
         vault_copy::ship(store, to)?;
-        return Ok(false);
+        return match store.read_now(collect::spoiled)? {
+            None => Ok(false),
+            Some(sha) => Err(StoreError::Damaged(format!(
+                "文件 {sha} 已损坏，备份停在引用它的那条调度记录之前：请把完好的文件放回数据目录的 blobs/{} 后重新启动",
+                &sha.to_string()[..2]
+            ))),
+        };
     }
     if reader::about(to)?.is_none() {
         // A disk that was taken out leaves an empty folder behind, on another disk.
@@ -166,7 +173,10 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
         return adopt(store, to, before, number);
     }
     for file in &files {
-        copy(store, to, &file.file)?;
+        if !copy(store, to, &file.file)? {
+            // The segment is put together again without it.
+            return Ok(true);
+        }
     }
     let bodies = rows.iter().map(|row| sealed(store, row)).collect::<Result<Vec<_>, _>>()?;
     // Sealed content is worth nothing without its keys: those go first.
@@ -263,16 +273,20 @@ pub(crate) fn advance_safe(tx: &Connection, through: u64) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Seals a file and puts it into the backup.
-fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<(), StoreError> {
-    let bytes = store
-        .blobs
-        .read(sha)?
-        .filter(|bytes| Sha::of(bytes) == *sha)
-        .ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 与其校验值不符")))?;
+/// Seals a file and puts it into the backup. `false` if it went bad on the disk here: then its phone, which keeps it until
+/// it is safe, is asked for it again, and nothing else waits for it.
+fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<bool, StoreError> {
+    let Some(bytes) = store.blobs.sound(sha)? else {
+        tracing::error!(%sha, "a file went bad on the disk: it is set aside, and asked for again");
+        store.blobs.set_aside(sha)?;
+        let sha = *sha;
+        store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::spoiled(writing, &sha))?;
+        return Ok(false);
+    };
     let owner = store.read_now(|db| collect::file_owner(db, sha))?;
     let key = store.vault.data_key(owner)?.ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 的密钥已销毁")))?;
-    to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)
+    to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)?;
+    Ok(true)
 }
 
 /// A body's line. One that is erased, or whose key is, stands without it.
