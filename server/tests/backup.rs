@@ -266,8 +266,8 @@ async fn a_backup_belongs_to_one_history() {
     let (second, other) = (Second::new(), Second::new());
     second.ship(&house).await;
     let key = second.key(&house);
-    // A new, empty place gets everything.
-    other.ship(&house).await;
+    // A new, empty place gets everything, once somebody says so.
+    other.begin(&house).await;
     let seen = other.verify(Some(key)).await;
     assert_eq!((seen.faults, seen.files.len()), (Vec::new(), 3));
     phone.log(Some(visit(2)), 1, &departed());
@@ -285,7 +285,7 @@ async fn a_backup_belongs_to_one_history() {
     assert!(second.try_ship(&stranger).await.is_err());
     // A server that was believed dead comes back after another has gone on.
     let third = Second::new();
-    third.ship(&house).await;
+    third.begin(&house).await;
     let (successor, _) = third.reopened(key).await;
     third.ship(&successor).await;
     phone.log(Some(visit(2)), 1, &departed());
@@ -351,6 +351,43 @@ async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_i
     second.ship(&house).await;
     phone.come_back(&house).await;
     assert_eq!(phone.sync(&house).await.safe_through, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_comes_back_gets_the_keys_of_what_it_gets() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let (first, other) = (second.dir.path().join("first"), second.dir.path().join("other"));
+    second.swap(None, &first);
+    house.schedule(visit(3), home(3), Some(worker_id(1))).await;
+    phone.log(Some(visit(3)), 1, &departed());
+    phone.sync(&house).await;
+    second.begin(&house).await;
+    second.swap(Some(&first), &other);
+    second.ship(&house).await;
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    assert_eq!(envelopes(&house, &phone).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_believed_dead_leaves_its_successors_vault_alone() {
+    let (house, _) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let (successor, _) = second.reopened(key).await;
+    enrolment::issue(&successor.state.vault, worker_id(2)).expect("a code");
+    second.ship(&successor).await;
+    let sealed = || std::fs::read(second.path().join("vault.sealed")).expect("a copy");
+    let its = sealed();
+    enrolment::issue(&house.state.vault, worker_id(1)).expect("a code");
+    let refused = second.go_on(&house).await.expect_err("another server's backup").to_string();
+    assert!(refused.contains("另一段历史"), "{refused}");
+    assert!(sealed() == its, "its keys stay");
 }
 
 /// A backup written by the first version that had one. Written anew with `GOLDEN=write`, which is a change of format.

@@ -154,8 +154,8 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let gone = store.read_now(|db| collect::gone(db, FILES))?;
     let files = store.read_now(|db| collect::files(db, FILES))?;
     let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
-    if rows.is_empty() && files.is_empty() && gone.is_empty() {
-        vault_copy::ship(store, to)?;
+    let nothing = rows.is_empty() && files.is_empty() && gone.is_empty();
+    if nothing && vault_copy::is_there(store, to)? {
         return match store.read_now(collect::spoiled)? {
             None => Ok(false),
             Some(sha) => Err(StoreError::Damaged(format!(
@@ -171,6 +171,10 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     // The heads are what makes a segment count: until they are there, its bodies may be written over.
     if to.get(&heads_name(number))?.is_some() {
         return adopt(store, to, before, number);
+    }
+    if nothing {
+        vault_copy::ship(store, to)?;
+        return Ok(true);
     }
     for file in &files {
         if !copy(store, to, &file.file)? {
