@@ -354,6 +354,27 @@ async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_swapped_while_the_server_runs_is_brought_up_before_anything_on_it_is_called_safe() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (key, older) = (second.key(&house), second.dir.path().join("older"));
+    copied(&second.path(), &older);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    second.swap(Some(&older), &second.dir.path().join("away"));
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.go_on(&house).await.expect("shipped");
+    assert_eq!(phone.sync(&house).await.safe_through, 4);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    assert_eq!(envelopes(&house, &phone).await, 4, "what was called safe comes back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_comes_back_gets_the_keys_of_what_it_gets() {
     let (house, mut phone) = day().await;
     let second = Second::new();

@@ -164,9 +164,9 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
             ))),
         };
     }
-    if reader::about(to)?.is_none() {
-        // A disk that was taken out leaves an empty folder behind, on another disk.
-        return Err(StoreError::Backup(format!("{} 已不是原来的备份：磁盘可能未挂载", to.name())));
+    if !is_last(to, before)? {
+        prepare(store, to)?;
+        return Ok(true);
     }
     // The heads are what makes a segment count: until they are there, its bodies may be written over.
     if to.get(&heads_name(number))?.is_some() {
@@ -199,6 +199,16 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
     finish(store, to, shipped, lines)?;
     Ok(true)
+}
+
+/// Whether the last segment that was shipped lies there. A disk may be another one than a moment ago, and one that was
+/// taken out leaves an empty folder behind.
+fn is_last(to: &Place, before: Option<Shipped>) -> Result<bool, StoreError> {
+    Ok(match before {
+        _ if reader::about(to)?.is_none() => false,
+        Some(known) => to.get(&heads_name(known.segment))?.is_some_and(|bytes| Sha::of(&bytes) == known.heads),
+        None => true,
+    })
 }
 
 /// Takes over a segment that is in the backup although the store does not know of it: the server ended between the
