@@ -20,7 +20,7 @@ use nuanfang_server::office::log;
 use nuanfang_server::office::restore::Unrestored;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::store::StoreError;
-use nuanfang_server::store::ship::vault_copy;
+use nuanfang_server::store::ship::{Shipping, vault_copy};
 use uuid::Uuid;
 
 fn worker_id(n: u128) -> WorkerId {
@@ -372,6 +372,42 @@ async fn a_disk_swapped_while_the_server_runs_is_brought_up_before_anything_on_i
     lose(house).await;
     let (house, _) = second.reopened(key).await;
     assert_eq!(envelopes(&house, &phone).await, 4, "what was called safe comes back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_mount_point_is_no_backup_until_somebody_says_so() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    let key = second.key(&house);
+    let (disk, away) = (second.dir.path().join("disk"), second.dir.path().join("away"));
+    second.swap(None, &disk);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    for refused in [second.try_ship(&house).await, second.go_on(&house).await] {
+        let refused = refused.expect_err("nothing is there").to_string();
+        assert!(refused.contains("挂载") && refused.contains("nuanfang backup ship"), "{refused}");
+    }
+    assert_eq!(files(&second.path()), Vec::<std::path::PathBuf>::new());
+    // A server starts all the same, and goes on once the disk is there.
+    let (store, to) = (house.state.store.clone(), second.path());
+    let shipping = blocking(move || Shipping::start(store, to)).await.expect("it starts");
+    assert_eq!(phone.sync(&house).await.safe_through, 2, "nothing more is safe");
+    second.swap(Some(&disk), &away);
+    for _ in 0..200 {
+        if phone.sync(&house).await.safe_through == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    blocking(move || shipping.stop()).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 3);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    std::fs::remove_dir_all(&away).expect("removed");
+    second.swap(None, &away);
+    second.begin(&house).await;
+    assert_eq!(second.verify(Some(key)).await.faults, [], "a new backup, because somebody said so");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

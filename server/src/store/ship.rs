@@ -101,13 +101,24 @@ impl Shipping {
     }
 }
 
-/// Makes a place this data folder's backup, or makes sure that it is. An empty place gets everything from the beginning;
-/// one that was left behind, the disk of another week, what it lacks.
+/// Makes sure that a place is this data folder's backup. One that was left behind, the disk of another week, gets what it
+/// lacks. An empty one becomes the first backup there is, and no second: it may be where a disk is not mounted.
 ///
 /// # Errors
-/// [`StoreError::Backup`] if it is another supplier's. That it holds another history than this data folder's shows when
-/// it is shipped to.
+/// [`StoreError::Unmounted`] if it is empty and should not be; [`StoreError::Backup`] if it is another supplier's. That it
+/// holds another history than this data folder's shows when it is shipped to.
 pub fn prepare(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    if reader::about(to)?.is_none() && to.list("heads")?.is_empty() && store.read_now(collect::any)? {
+        return Err(StoreError::Unmounted(to.name().to_owned()));
+    }
+    begin(store, to)
+}
+
+/// The same, at somebody's word: an empty place gets everything from the beginning, whatever was shipped elsewhere.
+///
+/// # Errors
+/// [`StoreError::Backup`] as for [`prepare`].
+pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
     match reader::about(to)? {
         Some(about) if about.supplier != store.keys.supplier.id.0 => {
             return Err(StoreError::Backup(format!("{} 是另一家企业的备份", to.name())));

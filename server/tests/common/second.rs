@@ -38,7 +38,7 @@ impl Second {
 
     /// The same, as `nuanfang backup ship` does.
     pub async fn begin(&self, house: &House) {
-        self.with(house, ship::prepare).await.expect("shipped");
+        self.with(house, ship::begin).await.expect("shipped");
     }
 
     /// Goes on shipping, as the server's thread does that has looked at the place before.

@@ -46,6 +46,13 @@ pub fn last(db: &Connection) -> Result<Option<Shipped>, StoreError> {
     Ok(query.query_row([], shipped).optional()?)
 }
 
+/// Whether anything was ever shipped.
+pub fn any(db: &Connection) -> Result<bool, StoreError> {
+    let mut query =
+        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM segment) OR EXISTS (SELECT 1 FROM writer WHERE safe > 0)")?;
+    Ok(query.query_row([], |row| row.get(0))?)
+}
+
 /// All of them, in order.
 pub fn all(db: &Connection) -> Result<Vec<Shipped>, StoreError> {
     let mut query = db.prepare_cached("SELECT segment, through, heads, bodies FROM segment ORDER BY segment")?;
