@@ -119,6 +119,7 @@ pub fn prepare(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Backup`] as for [`prepare`].
 pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    to.settle()?;
     match reader::about(to)? {
         Some(about) if about.supplier != store.keys.supplier.id.0 => {
             return Err(StoreError::Backup(format!("{} 是另一家企业的备份", to.name())));
@@ -160,6 +161,8 @@ fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
 
 /// Ships what is new once. Returns whether there was anything.
 pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+    // What is found there counts as if it had just been put.
+    to.settle()?;
     let before = store.read_now(collect::last)?;
     let (number, after) = before.map_or((1, 0), |before| (before.segment + 1, before.through));
     let gone = store.read_now(|db| collect::gone(db, FILES))?;
