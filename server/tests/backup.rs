@@ -20,7 +20,7 @@ use nuanfang_server::office::log;
 use nuanfang_server::office::restore::Unrestored;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::store::StoreError;
-use nuanfang_server::store::ship::vault_copy;
+use nuanfang_server::store::ship::{Shipping, vault_copy};
 use uuid::Uuid;
 
 fn worker_id(n: u128) -> WorkerId {
@@ -266,8 +266,8 @@ async fn a_backup_belongs_to_one_history() {
     let (second, other) = (Second::new(), Second::new());
     second.ship(&house).await;
     let key = second.key(&house);
-    // A new, empty place gets everything.
-    other.ship(&house).await;
+    // A new, empty place gets everything, once somebody says so.
+    other.begin(&house).await;
     let seen = other.verify(Some(key)).await;
     assert_eq!((seen.faults, seen.files.len()), (Vec::new(), 3));
     phone.log(Some(visit(2)), 1, &departed());
@@ -285,7 +285,7 @@ async fn a_backup_belongs_to_one_history() {
     assert!(second.try_ship(&stranger).await.is_err());
     // A server that was believed dead comes back after another has gone on.
     let third = Second::new();
-    third.ship(&house).await;
+    third.begin(&house).await;
     let (successor, _) = third.reopened(key).await;
     third.ship(&successor).await;
     phone.log(Some(visit(2)), 1, &departed());
@@ -293,6 +293,158 @@ async fn a_backup_belongs_to_one_history() {
     let refused = third.try_ship(&house).await.expect_err("two servers, one backup").to_string();
     assert!(refused.contains("另一段历史"), "{refused}");
     assert_eq!(third.verify(Some(key)).await.faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_its_phone_sends_it_again() {
+    let photo = b"a photo, before";
+    type Spoil = fn(&std::path::Path);
+    let wrong: Spoil = |file| std::fs::write(file, b"other bytes").expect("written");
+    let lost: Spoil = |file| std::fs::remove_file(file).expect("removed");
+    #[cfg(target_os = "linux")]
+    let sector: Spoil = |file| {
+        std::fs::remove_file(file).expect("removed");
+        // Its first page is nobody's: to read there is an I/O error, as at a bad sector.
+        std::os::unix::fs::symlink("/proc/self/mem", file).expect("a link");
+    };
+    #[cfg(not(target_os = "linux"))]
+    let sector = wrong;
+    for (spoil, aside) in [(wrong, 1), (lost, 0), (sector, 1)] {
+        let (house, mut phone) = day().await;
+        let second = Second::new();
+        let sha = Sha::of(photo);
+        spoil(&house.state.blobs.path(&sha));
+        let mut other = Phone::enrol(&house, worker_id(2)).await;
+        other.log(Some(visit(2)), 1, &departed());
+        other.sync(&house).await;
+        second.ship(&house).await;
+        assert_eq!(other.sync(&house).await.safe_through, 1, "nobody else waits for it");
+        let reply = phone.sync(&house).await;
+        let asked: Vec<Sha> = reply.need.iter().map(|need| need.sha).collect();
+        assert_eq!((reply.safe_through, asked), (1, vec![sha]), "its phone keeps it, and is asked for it again");
+        let kept = std::fs::read_dir(house.dir.path().join("data/blobs/aside")).expect("a folder").count();
+        assert_eq!(kept, aside, "what was there is not deleted");
+        assert_eq!(phone.upload(&house, photo).await, StatusCode::NO_CONTENT);
+        second.ship(&house).await;
+        assert_eq!(phone.sync(&house).await.safe_through, 2);
+        let seen = second.verify(Some(second.key(&house))).await;
+        assert_eq!((seen.faults, seen.files.len()), (Vec::new(), 3));
+    }
+    // A file of the office nobody can send again: what comes before it is shipped, and the command says why no more is.
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    let table = house.state.read::<_, StoreError, _>(|db| {
+        let sha =
+            db.query_row("SELECT sha FROM blob_owed o JOIN writer w ON w.dev = o.dev WHERE w.office = 1", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Sha(sha))
+    });
+    let table = table.await.expect("a table of the office");
+    let file = house.state.blobs.path(&table);
+    let whole = std::fs::read(&file).expect("a file");
+    wrong(&file);
+    let refused = second.try_ship(&house).await.expect_err("not to the end").to_string();
+    assert!(refused.contains(&table.to_string()), "{refused}");
+    std::fs::write(&file, whole).expect("put back");
+    let house = house.reopen().await;
+    second.ship(&house).await;
+    phone.come_back(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_swapped_while_the_server_runs_is_brought_up_before_anything_on_it_is_called_safe() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (key, older) = (second.key(&house), second.dir.path().join("older"));
+    copied(&second.path(), &older);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    second.swap(Some(&older), &second.dir.path().join("away"));
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.go_on(&house).await.expect("shipped");
+    assert_eq!(phone.sync(&house).await.safe_through, 4);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    assert_eq!(envelopes(&house, &phone).await, 4, "what was called safe comes back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_mount_point_is_no_backup_until_somebody_says_so() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    let key = second.key(&house);
+    let (disk, away) = (second.dir.path().join("disk"), second.dir.path().join("away"));
+    second.swap(None, &disk);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    for refused in [second.try_ship(&house).await, second.go_on(&house).await] {
+        let refused = refused.expect_err("nothing is there").to_string();
+        assert!(refused.contains("挂载") && refused.contains("nuanfang backup ship"), "{refused}");
+    }
+    assert_eq!(files(&second.path()), Vec::<std::path::PathBuf>::new());
+    // A server starts all the same, and goes on once the disk is there.
+    let (store, to) = (house.state.store.clone(), second.path());
+    let shipping = blocking(move || Shipping::start(store, to)).await.expect("it starts");
+    assert_eq!(phone.sync(&house).await.safe_through, 2, "nothing more is safe");
+    second.swap(Some(&disk), &away);
+    for _ in 0..200 {
+        if phone.sync(&house).await.safe_through == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    blocking(move || shipping.stop()).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 3);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    std::fs::remove_dir_all(&away).expect("removed");
+    second.swap(None, &away);
+    second.begin(&house).await;
+    assert_eq!(second.verify(Some(key)).await.faults, [], "a new backup, because somebody said so");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_comes_back_gets_the_keys_of_what_it_gets() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let (first, other) = (second.dir.path().join("first"), second.dir.path().join("other"));
+    second.swap(None, &first);
+    house.schedule(visit(3), home(3), Some(worker_id(1))).await;
+    phone.log(Some(visit(3)), 1, &departed());
+    phone.sync(&house).await;
+    second.begin(&house).await;
+    second.swap(Some(&first), &other);
+    second.ship(&house).await;
+    assert_eq!(second.verify(Some(key)).await.faults, []);
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    assert_eq!(envelopes(&house, &phone).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_believed_dead_leaves_its_successors_vault_alone() {
+    let (house, _) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let (successor, _) = second.reopened(key).await;
+    enrolment::issue(&successor.state.vault, worker_id(2)).expect("a code");
+    second.ship(&successor).await;
+    let sealed = || std::fs::read(second.path().join("vault.sealed")).expect("a copy");
+    let its = sealed();
+    enrolment::issue(&house.state.vault, worker_id(1)).expect("a code");
+    let refused = second.go_on(&house).await.expect_err("another server's backup").to_string();
+    assert!(refused.contains("另一段历史"), "{refused}");
+    assert!(sealed() == its, "its keys stay");
 }
 
 /// A backup written by the first version that had one. Written anew with `GOLDEN=write`, which is a change of format.

@@ -49,7 +49,8 @@ enum Act {
         #[arg(long)]
         data: Option<PathBuf>,
     },
-    /// Bring a backup up to date while no server does: before a machine is switched off, or for a second disk.
+    /// Bring a backup up to date while no server does: before a machine is switched off, or for a second disk. An empty
+    /// place becomes a new backup, which serve makes of it only if there never was one.
     ///
     /// Exit status: 0 everything is in it; 2 it could not be tried, or not to the end.
     Ship {
@@ -119,7 +120,7 @@ fn status(backup: &Path, data: Option<&Path>) -> Result<u8, String> {
 fn ship_all(backup: &Path, data: &Path) -> Result<u8, String> {
     let state = open_data(data)?;
     let done = Place::make(backup).and_then(|place| {
-        ship::prepare(&state.store, &place)?;
+        ship::begin(&state.store, &place)?;
         while ship::ship(&state.store, &place)? {}
         survey(&place, Depth::Glance)
     });

@@ -80,7 +80,27 @@ pub fn whole(writing: &mut Writing<'_>, sha: &Sha, len: u64, flag: Option<&str>,
     tx.prepare_cached("UPDATE blob SET whole_ms = ?2, len = ?3, flag = ?4 WHERE sha = ?1 AND whole_ms IS NULL")?
         .execute(params![sha.0.as_slice(), at.0, len as i64, flag])?;
     tx.prepare_cached("DELETE FROM blob_need WHERE sha = ?1")?.execute([sha.0.as_slice()])?;
-    let mut query = tx.prepare_cached(
+    tell(writing, sha)
+}
+
+/// A whole file went bad before it was safe: it is not whole any more, and who still owes it to the backup keeps it and
+/// is asked for it again.
+pub fn spoiled(writing: &mut Writing<'_>, sha: &Sha) -> Result<(), StoreError> {
+    let tx = writing.tx;
+    tx.prepare_cached("UPDATE blob SET whole_ms = NULL, flag = NULL WHERE sha = ?1")?.execute([sha.0.as_slice()])?;
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
+           SELECT o.dev, b.sha, b.len, r.role FROM blob_owed o JOIN blob b ON b.sha = o.sha
+           JOIN envelope e ON e.dev = o.dev AND e.seq = o.seq JOIN blob_ref r ON r.g = e.g AND r.sha = o.sha
+           WHERE o.sha = ?1",
+    )?
+    .execute([sha.0.as_slice()])?;
+    tell(writing, sha)
+}
+
+/// Whoever looks at the visits that a file belongs to is told.
+fn tell(writing: &mut Writing<'_>, sha: &Sha) -> Result<(), StoreError> {
+    let mut query = writing.tx.prepare_cached(
         "SELECT DISTINCT e.visit FROM blob_ref r JOIN envelope e ON e.g = r.g
          WHERE r.sha = ?1 AND e.visit IS NOT NULL",
     )?;

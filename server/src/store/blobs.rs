@@ -1,6 +1,7 @@
 //! Files by content: `blobs/ab/<sha>`, whole and durable once they bear that name, and pieces on the way in
 //! `blobs/part/<sha>.<bytes>`, where the name says how many of its bytes are durable: what a power cut leaves beyond them
-//! may be anything. A file is published by rename after its bytes and before its folder are synced.
+//! may be anything. A file is published by rename after its bytes and before its folder are synced. One that went bad on the
+//! disk lies in `blobs/aside/<sha>.<number>`.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -19,6 +20,14 @@ use super::Incoming;
 pub const SYNC_EVERY: u64 = 1024 * 1024;
 /// What files leave of a disk to the log, in bytes; of a small one a twentieth.
 const RESERVE: u64 = 512 * 1024 * 1024;
+
+/// Pieces on the way in.
+const PIECES: &str = "part";
+/// What went bad.
+const ASIDE: &str = "aside";
+/// What the system says of a file that the disk can't read back, and of one whose checksum does not hold: EIO, EBADMSG,
+/// EUCLEAN.
+const UNREADABLE: [i32; 3] = [5, 74, 117];
 
 /// The folder of files.
 #[derive(Debug, Clone)]
@@ -69,8 +78,9 @@ impl Blobs {
     /// The files of the data folder `dir`.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let dir = dir.join("blobs");
-        let pieces = dir.join("part");
+        let pieces = dir.join(PIECES);
         make_dir(&pieces)?;
+        make_dir(&dir.join(ASIDE))?;
         make_folders(&dir)?;
         let mut durable = HashMap::new();
         for entry in fs::read_dir(&pieces)? {
@@ -111,11 +121,33 @@ impl Blobs {
         }
     }
 
+    /// Its bytes, if all of them are there and those that its name promises. An error is the disk's, not this file's.
+    pub fn sound(&self, sha: &Sha) -> io::Result<Option<Vec<u8>>> {
+        match self.read(sha) {
+            Ok(Some(bytes)) => Ok(Some(bytes).filter(|bytes| Sha::of(bytes) == *sha)),
+            // Where its folder is gone too, more is missing than a file.
+            Ok(None) => fs::metadata(self.folder(sha)).map(|_| None),
+            Err(error) if error.raw_os_error().is_some_and(|code| UNREADABLE.contains(&code)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves a file that went bad out of the way of the one that comes in its place; kept, since nobody knows yet what
+    /// can be read of it. Fine if it is not there. Durable on return: a disk that fails altogether fails here.
+    pub fn set_aside(&self, sha: &Sha) -> io::Result<()> {
+        let (folder, aside) = (self.folder(sha), self.dir.join(ASIDE));
+        let mut free = (0..).map(|number| piece_path(&aside, sha, number)).filter(|path| !path.exists());
+        match fs::rename(self.path(sha), free.next().unwrap_or_default()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => sync_dir(&aside).and_then(|()| sync_dir(&folder)),
+        }
+    }
+
     /// Keeps `bytes`, durable on return. Blocks.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Sha> {
         let sha = Sha::of(bytes);
         if !self.settle(&sha)? {
-            let path = self.dir.join("part").join(format!("{}.put", uuid::Uuid::new_v4().simple()));
+            let path = self.dir.join(PIECES).join(format!("{}.put", uuid::Uuid::new_v4().simple()));
             let mut file = File::create(&path)?;
             let written = file.write_all(bytes).and_then(|()| file.sync_data());
             if let Err(error) = written.and_then(|()| self.publish(&path, &sha)) {
@@ -129,10 +161,12 @@ impl Blobs {
     /// Takes a file away, and what has come of it. `false` if there was nothing.
     pub fn remove(&self, sha: &Sha) -> io::Result<bool> {
         let mut found = vec![self.path(sha)];
-        for entry in fs::read_dir(self.dir.join("part"))? {
-            let entry = entry?;
-            if entry.file_name().to_str().and_then(piece).is_some_and(|(of, _)| of == *sha) {
-                found.push(entry.path());
+        for folder in [PIECES, ASIDE] {
+            for entry in fs::read_dir(self.dir.join(folder))? {
+                let entry = entry?;
+                if entry.file_name().to_str().and_then(piece).is_some_and(|(of, _)| of == *sha) {
+                    found.push(entry.path());
+                }
             }
         }
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(sha);
@@ -168,7 +202,7 @@ impl Blobs {
         if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let dir = self.dir.join("part");
+        let dir = self.dir.join(PIECES);
         let mut at = self.offset(&lease.sha);
         if at > len {
             fs::remove_file(piece_path(&dir, &lease.sha, at))?;

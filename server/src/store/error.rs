@@ -54,6 +54,11 @@ pub enum StoreError {
     /// The backup is none, is another's, or does not open. Nothing is wrong with the data folder.
     #[error("备份不可用：{0}")]
     Backup(String),
+    /// Where the backup should lie nothing lies.
+    #[error(
+        "备份 {0} 是空的，此前的备份不在这里：请挂载备份磁盘；要在这里另建备份，请停止服务器后运行 nuanfang backup ship"
+    )]
+    Unmounted(String),
     /// The work panicked; it was rolled back.
     #[error("内部错误：{0}")]
     Panicked(String),

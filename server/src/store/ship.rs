@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::wire::FILE_LIMIT;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -36,6 +37,7 @@ use self::reader::About;
 use super::StoreError;
 use super::sqlite::Sqlite;
 use super::sqlite::writing::Writing;
+use crate::office::uploads;
 
 /// How often is looked for something new.
 const EVERY: Duration = Duration::from_millis(500);
@@ -101,13 +103,25 @@ impl Shipping {
     }
 }
 
-/// Makes a place this data folder's backup, or makes sure that it is. An empty place gets everything from the beginning;
-/// one that was left behind, the disk of another week, what it lacks.
+/// Makes sure that a place is this data folder's backup. One that was left behind, the disk of another week, gets what it
+/// lacks. An empty one becomes the first backup there is, and no second: it may be where a disk is not mounted.
 ///
 /// # Errors
-/// [`StoreError::Backup`] if it is another supplier's. That it holds another history than this data folder's shows when
-/// it is shipped to.
+/// [`StoreError::Unmounted`] if it is empty and should not be; [`StoreError::Backup`] if it is another supplier's. That it
+/// holds another history than this data folder's shows when it is shipped to.
 pub fn prepare(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    if reader::about(to)?.is_none() && to.list("heads")?.is_empty() && store.read_now(collect::any)? {
+        return Err(StoreError::Unmounted(to.name().to_owned()));
+    }
+    begin(store, to)
+}
+
+/// The same, at somebody's word: an empty place gets everything from the beginning, whatever was shipped elsewhere.
+///
+/// # Errors
+/// [`StoreError::Backup`] as for [`prepare`].
+pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    to.settle()?;
     match reader::about(to)? {
         Some(about) if about.supplier != store.keys.supplier.id.0 => {
             return Err(StoreError::Backup(format!("{} 是另一家企业的备份", to.name())));
@@ -136,38 +150,54 @@ pub fn prepare(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
 
 /// Everything is to be shipped once more, or found there: the place is another one. What is called safe stays so.
 fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
-    tx.execute_batch(
+    tx.execute_batch(&format!(
         "DELETE FROM segment;
          UPDATE blob SET shipped = 0;
          INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
            SELECT e.dev, e.seq, r.sha FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
            JOIN blob b ON b.sha = r.sha
-           WHERE (e.seq > w.safe OR w.office = 1) AND b.flag IS NOT 'erased';",
-    )?;
+           WHERE (e.seq > w.safe OR w.office = 1) AND b.flag IS NOT 'erased'
+           AND (b.whole_ms IS NOT NULL OR b.len <= {FILE_LIMIT});",
+    ))?;
     Ok(())
 }
 
 /// Ships what is new once. Returns whether there was anything.
 pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+    // What is found there counts as if it had just been put.
+    to.settle()?;
     let before = store.read_now(collect::last)?;
     let (number, after) = before.map_or((1, 0), |before| (before.segment + 1, before.through));
     let gone = store.read_now(|db| collect::gone(db, FILES))?;
     let files = store.read_now(|db| collect::files(db, FILES))?;
     let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
-    if rows.is_empty() && files.is_empty() && gone.is_empty() {
-        vault_copy::ship(store, to)?;
-        return Ok(false);
+    let nothing = rows.is_empty() && files.is_empty() && gone.is_empty();
+    if nothing && vault_copy::is_there(store, to)? {
+        return match store.read_now(collect::spoiled)? {
+            None => Ok(false),
+            Some(sha) => Err(StoreError::Damaged(format!(
+                "文件 {sha} 已损坏，备份停在引用它的那条调度记录之前：请把完好的文件放回数据目录的 blobs/{} 后重新启动",
+                &sha.to_string()[..2]
+            ))),
+        };
     }
-    if reader::about(to)?.is_none() {
-        // A disk that was taken out leaves an empty folder behind, on another disk.
-        return Err(StoreError::Backup(format!("{} 已不是原来的备份：磁盘可能未挂载", to.name())));
+    if !is_last(to, before)? {
+        prepare(store, to)?;
+        return Ok(true);
     }
     // The heads are what makes a segment count: until they are there, its bodies may be written over.
     if to.get(&heads_name(number))?.is_some() {
         return adopt(store, to, before, number);
     }
+    if nothing {
+        vault_copy::ship(store, to)?;
+        return Ok(true);
+    }
     for file in &files {
-        copy(store, to, &file.file)?;
+        if !copy(store, to, &file.file)? {
+            // The segment is put together again without it.
+            return Ok(true);
+        }
     }
     let bodies = rows.iter().map(|row| sealed(store, row)).collect::<Result<Vec<_>, _>>()?;
     // Sealed content is worth nothing without its keys: those go first.
@@ -186,6 +216,16 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
     finish(store, to, shipped, lines)?;
     Ok(true)
+}
+
+/// Whether the last segment that was shipped lies there. A disk may be another one than a moment ago, and one that was
+/// taken out leaves an empty folder behind.
+fn is_last(to: &Place, before: Option<Shipped>) -> Result<bool, StoreError> {
+    Ok(match before {
+        _ if reader::about(to)?.is_none() => false,
+        Some(known) => to.get(&heads_name(known.segment))?.is_some_and(|bytes| Sha::of(&bytes) == known.heads),
+        None => true,
+    })
 }
 
 /// Takes over a segment that is in the backup although the store does not know of it: the server ended between the
@@ -264,21 +304,25 @@ pub(crate) fn advance_safe(tx: &Connection, through: u64) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Seals a file and puts it into the backup. Where its owner's key is destroyed it is the company's: it was not erased, and
-/// nobody else's backup waits for it.
-fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<(), StoreError> {
-    let bytes = store
-        .blobs
-        .read(sha)?
-        .filter(|bytes| Sha::of(bytes) == *sha)
-        .ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 与其校验值不符")))?;
+/// Seals a file and puts it into the backup. `false` if it went bad on the disk here: then its phone, which keeps it until
+/// it is safe, is asked for it again, and nothing else waits for it. Where its owner's key is destroyed it is sealed with the
+/// company's: it was not erased.
+fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<bool, StoreError> {
+    let Some(bytes) = store.blobs.sound(sha)? else {
+        tracing::error!(%sha, "a file went bad on the disk: it is set aside, and asked for again");
+        store.blobs.set_aside(sha)?;
+        let sha = *sha;
+        store.write_blocking::<_, StoreError, _>(0, move |writing| uploads::spoiled(writing, &sha))?;
+        return Ok(false);
+    };
     let owner = store.read_now(|db| collect::file_owner(db, sha))?;
     let (owner, key) = match store.vault.data_key(owner)? {
         Some(key) => (owner, Some(key)),
         None => (Uuid::nil(), store.vault.data_key(Uuid::nil())?),
     };
     let key = key.ok_or_else(|| StoreError::Damaged(format!("文件 {sha} 的密钥已销毁")))?;
-    to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)
+    to.put(&file_name(sha), &seal::file(&key, owner, sha, &bytes)?)?;
+    Ok(true)
 }
 
 /// A body's line. One that is erased, or whose key is, stands without it.

@@ -9,6 +9,7 @@ use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
 use nuanfang_server::store::ship::survey::{Depth, Survey, survey};
 use nuanfang_server::store::ship::{self, reader, vault_copy};
+use nuanfang_server::store::sqlite::Sqlite;
 
 use super::House;
 
@@ -32,14 +33,41 @@ impl Second {
     }
 
     pub async fn try_ship(&self, house: &House) -> Result<(), StoreError> {
+        self.with(house, ship::prepare).await
+    }
+
+    /// The same, as `nuanfang backup ship` does.
+    pub async fn begin(&self, house: &House) {
+        self.with(house, ship::begin).await.expect("shipped");
+    }
+
+    /// Goes on shipping, as the server's thread does that has looked at the place before.
+    pub async fn go_on(&self, house: &House) -> Result<(), StoreError> {
+        self.with(house, |_, _| Ok(())).await
+    }
+
+    async fn with(
+        &self,
+        house: &House,
+        look: impl FnOnce(&Sqlite, &Place) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
         let (store, to) = (house.state.store.clone(), self.path());
         blocking(move || {
             let place = Place::make(&to)?;
-            ship::prepare(&store, &place)?;
+            look(&store, &place)?;
             while ship::ship(&store, &place)? {}
             Ok(())
         })
         .await
+    }
+
+    /// Another disk comes to where the backup lies: what lies on `disk`, or nothing. What lay here goes to `away`.
+    pub fn swap(&self, disk: Option<&Path>, away: &Path) {
+        std::fs::rename(self.path(), away).expect("taken out");
+        match disk {
+            Some(disk) => std::fs::rename(disk, self.path()).expect("put in"),
+            None => std::fs::create_dir(self.path()).expect("an empty mount point"),
+        }
     }
 
     /// The key a person wrote down at the first start.

@@ -17,7 +17,8 @@ pub fn find(db: &Connection, text: &str) -> Result<Option<Uuid>, StoreError> {
         let known = household::find(db, HouseholdId(id))?.is_some()
             || erasure::erased_at(db, id)?.is_some()
             || db.prepare_cached("SELECT 1 FROM visit WHERE household = ?1")?.exists([id.as_bytes()])?;
-        return Ok(known.then_some(id));
+        // Nil owns what is the company's.
+        return Ok(Some(id).filter(|id| known && !id.is_nil()));
     }
     let mut query = db.prepare_cached("SELECT id FROM household WHERE account = ?1 LIMIT 2")?;
     let found: Vec<Uuid> =

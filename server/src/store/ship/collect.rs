@@ -46,6 +46,13 @@ pub fn last(db: &Connection) -> Result<Option<Shipped>, StoreError> {
     Ok(query.query_row([], shipped).optional()?)
 }
 
+/// Whether anything was ever shipped.
+pub fn any(db: &Connection) -> Result<bool, StoreError> {
+    let mut query =
+        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM segment) OR EXISTS (SELECT 1 FROM writer WHERE safe > 0)")?;
+    Ok(query.query_row([], |row| row.get(0))?)
+}
+
 /// All of them, in order.
 pub fn all(db: &Connection) -> Result<Vec<Shipped>, StoreError> {
     let mut query = db.prepare_cached("SELECT segment, through, heads, bodies FROM segment ORDER BY segment")?;
@@ -122,6 +129,15 @@ pub fn envelopes(db: &Connection, after: u64, limit: usize, files: &[FileLine]) 
         found.push(envelope);
     }
     Ok(found)
+}
+
+/// A file that went bad and that an act of the office names: no phone has it.
+pub fn spoiled(db: &Connection) -> Result<Option<Sha>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT o.sha FROM writer w JOIN blob_owed o ON o.dev = w.dev JOIN blob b ON b.sha = o.sha
+         WHERE w.office = 1 AND b.whole_ms IS NULL ORDER BY o.seq LIMIT 1",
+    )?;
+    Ok(query.query_row([], |row| Ok(Sha(row.get(0)?))).optional()?)
 }
 
 fn first_without_file(db: &Connection, files: &[FileLine]) -> Result<Option<i64>, StoreError> {

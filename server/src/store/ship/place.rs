@@ -4,9 +4,11 @@
 mod bucket;
 
 use std::error::Error as _;
+use std::fs;
 use std::io;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nuanfang_core::drill::{self, Side};
 use object_store::local::LocalFileSystem;
@@ -16,13 +18,19 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_stream::StreamExt;
 
 use crate::store::StoreError;
-use crate::store::blobs::make_dir;
+use crate::store::blobs::{make_dir, sync_dir};
 use crate::terminal::words;
+
+/// How deep folders lie in it: `blobs/ab`.
+const DEPTH: usize = 2;
 
 /// A backup's place. Its calls block: not for async code.
 pub struct Place {
     store: Arc<dyn ObjectStore>,
-    folder: bool,
+    /// Where it is one.
+    folder: Option<PathBuf>,
+    /// The names in the folder are durable.
+    settled: AtomicBool,
     // Taken when dropped: a runtime may not wait for its threads where async code runs.
     runtime: Option<Runtime>,
     name: String,
@@ -41,7 +49,7 @@ impl Place {
     /// The folder `at`, which must be there, or the bucket `s3://BUCKET/PREFIX`, whose address and credentials are in
     /// the environment (`AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` …).
     pub fn open(at: &FilePath) -> Result<Self, StoreError> {
-        let (folder, name) = (bucket::address(at).is_none(), at.display().to_string());
+        let (folder, name) = (bucket::address(at).is_none().then(|| at.to_owned()), at.display().to_string());
         let failed = |error| failed(&name, error);
         let store: Arc<dyn ObjectStore> = match bucket::address(at) {
             Some(url) => bucket::open(url).map_err(failed)?,
@@ -49,7 +57,7 @@ impl Place {
             None => return Err(StoreError::Backup(format!("没有目录 {name}"))),
         };
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { store, folder, runtime: Some(runtime), name })
+        Ok(Self { store, folder, settled: AtomicBool::new(false), runtime: Some(runtime), name })
     }
 
     /// The same; a folder is made if it is not there, and stays after a power cut.
@@ -65,6 +73,16 @@ impl Place {
         &self.name
     }
 
+    /// Makes the names of all that lies there durable, unless it is known that they are: who wrote it may have ended, or
+    /// failed, after a name was there, and one that no sync vouched for may go.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        if let Some(folder) = self.folder.as_ref().filter(|_| !self.settled.load(Ordering::Relaxed)) {
+            sync_folders(folder, DEPTH).map_err(|error| self.disk(&error))?;
+            self.settled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Writes `bytes`, in place of what was there.
     pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.write(name, bytes, PutMode::Overwrite)?;
@@ -74,8 +92,9 @@ impl Place {
     /// Writes `bytes` where nothing is yet. `false`, and nothing done, where something is.
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StoreError> {
         // One process at a time has a folder; a bucket keeps the promise itself.
-        let mode = if self.folder { PutMode::Overwrite } else { PutMode::Create };
-        if (self.folder && self.get(name)?.is_some()) || !self.write(name, bytes, mode)? {
+        let folder = self.folder.is_some();
+        let mode = if folder { PutMode::Overwrite } else { PutMode::Create };
+        if (folder && self.get(name)?.is_some()) || !self.write(name, bytes, mode)? {
             return Ok(false);
         }
         self.proved(name, bytes)?;
@@ -113,12 +132,19 @@ impl Place {
     /// Takes something away; fine if it is not there.
     pub fn delete(&self, name: &str) -> Result<(), StoreError> {
         let path = Path::from(name);
-        self.wait(async {
+        let gone = self.wait(async {
             match self.store.delete(&path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(self.failed(error)),
             }
-        })
+        });
+        self.settled.fetch_and(gone.is_ok(), Ordering::Relaxed);
+        gone?;
+        // What is erased must not come back with a power cut.
+        match self.folder.as_ref().and_then(|folder| folder.join(name).parent().map(FilePath::to_owned)) {
+            Some(above) if above.is_dir() => sync_dir(&above).map_err(|error| self.disk(&error)),
+            _ => Ok(()),
+        }
     }
 
     fn write(&self, name: &str, bytes: &[u8], mode: PutMode) -> Result<bool, StoreError> {
@@ -133,6 +159,7 @@ impl Place {
             }
         });
         drill::effect(Side::Server);
+        self.settled.fetch_and(written.is_ok(), Ordering::Relaxed);
         written
     }
 
@@ -141,6 +168,10 @@ impl Place {
             Some(read) if read == bytes => Ok(()),
             _ => Err(StoreError::Backup(format!("{}/{name} 写入后读回的内容不同", self.name))),
         }
+    }
+
+    fn disk(&self, error: &io::Error) -> StoreError {
+        said(&self.name, &words(error))
     }
 
     fn failed(&self, error: object_store::Error) -> StoreError {
@@ -165,13 +196,27 @@ impl Drop for Place {
 
 /// What the disk itself said, where it was one. Passing or not, nobody's backup is wrong for it.
 fn failed(place: &str, error: object_store::Error) -> StoreError {
-    let said = |what: &dyn std::fmt::Display| StoreError::Io(io::Error::other(format!("备份 {place}：{what}")));
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(inner) = cause.downcast_ref::<io::Error>() {
-            return said(&words(inner));
+            return said(place, &words(inner));
         }
         source = cause.source();
     }
-    said(&error)
+    said(place, &error)
+}
+
+fn said(place: &str, what: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Io(io::Error::other(format!("备份 {place}：{what}")))
+}
+
+/// Makes the names in a folder durable, and in those within it, `depth` of them deep: the lowest first.
+fn sync_folders(folder: &FilePath, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.filter(|_| depth > 0) {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path(), depth - 1)?;
+        }
+    }
+    sync_dir(folder)
 }

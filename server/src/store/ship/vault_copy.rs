@@ -1,11 +1,8 @@
 //! The vault's copy in the backup, sealed under a recovery key that is printed once and kept by a person: who has the
 //! backup alone has no secret, who has both has everything.
 
-use std::fs;
-
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
-use nuanfang_core::canon::hash::Sha;
 use rand::RngCore;
 
 use super::place::Place;
@@ -45,19 +42,29 @@ pub fn read_key(text: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// Copies the vault when it has changed since.
+/// Whether the copy there is of the vault as it is now.
+pub fn is_there(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+    let (key, contents) = now(store)?;
+    Ok(to.get(NAME)?.and_then(|sealed| unseal(&key, &sealed)).is_some_and(|there| there == contents))
+}
+
+/// Copies the vault where the copy there is of another one. What lies there is asked, nothing that was remembered of it:
+/// disks take turns, and an older copy lacks keys or has some that were destroyed.
 pub fn ship(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
+    if !is_there(store, to)? {
+        let (key, contents) = now(store)?;
+        to.put(NAME, &seal(&key, &contents)?)?;
+    }
+    Ok(())
+}
+
+/// The recovery key, and what its copy of the vault has to say.
+fn now(store: &Sqlite) -> Result<([u8; 32], Vec<u8>), StoreError> {
     recovery_key(&store.vault)?;
     let key = known_key(&store.vault)?.ok_or_else(|| StoreError::Damaged("备份恢复密钥".into()))?;
     let contents =
         serde_json::to_vec(&store.vault.contents()?).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    let known = store.dir().join("vault-shipped");
-    let sha = Sha::of(&[to.name().as_bytes(), b"\n", &contents].concat()).to_string();
-    if fs::read_to_string(&known).is_ok_and(|shipped| shipped == sha) && to.get(NAME)?.is_some() {
-        return Ok(());
-    }
-    to.put(NAME, &seal(&key, &contents)?)?;
-    Ok(fs::write(known, sha)?)
+    Ok((key, contents))
 }
 
 fn seal(key: &[u8; 32], contents: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -72,8 +79,11 @@ fn seal(key: &[u8; 32], contents: &[u8]) -> Result<Vec<u8>, StoreError> {
 
 /// Opens a copy. `None` if the key is another one's, or the copy is damaged.
 pub fn open(key: &[u8; 32], sealed: &[u8]) -> Option<Contents> {
+    serde_json::from_slice(&unseal(key, sealed)?).ok()
+}
+
+fn unseal(key: &[u8; 32], sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.strip_prefix(TAG)?.split_at_checked(NONCE)?;
     let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key));
-    let opened = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: TAG }).ok()?;
-    serde_json::from_slice(&opened).ok()
+    cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: TAG }).ok()
 }

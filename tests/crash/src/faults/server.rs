@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nuanfang_core::id::{VisitId, WorkerId};
 use nuanfang_server::clock::HandClock;
 use nuanfang_server::http::Problem;
-use nuanfang_server::store::ship::{self, place::Place};
+use nuanfang_server::store::ship::{self, place::Place, vault_copy};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ use crate::house::{House, MORNING, runtime};
 use crate::replay::Replay;
 use crate::scratch::{Scratch, open_whole};
 use crate::sender::{Refused, Sender};
+use crate::server::copy::Copy;
 use crate::server::read_log;
 use crate::sweep::Fallible;
 
@@ -149,6 +150,7 @@ impl Trial for ServerTrial {
             }
         }
         let Scene { house, phones, planned, .. } = scene;
+        let recovery = vault_copy::known_key(&house.state.vault)?.ok_or("no recovery key")?;
         house.close();
         if planned != 1 {
             return Err(format!("the visit was planned {planned} times").into());
@@ -158,8 +160,29 @@ impl Trial for ServerTrial {
         let mut replay = Replay::new(&record);
         let image = power_cut(&mut replay);
         image.lay_out(&place, |name| name.contains(".db"))?;
-        let log = read_log(&open_whole(&place.join("data/nuanfang.db"))?)?;
+        let db = open_whole(&place.join("data/nuanfang.db"))?;
+        let log = read_log(&db)?;
+        let mut copy = Copy::default();
+        copy.read(&image, &recovery);
         for phone in &phones {
+            let mut query = db.prepare_cached("SELECT safe FROM writer WHERE device = ?1")?;
+            let safe: i64 = query.query_row([phone.device.0.as_bytes()], |row| row.get(0))?;
+            if usize::try_from(safe)? != phone.log.len() {
+                return Err(
+                    format!("{safe} of {} operations are safe, although all was shipped", phone.log.len()).into()
+                );
+            }
+            for (op, sha) in &phone.log {
+                let found = copy.operation(&image, phone.device.0, op.seq);
+                if found.as_ref().is_none_or(|(found, body)| found != sha || body != op.body.get()) {
+                    return Err(format!("operation {} was called safe, and is not after a power cut", op.seq).into());
+                }
+            }
+            for (sha, bytes) in &phone.files {
+                if copy.file(&image, sha) != Some(bytes) {
+                    return Err(format!("file {sha} was called safe, and is not after a power cut").into());
+                }
+            }
             let kept: Vec<_> = log.iter().filter(|kept| kept.device == phone.device).collect();
             let same = kept.len() == phone.log.len()
                 && kept

@@ -19,7 +19,7 @@ struct Head {
 
 /// The backup's contents, remembered as long as its bytes stay the same.
 #[derive(Default)]
-pub(super) struct Copy {
+pub(crate) struct Copy {
     heads: HashMap<String, (Vec<u8>, Vec<Head>)>,
     bodies: HashMap<String, (Vec<u8>, HashMap<u64, BodyLine>)>,
     vault: (Vec<u8>, Option<Contents>),
@@ -42,7 +42,7 @@ fn heads(bytes: &[u8]) -> Vec<Head> {
 
 impl Copy {
     /// Reads what is new in the backup that `image` holds.
-    pub(super) fn read(&mut self, image: &Image<'_>, recovery: &[u8; 32]) {
+    pub(crate) fn read(&mut self, image: &Image<'_>, recovery: &[u8; 32]) {
         for name in image.names("backup/heads/").filter(|name| name.ends_with(".seg")) {
             let bytes = image.file(name).unwrap_or_default();
             if self.heads.get(name).is_none_or(|(known, _)| known != bytes) {
@@ -66,7 +66,7 @@ impl Copy {
     }
 
     /// The operation of `device` at `seq`, if the backup that `image` holds can give it back: its hash and its body.
-    pub(super) fn operation(&mut self, image: &Image<'_>, device: Uuid, seq: u64) -> Option<(Sha, String)> {
+    pub(crate) fn operation(&mut self, image: &Image<'_>, device: Uuid, seq: u64) -> Option<(Sha, String)> {
         let there = |name: &str| image.file(name).is_some();
         let (heads, head) = self.heads.iter().filter(|(name, _)| there(name)).find_map(|(name, (_, heads))| {
             let head = heads.iter().find(|head| head.device == device && head.seq == seq)?;
@@ -87,7 +87,7 @@ impl Copy {
     }
 
     /// A file, if the backup that `image` holds can give it back.
-    pub(super) fn file(&mut self, image: &Image<'_>, sha: &Sha) -> Option<&[u8]> {
+    pub(crate) fn file(&mut self, image: &Image<'_>, sha: &Sha) -> Option<&[u8]> {
         let sealed = image.file(&format!("backup/{}", file_name(sha)))?;
         if self.files.get(sha).is_none_or(|(known, _)| known != sealed) {
             let opened = seal::open_file(&self.key(seal::file_owner(sealed)?)?, sha, sealed)?;

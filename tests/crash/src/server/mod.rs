@@ -1,7 +1,7 @@
 //! The server's workload: phones that exchange at the same time, an office that plans, files that come in pieces, a
 //! backup, and restarts. Everything on one recorded disk, from the first start on.
 
-mod copy;
+pub(crate) mod copy;
 mod judge;
 
 use std::collections::HashMap;
