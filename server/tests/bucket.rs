@@ -5,10 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,7 @@ const PAGE: usize = 2;
 struct Bucket {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     strangers: Arc<Mutex<u32>>,
+    stalls: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -69,6 +72,14 @@ async fn store(State(bucket): State<Bucket>, Path(key): Path<String>, headers: H
 
 async fn fetch(State(bucket): State<Bucket>, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let known = bucket.knows(&headers);
+    if bucket.stalls.load(Ordering::Relaxed) {
+        let headers = [
+            (header::CONTENT_LENGTH, "100"),
+            (header::ETAG, "\"e\""),
+            (header::LAST_MODIFIED, "Wed, 25 Nov 2026 08:00:00 GMT"),
+        ];
+        return (headers, Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>())).into_response();
+    }
     let objects = bucket.objects.lock().expect("no panic");
     match objects.get(&key).filter(|_| known) {
         Some(bytes) => {
@@ -109,18 +120,25 @@ async fn delete(State(bucket): State<Bucket>, body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/xml")], "<DeleteResult></DeleteResult>").into_response()
 }
 
+/// The binary, which finds the store at `endpoint`.
+fn program(endpoint: &str) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nuanfang"));
+    program
+        .env_remove("AWS_CA_BUNDLE")
+        .env("AWS_ENDPOINT", endpoint)
+        .env("AWS_ALLOW_HTTP", "true")
+        .env("AWS_REGION", "cn-north-1")
+        .env("AWS_ACCESS_KEY_ID", "someone")
+        .env("AWS_SECRET_ACCESS_KEY", "something");
+    program
+}
+
 async fn nuanfang(endpoint: &str, arguments: &[&str], typed: &str) -> (i32, String) {
     let (endpoint, typed) = (endpoint.to_owned(), typed.to_owned());
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     blocking(move || {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nuanfang"))
+        let mut child = program(&endpoint)
             .args(arguments)
-            .env_remove("AWS_CA_BUNDLE")
-            .env("AWS_ENDPOINT", endpoint)
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_REGION", "cn-north-1")
-            .env("AWS_ACCESS_KEY_ID", "someone")
-            .env("AWS_SECRET_ACCESS_KEY", "something")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -184,4 +202,41 @@ async fn a_bucket_is_a_place_like_any_other() {
     assert_eq!((code, told.contains("bodies/000000001.seg")), (1, true), "{told}");
     let (code, _) = nuanfang("http://127.0.0.1:1", &["backup", "verify", "--backup", &url], "").await;
     assert_eq!(code, 2, "nobody there");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_a_server_whose_bucket_stalls() {
+    let bucket = Bucket::default();
+    let endpoint = bucket.open().await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data").display().to_string();
+    blocking(move || {
+        let mut child = program(&endpoint)
+            .args(["serve", "--data", &data, "--listen", "127.0.0.1:0", "--backup", &format!("s3://store/{PREFIX}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let told = std::io::BufReader::new(child.stdout.take().expect("what it says"));
+        let mut lines = std::io::BufRead::lines(told).map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("暖访已启动")));
+        bucket.stalls.store(true, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_secs(2));
+        for _ in 0..2 {
+            let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("sent");
+            assert!(sent.success());
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let since = Instant::now();
+        while child.try_wait().expect("its state").is_none() {
+            if since.elapsed() > Duration::from_secs(10) {
+                child.kill().expect("ended");
+                panic!("it waits for the bucket for ever");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+    .await;
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,9 @@ use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship;
 use crate::terminal::{say, untried, words};
+
+/// How long what is still under way may take once the server has stopped, or was made to.
+const FORCED: Duration = Duration::from_secs(1);
 
 /// Serve phones, the office and its console.
 ///
@@ -67,7 +71,10 @@ impl Serve {
             Ok(runtime) => runtime,
             Err(error) => return untried(error),
         };
-        match runtime.block_on(self.serve()) {
+        let done = runtime.block_on(self.serve());
+        // Who was told twice to stop waits for nobody.
+        runtime.shutdown_timeout(FORCED);
+        match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => untried(error),
         }

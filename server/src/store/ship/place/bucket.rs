@@ -1,4 +1,7 @@
-//! An S3-compatible store, spoken to over the HTTP and TLS that the server has anyway.
+//! An S3-compatible store, spoken to over the HTTP and TLS that the server has anyway. No call has a time for all of it, which
+//! a slow line could not keep: its connection has to move.
+
+mod moving;
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -9,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use object_store::aws::AmazonS3Builder;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
@@ -20,12 +23,15 @@ use object_store::{ClientConfigKey, ClientOptions, Error, ObjectStore, RetryConf
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+use tower::util::MapResponse;
+
+use self::moving::{Moving, STILL};
 
 const SCHEME: &str = "s3://";
 /// The variable that names a file of further roots, PEM: a company's own store has a company's own certificate.
 const ROOTS: &str = "AWS_CA_BUNDLE";
-/// One call may take this long.
-const CALL: Duration = Duration::from_secs(60);
 /// A call is tried again this often and this long: who ships tries again by himself.
 const TRIES: usize = 2;
 const TRYING: Duration = Duration::from_secs(90);
@@ -54,7 +60,7 @@ pub(super) fn open(url: &str) -> Result<Arc<dyn ObjectStore>, Error> {
 struct Wire;
 
 impl HttpConnector for Wire {
-    // Of the options only one is ours to keep: `Calls` has its own time.
+    // Of the options only one is ours to keep: a connection has its own time.
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Generic { store: "S3", source };
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -71,24 +77,100 @@ impl HttpConnector for Wire {
             .with_no_client_auth();
         let plain = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|allowed| allowed == "true");
         let https = HttpsConnectorBuilder::new().with_tls_config(tls);
-        let https = if plain { https.https_or_http() } else { https.https_only() }.enable_http1().build();
-        Ok(HttpClient::new(Calls(Client::builder(TokioExecutor::new()).build(https))))
+        let https = if plain { https.https_or_http() } else { https.https_only() }.enable_http1();
+        let mut tcp = Tcp::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(STILL));
+        let lines: Lines = tcp.map_response(|line| TokioIo::new(Moving::new(line.into_inner())));
+        Ok(HttpClient::new(Calls(Client::builder(TokioExecutor::new()).build(https.wrap_connector(lines)))))
     }
 }
 
+type Line = TokioIo<Moving>;
+/// Connections that have to move.
+type Lines = MapResponse<Tcp, fn(TokioIo<TcpStream>) -> Line>;
+
 #[derive(Debug)]
-struct Calls(Client<HttpsConnector<Tcp>, HttpRequestBody>);
+struct Calls(Client<HttpsConnector<Lines>, HttpRequestBody>);
 
 #[async_trait]
 impl HttpService for Calls {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = match tokio::time::timeout(CALL, self.0.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_connect() => return Err(HttpError::new(HttpErrorKind::Connect, error)),
-            Ok(Err(error)) => return Err(HttpError::new(HttpErrorKind::Request, error)),
-            Err(late) => return Err(HttpError::new(HttpErrorKind::Timeout, late)),
-        };
+        let response = self.0.request(request).await.map_err(|error| {
+            let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
+            HttpError::new(kind, error)
+        })?;
         Ok(response
             .map(|body| HttpResponseBody::new(body.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::sleep;
+    use std::time::Instant;
+
+    use object_store::path::Path;
+    use object_store::{ObjectStoreExt, PutPayload};
+
+    use super::*;
+
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\nETag: \"e\"\r\nLast-Modified: Wed, 25 Nov 2026 08:00:00 GMT\r\nContent-Length: 40\r\n\r\n";
+
+    /// A store behind which one `line` after the other does what it likes.
+    fn store(line: fn(std::net::TcpStream)) -> impl ObjectStore {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(move || line(stream))))
+        });
+        AmazonS3Builder::new()
+            .with_bucket_name("store")
+            .with_region("cn-north-1")
+            .with_endpoint(address)
+            .with_allow_http(true)
+            .with_access_key_id("someone")
+            .with_secret_access_key("something")
+            .with_http_connector(Wire)
+            .with_retry(RetryConfig { max_retries: 1, ..RetryConfig::default() })
+            .build()
+            .expect("a store")
+    }
+
+    fn asked(stream: &mut std::net::TcpStream) {
+        let mut some = [0; 4096];
+        let _ = stream.read(&mut some).expect("a request");
+    }
+
+    #[tokio::test]
+    async fn a_call_ends_once_nothing_moves_and_not_before() {
+        let since = Instant::now();
+        let stalls = store(|mut stream| {
+            asked(&mut stream);
+            stream.write_all(&[HEAD, &[7; 20]].concat()).expect("written");
+            sleep(Duration::from_secs(600));
+        });
+        let got = stalls.get(&Path::from("a")).await.expect("a head").bytes().await;
+        assert!(got.is_err(), "half of it: {got:?}");
+        let deaf = store(|stream| {
+            sleep(Duration::from_secs(600));
+            drop(stream);
+        });
+        let put = deaf.put(&Path::from("a"), PutPayload::from(vec![7; 32 * 1024 * 1024])).await;
+        assert!(put.is_err(), "nobody read it");
+        assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
+        let slow = store(|mut stream| {
+            asked(&mut stream);
+            stream.write_all(HEAD).expect("written");
+            for _ in 0..40 {
+                sleep(STILL / 10);
+                stream.write_all(&[7]).expect("written");
+            }
+        });
+        let got = slow.get(&Path::from("a")).await.expect("a head").bytes().await;
+        assert_eq!(got.expect("all of it").len(), 40, "four times as long as a line may stand still");
     }
 }
