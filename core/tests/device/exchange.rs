@@ -503,6 +503,45 @@ fn operations_near_the_limit_go_a_few_at_a_time() {
 }
 
 #[test]
+fn a_file_that_can_not_be_read_any_more_stops_no_other_file() {
+    let vanished: fn(&std::path::Path) = |file| std::fs::remove_file(file).unwrap();
+    for flaw in [vanished, |file| std::fs::write(file, [0; 20_000]).unwrap()] {
+        let (dir, server, phone) = one_op();
+        let keep = |byte| blob::keep(&phone.store, &[byte; 20_000], "photo.after", Some(VISIT), "{}".to_owned());
+        let mut photos: Vec<blob::BlobRow> = (1..=5).map(|byte| keep(byte).unwrap()).collect();
+        phone.say_with("五张照片", photos.iter().map(|photo| photo.sha).collect());
+        photos.sort_by_key(|photo| photo.sha);
+        // The first that the server asks for.
+        let broken = photos.remove(0);
+        flaw(&dir.path().join("blobs").join(&broken.beside.as_ref().unwrap().file));
+        // One that it does not ask for.
+        let forgotten = photos.remove(0);
+        server.with(|state| state.unasked = Some(forgotten.sha));
+        for round in 1..=2 {
+            let run = phone.sync(&server).unwrap();
+            assert_eq!(run.files_sent, if round == 1 { 4 } else { 0 });
+            assert_eq!(run.unreadable, [broken.sha]);
+            phone.say("下一条");
+        }
+        server.with(|state| {
+            assert_eq!(state.blobs[&forgotten.sha].bytes.len(), 20_000, "asked for by the phone");
+            assert!(photos.iter().all(|photo| state.blobs[&photo.sha].bytes.len() == 20_000));
+            assert!(state.blobs[&broken.sha].bytes.is_empty());
+        });
+        assert_eq!(phone.enrolment().acked, 3);
+    }
+}
+
+#[test]
+fn a_trouble_of_the_whole_disk_stops_a_run() {
+    let (dir, server, phone) = one_op();
+    let photo = blob::keep(&phone.store, &[1; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("照片", vec![photo.sha]);
+    rusqlite::Connection::open(dir.path().join("phone.db")).unwrap().execute_batch("DROP TABLE blob").unwrap();
+    assert!(matches!(phone.sync(&server), Err(Stop::Trouble(Trouble::Sqlite(_)))));
+}
+
+#[test]
 fn files_go_out_signatures_first_and_a_file_the_server_already_has_is_not_sent_again() {
     let (_dir, server, phone) = one_op();
     let photo = blob::keep(&phone.store, &[5; 70_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
