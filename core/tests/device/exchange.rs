@@ -250,6 +250,62 @@ fn a_restored_server_gets_again_what_it_lost() {
 }
 
 #[test]
+fn a_server_restored_to_before_all_that_was_pruned_here_asks_for_a_new_enrolment() {
+    // An earlier release took the 0 of such a server for a receipt, and asked nothing any more.
+    for took_it in [false, true] {
+        let (dir, server, phone) = one_op();
+        phone.sync(&server).unwrap();
+        server.with(|state| state.now.0 += 31 * 86_400_000);
+        phone.sync(&server).unwrap();
+        phone.say("二");
+        phone.sync(&server).unwrap();
+        let known = phone.enrolment();
+        assert_eq!((known.floor, known.acked, known.safe), (1, 2, 2));
+        server.with(|state| {
+            state.epoch = 2;
+            state.logs.get_mut(&known.device).unwrap().ops.clear();
+        });
+        if took_it {
+            let took = "UPDATE enrolment SET acked = 0, safe = 0, epoch = 2; UPDATE outbox SET safe_ms = NULL";
+            rusqlite::Connection::open(dir.path().join("phone.db")).unwrap().execute_batch(took).unwrap();
+        }
+        phone.say("三");
+        assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
+        assert!(phone.enrolment().forked);
+        phone.enrol(&server).unwrap();
+        phone.sync(&server).unwrap();
+        assert_eq!(server.kinds(phone.enrolment().device).len(), 2, "all that is still here, once safe or not");
+        assert_eq!((phone.enrolment().acked, phone.texts().len()), (2, 2));
+    }
+}
+
+#[test]
+fn what_a_forked_server_does_not_call_safe_is_logged_again() {
+    let table: [(&str, fn(&mut nuanfang_core::wire::SyncReply), usize); 4] = [
+        ("fork", |reply| (reply.fork, reply.safe_through) = (true, 2), 3),
+        ("more than was sent", |reply| (reply.acked_through, reply.safe_through) = (9, 2), 3),
+        ("another log", |reply| (reply.acked_through, reply.ack_sha, reply.safe_through) = (3, Sha::of(b"x"), 2), 3),
+        // A copy of the phone spoke first to a restored server: what is safe there is the copy's.
+        ("restored", |reply| (reply.fork, reply.epoch, reply.safe_through) = (true, 2, 9), 5),
+    ];
+    for (name, twist, again) in table {
+        let (_dir, server, phone) = one_op();
+        for text in ["二", "三", "四", "五"] {
+            phone.say(text);
+        }
+        phone.sync(&server).unwrap();
+        assert_eq!(phone.enrolment().safe, 5);
+        server.lie(Lie::Twist(twist));
+        assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked), "{name}");
+        phone.enrol(&server).unwrap();
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        assert_eq!(request.ops.len(), again, "{name}");
+        phone.sync(&server).unwrap();
+        assert_eq!((phone.enrolment().acked, phone.texts().len()), (again as u64, 5), "{name}");
+    }
+}
+
+#[test]
 fn a_restored_server_takes_back_what_it_said_before() {
     let (_dir, server, phone) = one_op();
     server.with(|state| {
