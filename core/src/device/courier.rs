@@ -112,6 +112,8 @@ pub struct Run {
     pub files_sent: u32,
     /// Bytes of files sent.
     pub file_bytes: u64,
+    /// Files that the server wants and this phone can't read any more. They stopped nothing else.
+    pub unreadable: Vec<Sha>,
 }
 
 /// What the server gave this device to be let in with.
@@ -159,10 +161,9 @@ impl Courier<'_> {
             if run.applied.more && run.exchanges < EXCHANGES {
                 continue;
             }
-            let sent = self.send_files(&run.applied)?;
-            run.files_sent += sent.files_sent;
-            run.file_bytes += sent.file_bytes;
-            if sent.files_sent == 0 || run.exchanges >= EXCHANGES {
+            let before = run.files_sent;
+            self.send_files(&mut run)?;
+            if run.files_sent == before || run.exchanges >= EXCHANGES {
                 return Ok(run);
             }
         }
@@ -184,41 +185,46 @@ impl Courier<'_> {
         sync::apply_reply(self.store, self.speaker, &request, &reply, received)?.map_err(Stop::NotAReceipt)
     }
 
-    fn send_files(&self, applied: &Applied) -> Result<Run, Stop> {
-        let mut run = Run::default();
-        for need in &applied.need {
-            let bytes = self.send_file(need.sha, need.off)?;
-            run.files_sent += u32::from(bytes.is_some());
-            run.file_bytes += bytes.unwrap_or(0);
+    fn send_files(&self, run: &mut Run) -> Result<(), Stop> {
+        run.unreadable.clear();
+        let need = run.applied.need.clone();
+        for wanted in &need {
+            self.send_file(run, wanted.sha, wanted.off)?;
         }
-        if applied.acked < applied.head {
-            return Ok(run);
+        if run.applied.acked < run.applied.head {
+            return Ok(());
         }
-        for sha in sync::files_in_doubt(self.store, &applied.need, DOUBTFUL_FILES)? {
+        for sha in sync::files_in_doubt(self.store, &need, DOUBTFUL_FILES)? {
             let head = Call { method: "HEAD", path: format!("/v1/blobs/{sha}"), ..Call::default() };
             match self.authorised(|| Ok(head.clone())) {
                 Ok(answer) if answer.upload_complete => sync::file_is_whole(self.store, sha)?,
                 Ok(answer) => {
                     // A page without the offset is not our server's word; to believe it would send the file again.
                     let offset = answer.upload_offset.ok_or(Stop::NotAReceipt(NotAReceipt::Unreadable))?;
-                    let bytes = self.send_file(sha, offset)?;
-                    run.files_sent += u32::from(bytes.is_some());
-                    run.file_bytes += bytes.unwrap_or(0);
+                    self.send_file(run, sha, offset)?;
                 }
                 // The server does not know that it wants this file; its next work list will name it.
                 Err(Stop::Refused { .. }) => {}
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(run)
+        Ok(())
     }
 
-    /// Sends a file from the server's offset on. `None` when it did not become whole; the next run goes on.
-    fn send_file(&self, sha: Sha, from: u64) -> Result<Option<u64>, Stop> {
-        let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else { return Ok(None) };
+    /// Sends a file from the server's offset on. Where it does not become whole, the next run goes on.
+    fn send_file(&self, run: &mut Run, sha: Sha, from: u64) -> Result<(), Stop> {
+        let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else { return Ok(()) };
         let (mut offset, mut sent, mut corrections) = (from.min(row.len), 0, 0);
         loop {
-            let rest = blob::load_from(self.store, &row, offset)?;
+            let rest = match blob::load_from(self.store, &row, offset) {
+                Ok(rest) => rest,
+                // This file's own flaw, and no other's. What ails the whole disk ails the database, and stops the run there.
+                Err(Trouble::Damaged(_) | Trouble::Io(_)) => {
+                    run.unreadable.push(sha);
+                    return Ok(());
+                }
+                Err(trouble) => return Err(trouble.into()),
+            };
             let piece = &rest[..rest.len().min(drill::limit(drill::Limit::Piece, PIECE))];
             let call = Call {
                 method: "PATCH",
@@ -233,12 +239,14 @@ impl Courier<'_> {
             };
             let answer = match self.authorised(|| Ok(call.clone())) {
                 Ok(answer) => answer,
-                Err(Stop::Refused { .. }) => return Ok(None),
+                Err(Stop::Refused { .. }) => return Ok(()),
                 Err(stop) => return Err(stop),
             };
             if answer.upload_complete {
                 sync::file_is_whole(self.store, sha)?;
-                return Ok(Some(sent + piece.len() as u64));
+                run.files_sent += 1;
+                run.file_bytes += sent + piece.len() as u64;
+                return Ok(());
             }
             let Some(told) = answer.upload_offset else {
                 return Err(Stop::NotAReceipt(NotAReceipt::Unreadable));
@@ -249,7 +257,7 @@ impl Courier<'_> {
             } else {
                 corrections += 1;
                 if corrections > 3 {
-                    return Ok(None);
+                    return Ok(());
                 }
             }
             offset = told;

@@ -4,9 +4,11 @@ use super::courier::{Stop, Unreachable};
 use super::status::Words;
 use super::sync::NotAReceipt;
 use super::trouble::Trouble;
+use crate::canon::envelope::BlobRef;
+use crate::canon::hash::Sha;
 use crate::error::Refusal;
 
-/// Why the last try stopped: kept to explain what is stuck.
+/// Why the last try stopped, or which files it left behind: kept to explain what is stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     /// Stable, for programs: `sync.no_network`.
@@ -17,6 +19,8 @@ pub struct Obstacle {
     pub next: Words,
     /// Only a person can clear it.
     pub needs_person: bool,
+    /// The files that it keeps here; none: it stands before everything.
+    pub files: Vec<Sha>,
 }
 
 /// What the server says to a phone that the company has revoked.
@@ -26,6 +30,11 @@ impl Obstacle {
     /// Whether the company has revoked this phone.
     pub fn is_revoked(&self) -> bool {
         self.code == REVOKED
+    }
+
+    /// Whether it stands between the server and an operation that names these files.
+    pub fn concerns(&self, blobs: &[BlobRef]) -> bool {
+        self.files.is_empty() || blobs.iter().any(|blob| self.files.contains(&blob.sha))
     }
 }
 
@@ -39,6 +48,31 @@ impl From<&Obstacle> for Refusal {
             format!("{}; {}. All records are on this phone.", why.en, next.en),
         )
     }
+}
+
+/// What files mean to the worker that can't be read any more; nothing where all can.
+pub fn of_unreadable(files: &[Sha]) -> Option<Obstacle> {
+    if files.is_empty() {
+        return None;
+    }
+    let names = |between| files.iter().map(Sha::short).collect::<Vec<_>>().join(between);
+    Some(Obstacle {
+        code: "sync.unreadable_file".to_owned(),
+        why: Words::new(
+            format!("本机有 {} 个照片或签名文件已无法读取（{}），其他资料照常发送", files.len(), names("、")),
+            format!(
+                "{} photos or signatures on this phone can't be read any more ({}); everything else is sent",
+                files.len(),
+                names(", ")
+            ),
+        ),
+        next: Words::new(
+            "请不要卸载应用；还在现场的请重新拍摄，并联系调度",
+            "don't uninstall; if you are still there take the photo again, and tell your dispatcher",
+        ),
+        needs_person: true,
+        files: files.to_vec(),
+    })
 }
 
 /// What a stop means to the worker.
@@ -96,7 +130,7 @@ pub fn of(stop: &Stop) -> Obstacle {
             ("phone", words, again(), false)
         }
     };
-    Obstacle { code: format!("sync.{code}"), why, next, needs_person }
+    Obstacle { code: format!("sync.{code}"), why, next, needs_person, files: Vec::new() }
 }
 
 fn words_of(trouble: &Trouble) -> Words {
@@ -140,6 +174,7 @@ fn refused(code: &str) -> Obstacle {
                     "it is tried again; if it stays so, ask your dispatcher",
                 ),
                 needs_person: false,
+                files: Vec::new(),
             };
         }
         "sync.version" | "sync.encoding" => (
@@ -155,5 +190,5 @@ fn refused(code: &str) -> Obstacle {
             Words::new("请联系调度", "ask your dispatcher"),
         ),
     };
-    Obstacle { code: code.to_owned(), why, next, needs_person: true }
+    Obstacle { code: code.to_owned(), why, next, needs_person: true, files: Vec::new() }
 }

@@ -36,7 +36,7 @@ pub struct Runner {
 pub struct RunnerState {
     /// A run is under way.
     pub running: bool,
-    /// Why the last one stopped, if it did.
+    /// Why the last one stopped or what it left behind, if it did.
     pub obstacle: Option<Obstacle>,
     /// Milliseconds until the next.
     pub next_try_in_ms: Option<u64>,
@@ -71,7 +71,7 @@ impl Runner {
     /// Something was saved: sent soon, unless the last try failed and its turn is still to come.
     pub fn nudge(&self) {
         let mut mind = self.lock();
-        if mind.obstacle.is_none() {
+        if !mind.backoff.has_failed() {
             mind.poked = true;
             self.wake.notify_all();
         }
@@ -86,7 +86,7 @@ impl Runner {
         let wait = match &done {
             Ok(run) => {
                 mind.backoff.reset();
-                mind.obstacle = None;
+                mind.obstacle = obstacle::of_unreadable(&run.unreadable);
                 u64::from(run.applied.poll_after_s.clamp(5, 3600)) * 1000
             }
             Err(stop) => {

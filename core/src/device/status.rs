@@ -149,6 +149,7 @@ pub fn of_row(
     let outcome = outbox_row::outcome(connection, row.op)?;
     let event = Event::parse(&row.kind, &row.body);
     let (zh, en) = event_label(&event);
+    let obstacle = obstacle.filter(|obstacle| obstacle.concerns(&row.blobs));
     let (why, next) = explain(state, files - whole, outcome.as_ref().map(|(kind, _)| *kind), obstacle);
     Ok(RecordStatus {
         op: row.op,
@@ -197,12 +198,15 @@ fn explain(
             (stopped.or(said), next)
         }
         RecordState::Sent if files_missing > 0 => {
-            let why = Words::new(
-                format!("还有 {files_missing} 个文件未送完"),
-                format!("{files_missing} files are still to be sent"),
-            );
+            let waits = || {
+                Words::new(
+                    format!("还有 {files_missing} 个文件未送完"),
+                    format!("{files_missing} files are still to be sent"),
+                )
+            };
+            let unreadable = obstacle.filter(|obstacle| !obstacle.files.is_empty());
             (
-                Some(why),
+                Some(unreadable.map_or_else(waits, |obstacle| obstacle.why.clone())),
                 obstacle.map_or_else(
                     || Words::new("自动续传", "the upload goes on by itself"),
                     |obstacle| obstacle.next.clone(),

@@ -5,6 +5,7 @@
 //! acknowledges; a captive portal's page, a truncated body and yesterday's answer do neither.
 
 use rand::Rng;
+use rusqlite::Transaction;
 use uuid::Uuid;
 
 use super::clock::Anchor;
@@ -78,7 +79,8 @@ pub struct Applied {
 pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<SyncRequest, Trouble> {
     store.read(|connection| {
         let enrolment = enrolment::get(connection)?;
-        let base = enrolment.acked;
+        // Below what was pruned nothing can be sent: a release took a restored server's 0 for a receipt.
+        let base = enrolment.acked.max(enrolment.floor);
         let base_sha = enrolment::sha_of(connection, &enrolment, base)?
             .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
         let count = drill::limit(drill::Limit::BatchOps, BATCH_OPS);
@@ -171,8 +173,7 @@ pub fn apply_reply(
         let (head, _) = enrolment::head(transaction, &enrolment)?;
         // A server that knows more of this log than the phone does: the phone was put back to an older state.
         if reply.fork || reply.acked_through > head {
-            enrolment.forked = true;
-            enrolment::put(transaction, &enrolment)?;
+            forked(transaction, &mut enrolment, reply)?;
             return Ok(Err(NotAReceipt::Forked));
         }
         if reply.epoch < enrolment.epoch {
@@ -180,11 +181,11 @@ pub fn apply_reply(
         }
         if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
             // Outside of what this request carried the server has another log than this phone's: a copy of the phone sent
-            // more of it, or was the first to speak to a restored server. Asking again would bring the same answer for ever.
+            // more of it, or was the first to speak to a restored server; or what it lacks is pruned here. Asking again
+            // would bring the same answer for ever.
             let carried = request.base..=request.base + request.ops.len() as u64;
             if !carried.contains(&reply.acked_through) {
-                enrolment.forked = true;
-                enrolment::put(transaction, &enrolment)?;
+                forked(transaction, &mut enrolment, reply)?;
                 return Ok(Err(NotAReceipt::Forked));
             }
             return Ok(Err(NotAReceipt::Unproven));
@@ -237,8 +238,17 @@ pub fn apply_reply(
     Ok(outcome)
 }
 
+/// The server's log goes on otherwise than this phone's. What it does not call safe is logged again with the new
+/// enrolment; one that was restored in between calls safe what may be a copy's.
+fn forked(transaction: &Transaction<'_>, enrolment: &mut Enrolment, reply: &SyncReply) -> Result<(), Trouble> {
+    enrolment.forked = true;
+    enrolment.safe = if reply.epoch == enrolment.epoch { reply.safe_through.min(enrolment.safe) } else { 0 };
+    enrolment::put(transaction, enrolment)?;
+    outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)
+}
+
 fn take_receipt(
-    transaction: &rusqlite::Transaction<'_>,
+    transaction: &Transaction<'_>,
     enrolment: &mut Enrolment,
     request: &SyncRequest,
     reply: &SyncReply,
@@ -270,7 +280,7 @@ fn take_receipt(
 }
 
 /// The server's work list, in its order; what it asks for is not whole there, whatever we believed.
-fn needs(transaction: &rusqlite::Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNeed>, Trouble> {
+fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNeed>, Trouble> {
     let mut found = Vec::new();
     for need in &reply.need {
         if blob_row::find(transaction, need.sha)?.is_some() {

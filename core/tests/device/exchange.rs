@@ -250,6 +250,62 @@ fn a_restored_server_gets_again_what_it_lost() {
 }
 
 #[test]
+fn a_server_restored_to_before_all_that_was_pruned_here_asks_for_a_new_enrolment() {
+    // An earlier release took the 0 of such a server for a receipt, and asked nothing any more.
+    for took_it in [false, true] {
+        let (dir, server, phone) = one_op();
+        phone.sync(&server).unwrap();
+        server.with(|state| state.now.0 += 31 * 86_400_000);
+        phone.sync(&server).unwrap();
+        phone.say("二");
+        phone.sync(&server).unwrap();
+        let known = phone.enrolment();
+        assert_eq!((known.floor, known.acked, known.safe), (1, 2, 2));
+        server.with(|state| {
+            state.epoch = 2;
+            state.logs.get_mut(&known.device).unwrap().ops.clear();
+        });
+        if took_it {
+            let took = "UPDATE enrolment SET acked = 0, safe = 0, epoch = 2; UPDATE outbox SET safe_ms = NULL";
+            rusqlite::Connection::open(dir.path().join("phone.db")).unwrap().execute_batch(took).unwrap();
+        }
+        phone.say("三");
+        assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
+        assert!(phone.enrolment().forked);
+        phone.enrol(&server).unwrap();
+        phone.sync(&server).unwrap();
+        assert_eq!(server.kinds(phone.enrolment().device).len(), 2, "all that is still here, once safe or not");
+        assert_eq!((phone.enrolment().acked, phone.texts().len()), (2, 2));
+    }
+}
+
+#[test]
+fn what_a_forked_server_does_not_call_safe_is_logged_again() {
+    let table: [(&str, fn(&mut nuanfang_core::wire::SyncReply), usize); 4] = [
+        ("fork", |reply| (reply.fork, reply.safe_through) = (true, 2), 3),
+        ("more than was sent", |reply| (reply.acked_through, reply.safe_through) = (9, 2), 3),
+        ("another log", |reply| (reply.acked_through, reply.ack_sha, reply.safe_through) = (3, Sha::of(b"x"), 2), 3),
+        // A copy of the phone spoke first to a restored server: what is safe there is the copy's.
+        ("restored", |reply| (reply.fork, reply.epoch, reply.safe_through) = (true, 2, 9), 5),
+    ];
+    for (name, twist, again) in table {
+        let (_dir, server, phone) = one_op();
+        for text in ["二", "三", "四", "五"] {
+            phone.say(text);
+        }
+        phone.sync(&server).unwrap();
+        assert_eq!(phone.enrolment().safe, 5);
+        server.lie(Lie::Twist(twist));
+        assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked), "{name}");
+        phone.enrol(&server).unwrap();
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        assert_eq!(request.ops.len(), again, "{name}");
+        phone.sync(&server).unwrap();
+        assert_eq!((phone.enrolment().acked, phone.texts().len()), (again as u64, 5), "{name}");
+    }
+}
+
+#[test]
 fn a_restored_server_takes_back_what_it_said_before() {
     let (_dir, server, phone) = one_op();
     server.with(|state| {
@@ -500,6 +556,45 @@ fn operations_near_the_limit_go_a_few_at_a_time() {
     let run = phone.sync(&server).unwrap();
     assert_eq!(run.applied.acked, 31);
     assert!(run.exchanges > 2);
+}
+
+#[test]
+fn a_file_that_can_not_be_read_any_more_stops_no_other_file() {
+    let vanished: fn(&std::path::Path) = |file| std::fs::remove_file(file).unwrap();
+    for flaw in [vanished, |file| std::fs::write(file, [0; 20_000]).unwrap()] {
+        let (dir, server, phone) = one_op();
+        let keep = |byte| blob::keep(&phone.store, &[byte; 20_000], "photo.after", Some(VISIT), "{}".to_owned());
+        let mut photos: Vec<blob::BlobRow> = (1..=5).map(|byte| keep(byte).unwrap()).collect();
+        phone.say_with("五张照片", photos.iter().map(|photo| photo.sha).collect());
+        photos.sort_by_key(|photo| photo.sha);
+        // The first that the server asks for.
+        let broken = photos.remove(0);
+        flaw(&dir.path().join("blobs").join(&broken.beside.as_ref().unwrap().file));
+        // One that it does not ask for.
+        let forgotten = photos.remove(0);
+        server.with(|state| state.unasked = Some(forgotten.sha));
+        for round in 1..=2 {
+            let run = phone.sync(&server).unwrap();
+            assert_eq!(run.files_sent, if round == 1 { 4 } else { 0 });
+            assert_eq!(run.unreadable, [broken.sha]);
+            phone.say("下一条");
+        }
+        server.with(|state| {
+            assert_eq!(state.blobs[&forgotten.sha].bytes.len(), 20_000, "asked for by the phone");
+            assert!(photos.iter().all(|photo| state.blobs[&photo.sha].bytes.len() == 20_000));
+            assert!(state.blobs[&broken.sha].bytes.is_empty());
+        });
+        assert_eq!(phone.enrolment().acked, 3);
+    }
+}
+
+#[test]
+fn a_trouble_of_the_whole_disk_stops_a_run() {
+    let (dir, server, phone) = one_op();
+    let photo = blob::keep(&phone.store, &[1; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("照片", vec![photo.sha]);
+    rusqlite::Connection::open(dir.path().join("phone.db")).unwrap().execute_batch("DROP TABLE blob").unwrap();
+    assert!(matches!(phone.sync(&server), Err(Stop::Trouble(Trouble::Sqlite(_)))));
 }
 
 #[test]

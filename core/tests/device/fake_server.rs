@@ -68,6 +68,8 @@ pub struct State {
     pub tokens: u32,
     pub cut_uploads_at: Option<usize>,
     pub uploaded: u64,
+    /// A file that is missing and not asked for.
+    pub unasked: Option<Sha>,
     /// What is told of dictionaries with each token.
     pub offers: Vec<String>,
     /// Exchanges packed with a dictionary are read.
@@ -98,6 +100,7 @@ impl FakeServer {
             tokens: 0,
             cut_uploads_at: None,
             uploaded: 0,
+            unasked: None,
             offers: Vec::new(),
             reads_dictionaries: false,
             packed_with: Vec::new(),
@@ -295,7 +298,7 @@ impl State {
             need: self
                 .blobs
                 .iter()
-                .filter(|(_, blob)| (blob.bytes.len() as u64) < blob.len)
+                .filter(|(sha, blob)| (blob.bytes.len() as u64) < blob.len && self.unasked.as_ref() != Some(*sha))
                 .map(|(sha, blob)| BlobNeed { sha: *sha, off: blob.bytes.len() as u64 })
                 .collect(),
             now_ms: self.now,

@@ -272,6 +272,14 @@ impl Field {
         (rows as usize, std::fs::read_dir(self.dir.path().join("blobs")).unwrap().count())
     }
 
+    /// The disk loses the file that holds a photo.
+    pub fn lose_file(&self, sha: Sha) {
+        let connection = rusqlite::Connection::open(self.dir.path().join("phone.db")).unwrap();
+        let sql = "SELECT file FROM blob WHERE sha = ?1";
+        let file: String = connection.query_row(sql, [sha.0], |row| row.get(0)).unwrap();
+        std::fs::remove_file(self.dir.path().join("blobs").join(file)).unwrap();
+    }
+
     /// The first operation of a kind the server has, with its body.
     pub fn sent(&self, kind: &str) -> (Envelope, serde_json::Value) {
         let device = self.app.enrolment().unwrap().unwrap().device;

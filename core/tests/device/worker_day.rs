@@ -331,6 +331,37 @@ fn what_stands_in_the_way_is_said_with_what_happens_next() {
 }
 
 #[test]
+fn a_photo_that_can_not_be_read_is_told_at_its_record_and_new_records_go_out_at_once() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("坏")).unwrap();
+    let taken = Photographed { role: role::PHOTO_AFTER.into(), subject: None, place: None };
+    field.app.act(field.visit, &Command::Photograph(taken), &[photo.sha]).unwrap();
+    field.act(&problem("漏水"));
+    field.lose_file(photo.sha);
+    field.server.with(|state| state.safe_lag = 100);
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.state, status.ops_waiting, status.files_waiting), (SyncState::Stuck, 0, 1));
+    let short = photo.sha.short().to_string();
+    assert!(status.words.zh.contains(&short) && status.words.en.contains(&short), "{:?}", status.words);
+    let records = field.app.visit_records(field.visit).unwrap();
+    let (told, others): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.files > 0);
+    assert!(told[0].why.as_ref().unwrap().zh.contains(&short), "{:?}", told[0]);
+    assert!(told[0].next.zh.contains("不要卸载"), "{:?}", told[0]);
+    assert!(others.iter().all(|record| record.why.is_none()), "nothing stands in the way of the others");
+    field.app.start_sync().unwrap();
+    for text in ["一", "二"] {
+        field.act(&problem(text));
+        let waits = || field.app.status().unwrap().ops_waiting > 0;
+        let since = std::time::Instant::now();
+        while waits() && since.elapsed().as_secs() < 10 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!waits(), "a new record waits");
+    }
+}
+
+#[test]
 fn a_phone_whose_key_is_lost_or_that_was_revoked_enrols_anew_and_sends_what_it_holds() {
     let lost = Field::with_visit(VisitKind::Repair);
     lost.act(&Command::Acknowledge);
