@@ -7,7 +7,7 @@ use nuanfang_core::device::sync::{self, NotAReceipt};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, outbox};
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::{Outcome, OutcomeKind};
+use nuanfang_core::wire::{Outcome, OutcomeKind, SyncReply};
 
 use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
 use crate::phone::{Phone, VISIT};
@@ -281,7 +281,8 @@ fn a_server_restored_to_before_all_that_was_pruned_here_asks_for_a_new_enrolment
 
 #[test]
 fn what_a_forked_server_does_not_call_safe_is_logged_again() {
-    let table: [(&str, fn(&mut nuanfang_core::wire::SyncReply), usize); 4] = [
+    type Twist = fn(&mut SyncReply);
+    let table: [(&str, Twist, usize); 4] = [
         ("fork", |reply| (reply.fork, reply.safe_through) = (true, 2), 3),
         ("more than was sent", |reply| (reply.acked_through, reply.safe_through) = (9, 2), 3),
         ("another log", |reply| (reply.acked_through, reply.ack_sha, reply.safe_through) = (3, Sha::of(b"x"), 2), 3),
