@@ -129,8 +129,8 @@ pub trait Reading {
     fn compare(&self, device: DeviceId, base: u64, base_sha: Sha) -> Result<Receipt, StoreError>;
 
     /// What became of a device's operations after `base` up to `acked` that are not simply applied, and of earlier
-    /// ones that were judged anew after the place `judged` in the order of receipt; and up to where those are told, 0
-    /// when there is none.
+    /// ones that were judged anew after the place `judged` in the order of receipt, the first of them where there are
+    /// many; and up to where those are told, 0 when there is none.
     fn outcomes(&self, device: DeviceId, base: u64, acked: u64, judged: u64)
     -> Result<(Vec<Outcome>, u64), StoreError>;
 

@@ -93,6 +93,7 @@ contract! { $
     judging::i6_no_operation_stops_a_later_one,
     judging::i6_a_fault_keeps_its_own_operation_apart,
     judging::i7_evidence_is_judged_by_who_ever_held_the_visit_and_never_refused,
+    judging::i7_what_is_judged_anew_is_told_once_and_all_of_it,
     judging::i8_late_work_changes_neither_state_nor_result,
     files::i11_a_file_is_whole_only_with_the_bytes_of_its_name,
     files::i11_a_file_goes_on_from_its_last_durable_byte_in_one_hand,

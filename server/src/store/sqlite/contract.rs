@@ -21,8 +21,8 @@ use crate::office::{feed, folded, rebuild};
 use crate::store::blobs::{Finish, Part};
 use crate::store::{Reading, Receiving, Store, StoreError, blocking};
 
-/// Outcomes told in one reply, the newest.
-const TOLD: i64 = 1000;
+/// Earlier operations whose new outcomes are told in one reply, or as many more as one act had judged anew.
+const TOLD: usize = 1000;
 
 impl Store for Sqlite {
     type Reading = Connection;
@@ -158,21 +158,28 @@ impl Reading for Connection {
         judged: u64,
     ) -> Result<(Vec<Outcome>, u64), StoreError> {
         let mut query = self.prepare_cached(
-            "SELECT o.seq, o.o, o.why, o.anew FROM outcome o JOIN writer w ON w.dev = o.dev
-             WHERE w.device = ?1 AND ((o.seq > ?2 AND o.seq <= ?3) OR o.anew > ?4) ORDER BY o.seq DESC LIMIT ?5",
+            "SELECT o.seq, o.o, o.why, o.anew, o.seq > ?2 AND o.seq <= ?3 AS own FROM outcome o
+             JOIN writer w ON w.dev = o.dev WHERE w.device = ?1 AND (own OR o.anew > ?4) ORDER BY own DESC, o.anew",
         )?;
-        let known = params![device.0.as_bytes(), base as i64, acked as i64, judged as i64, TOLD];
-        let mut rows = query.query(known)?;
-        let (mut told, mut through) = (Vec::new(), 0);
+        let mut rows = query.query(params![device.0.as_bytes(), base as i64, acked as i64, judged as i64])?;
+        let (mut told, mut newest, mut earlier, mut last) = (Vec::new(), 0, 0, judged);
         while let Some(row) = rows.next()? {
+            let (anew, own) = (row.get::<_, i64>(3)? as u64, row.get::<_, bool>(4)?);
+            if !own {
+                if earlier >= TOLD && anew > last {
+                    // What does not fit is told with the next answer.
+                    newest = last;
+                    break;
+                }
+                (earlier, last) = (earlier + 1, anew);
+            }
+            newest = newest.max(anew);
+            // All of the exchange's own is told: the phone takes silence about one of them for *applied*.
             let o = outcome_from(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
             told.push(Outcome { seq: row.get::<_, i64>(0)? as u64, o, why: row.get(2)? });
-            through = through.max(row.get::<_, i64>(3)? as u64);
         }
-        // What did not fit is told with the next answer.
-        let through = if told.len() < TOLD as usize { through } else { judged };
-        told.reverse();
-        Ok((told, through))
+        told.sort_by_key(|outcome| outcome.seq);
+        Ok((told, newest))
     }
 
     fn pull(&self, cursor: &ScopeCursor) -> Result<ScopeReply, StoreError> {

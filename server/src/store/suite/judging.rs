@@ -1,5 +1,7 @@
 //! What becomes of evidence: everything is stored, nothing is refused, nobody else is stopped (I6, I7, I8).
 
+use std::collections::BTreeMap;
+
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::office_event::{LateDecided, LateDecision};
@@ -117,6 +119,48 @@ pub async fn i7_evidence_is_judged_by_who_ever_held_the_visit_and_never_refused<
     assert_eq!(why(&phones[2], 3).as_deref(), Some("released"), "and the phone hears of it");
     assert_eq!(judged(&phones[0])[2], Quarantined);
     house.rebuilt_is_the_same().await;
+}
+
+/// I7: a phone hears of everything that was judged anew, however much it is, and of what is its exchange's own besides.
+pub async fn i7_what_is_judged_anew_is_told_once_and_all_of_it<F: Fixture>() {
+    const VISITS: u8 = 70;
+    const EACH: u64 = 30;
+    let house = House::<F>::open();
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    for n in 1..=VISITS {
+        for _ in 0..EACH {
+            phone.log(visit(n), 1, &departed());
+        }
+    }
+    let stranger = phone.log(visit(99), 1, &departed()).seq;
+    phone.sync(&house).await;
+    // The newest first: by its log's order alone a phone would hear of some twice and of others never.
+    for n in (1..=VISITS).rev() {
+        house.schedule(visit(n), Some(worker(1))).await;
+    }
+    house.schedule(visit(99), Some(worker(2))).await;
+    let (all, mut heard, mut judged) = (phone.log.len() as u64, BTreeMap::new(), 0);
+    for answer in 1.. {
+        // The last operation is this exchange's own.
+        let (told, through) =
+            house.read(|store| store.outcomes(phone.device, if answer == 1 { stranger - 1 } else { all }, all, judged));
+        for outcome in told {
+            let known = heard.insert(outcome.seq, outcome.o);
+            assert!(known.is_none() || outcome.seq == stranger, "{} is told again", outcome.seq);
+        }
+        assert_eq!(heard.get(&stranger), Some(&OutcomeKind::Quarantined), "at once, whatever else waits");
+        if through == 0 {
+            assert!(answer > 3, "more than two answers were needed");
+            break;
+        }
+        assert!(through > judged, "what was told lies behind");
+        judged = through;
+    }
+    assert_eq!(heard.len() as u64, all);
+    assert_eq!(heard.values().filter(|outcome| **outcome == OutcomeKind::Applied).count() as u64, all - 1);
+    // To a phone of another epoch silence says that all else is applied.
+    let (told, through) = house.read(|store| store.outcomes(phone.device, 0, all, 0));
+    assert_eq!((told.len() as u64, through), (all, judged));
 }
 
 /// I8: two who finished are two lanes; which one counts is a person's word.
