@@ -58,6 +58,9 @@ pub fn words(error: &io::Error) -> String {
         ErrorKind::ReadOnlyFilesystem => "文件系统只读",
         ErrorKind::AddrInUse => "端口已被占用",
         ErrorKind::AddrNotAvailable => "本机没有这个地址",
+        ErrorKind::TimedOut => "等待超时",
+        // EIO, which has no kind of its own.
+        _ if error.raw_os_error() == Some(5) => "磁盘读写出错",
         _ => {
             let text = error.to_string();
             return text.split(" (os error").next().unwrap_or_default().to_owned();
@@ -73,7 +76,8 @@ mod tests {
     #[test]
     fn the_systems_complaints_come_in_words() {
         assert_eq!(words(&ErrorKind::AddrInUse.into()), "端口已被占用");
-        assert_eq!(words(&io::Error::from_raw_os_error(5)), "Input/output error");
+        assert_eq!(words(&io::Error::from_raw_os_error(5)), "磁盘读写出错");
+        assert_eq!(words(&io::Error::from_raw_os_error(71)), "Protocol error");
         assert_eq!(words(&io::Error::other("示例")), "示例");
     }
 }
