@@ -12,6 +12,7 @@ from pathlib import Path
 TARGET = Path("target")
 SWEEP = ["--bin", "nuanfang-crash-sweep", "--", "--full"]
 SIMULATE = ["-p", "nuanfang-simulation", "--"]
+LARGE = ["--bin", "nuanfang-bench", "--", "--large", "--repeats", "1", "B5", "B16"]
 
 
 def play(part: str, command: list[str]) -> dict:
@@ -28,6 +29,7 @@ def main(minutes: str) -> None:
     TARGET.mkdir(exist_ok=True)
     sweep = play("crash-sweep", SWEEP)
     day = play("day", [*SIMULATE, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
+    large = play("large", LARGE)
     simulation = play("simulation", [*SIMULATE, "--seeds", "1000000000", "--minutes", minutes])
     crashes = sweep["crashes"] + sweep["without_syncs"]
     played = [day, simulation]
@@ -40,7 +42,8 @@ def main(minutes: str) -> None:
         + [chaos["faults"]]
     ):
         faults.update(counted)
-    failures = [failure for part in (*played, *sweep["crashes"], *sweep["faults"], chaos) for failure in part["failures"]]
+    beyond = [f"{figure['id']}: {figure['value']}, goal {figure['goal']}" for figure in large if figure["value"] > figure["goal"]]
+    failures = beyond + [failure for part in (*played, *sweep["crashes"], *sweep["faults"], chaos) for failure in part["failures"]]
     seeds = {
         "crash_sweep": sorted({part["seed"] for part in crashes}),
         "network": [chaos["first_seed"], chaos["first_seed"] + chaos["runs"] - 1],
@@ -54,7 +57,7 @@ def main(minutes: str) -> None:
         "checks": sum(part["checks"] for part in played + crashes),
         "failures": failures,
         "holds": sweep["holds"] and not failures,
-        "parts": {"crash_sweep": sweep, "day": day, "simulation": simulation},
+        "parts": {"crash_sweep": sweep, "day": day, "large": large, "simulation": simulation},
     }
     (TARGET / "soak.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
     print(f"{report['steps']} steps, {report['checks']} checks, {faults.total()} faults, {len(failures)} failures: target/soak.json")

@@ -251,9 +251,11 @@ async fn a_server_that_ended_between_segment_and_note_takes_its_segment_over() {
     assert_eq!(phone.sync(&house).await.safe_through, 3);
     let key = second.key(&house);
     assert_eq!(second.verify(Some(key)).await.faults, []);
-    // Bodies without heads are no segment: their server ended before it counted.
-    let next = format!("bodies/{:09}.seg", second.files("heads").len() + 1);
-    std::fs::write(second.path().join(next), b"half").expect("written");
+    // Bodies without heads are no segment: their server ended before it counted. An earlier release's had no hash.
+    for hash in [String::new(), format!("-{}", Sha::of(b"heads"))] {
+        let next = format!("bodies/{:09}{hash}.seg", second.files("heads").len() + 1);
+        std::fs::write(second.path().join(next), b"half").expect("written");
+    }
     phone.log(Some(visit(2)), 1, &departed());
     phone.sync(&house).await;
     second.ship(&house).await;
@@ -293,6 +295,33 @@ async fn a_backup_belongs_to_one_history() {
     let refused = third.try_ship(&house).await.expect_err("two servers, one backup").to_string();
     assert!(refused.contains("另一段历史"), "{refused}");
     assert_eq!(third.verify(Some(key)).await.faults, []);
+}
+
+/// A bucket's two servers may both find a segment's place empty, put their bodies, and only then does one of them put heads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_servers_that_race_for_a_segment_the_second_leaves_the_firsts_bodies_alone() {
+    let (house, mut phone) = day().await;
+    let (second, rivals) = (Second::new(), Second::new());
+    second.ship(&house).await;
+    let key = second.key(&house);
+    copied(&second.path(), &rivals.path());
+    let (rival, _) = rivals.reopened(key).await;
+    // Both are at the same segment, each with a history of its own.
+    rivals.ship(&rival).await;
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    for bodies in rivals.files("bodies") {
+        let name = bodies.strip_prefix(rivals.path()).expect("inside").to_owned();
+        std::fs::copy(&bodies, second.path().join(name)).expect("the rival's bodies come late");
+    }
+    assert!(second.files("bodies").len() > second.files("heads").len());
+    let seen = second.verify(Some(key)).await;
+    let all = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    assert_eq!((seen.faults, seen.through), (Vec::new(), all));
+    assert!(second.try_ship(&rival).await.expect_err("it came second").to_string().contains("另一段历史"));
+    let (_, restored) = second.reopened(key).await;
+    assert_eq!(restored.envelopes, all);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -447,21 +476,27 @@ async fn a_server_that_was_believed_dead_leaves_its_successors_vault_alone() {
     assert!(sealed() == its, "its keys stay");
 }
 
-/// A backup written by the first version that had one. Written anew with `GOLDEN=write`, which is a change of format.
+/// Backups as releases wrote them: the first, and one whose bodies are named by their heads. The last is written anew with
+/// `GOLDEN=write`, which is a change of format.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_frozen_backup_is_read_for_ever() {
-    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backup-1");
+async fn frozen_backups_are_read_for_ever() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    frozen(&golden.join("backup-1"), false).await;
+    frozen(&golden.join("backup-2"), true).await;
+}
+
+async fn frozen(golden: &std::path::Path, last: bool) {
     let key_file = golden.with_extension("key");
-    if std::env::var("GOLDEN").is_ok_and(|mode| mode == "write") {
+    if last && std::env::var("GOLDEN").is_ok_and(|mode| mode == "write") {
         let (house, _) = day().await;
         let second = Second::new();
         second.ship(&house).await;
         std::fs::write(&key_file, hex::encode(second.key(&house))).expect("written");
-        let _ = std::fs::remove_dir_all(&golden);
-        copied(&second.path(), &golden);
+        let _ = std::fs::remove_dir_all(golden);
+        copied(&second.path(), golden);
     }
     let second = Second::new();
-    copied(&golden, &second.path());
+    copied(golden, &second.path());
     let key = vault_copy::read_key(&std::fs::read_to_string(&key_file).expect("the key")).expect("64 digits");
     assert_eq!(second.verify(Some(key)).await.faults, []);
     let (house, restored) = second.reopened(key).await;

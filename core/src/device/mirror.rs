@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Transaction};
 use serde::de::DeserializeOwned;
 
-use super::store::mirror_row::{self, DepartedVisit, ScopeRow};
+use super::store::mirror_row::{self, DepartedVisit, RESET, ScopeRow};
 use super::store::{attempt, blob_row, draft_row, outbox_row};
 use super::trouble::Trouble;
 use crate::drill;
@@ -62,9 +62,9 @@ fn apply_entries(connection: &Connection, before: ScopeRow, reply: &ScopeReply) 
     let mut scope = before;
     let mut left: Vec<VisitId> = Vec::new();
     if reply.reset {
-        // A visit that comes again takes its mark away; drafts are not touched by a reset.
+        // A visit that comes again takes its mark away; until all is told, what is of it stays.
         for visit in mirror_row::ids(connection, &scope.id, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
-            remember(connection, visit, "reset")?;
+            remember(connection, visit, RESET)?;
         }
         mirror_row::clear(connection, &scope.id)?;
         if drill::is(drill::Mutant::ResetClearsOutbox) {
@@ -134,9 +134,11 @@ fn apply_entry(
     Ok(Ok(()))
 }
 
-/// Marks a visit that leaves while own evidence about it is not safe; nothing of the household is kept.
+/// Marks a visit that leaves while own evidence about it is not safe, or that may come again to what was begun of it;
+/// nothing of the household is kept.
 fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
-    if !outbox_row::has_unsafe(connection, visit)? {
+    let needed = outbox_row::has_unsafe(connection, visit)? || (why == RESET && has_begun(connection, visit)?);
+    if !needed {
         return Ok(());
     }
     let told: Option<VisitEntity> = entity(connection, VISIT, &visit.to_string())?;
@@ -147,6 +149,38 @@ fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Tr
     });
     let kind = kind.unwrap_or_default();
     mirror_row::put_departed(connection, &DepartedVisit { visit, why: why.to_owned(), kind, basis, lane })
+}
+
+/// Whether something of a visit is kept that no act names.
+fn has_begun(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
+    Ok(!draft_row::forms(connection, visit)?.is_empty() || !blob_row::loose(connection, visit)?.is_empty())
+}
+
+/// Once all scopes are told whole and the server has all of the log: what was not told again has left. Where evidence of it
+/// is not safe yet, a restored server may still come to know the visit from that, and what was begun waits with it.
+///
+/// # Errors
+/// Only what the database says.
+pub fn forget_untold(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
+        return Ok(());
+    }
+    for departed in mirror_row::departed(transaction)?.iter().filter(|departed| departed.why == RESET) {
+        if !outbox_row::has_unsafe(transaction, departed.visit)? {
+            forget(transaction, departed.visit)?;
+            mirror_row::delete_departed(transaction, departed.visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// A device that may only hand in keeps nothing that no act names.
+///
+/// # Errors
+/// Only what the database says.
+pub fn forget_all(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    draft_row::clear(transaction)?;
+    blob_row::clear_unlogged(transaction)
 }
 
 /// Drafts and unlogged photos of a visit that left go with it; logged evidence stays until it is safe.

@@ -5,8 +5,9 @@ use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 use super::store::enrolment::{self, Enrolment};
+use super::store::mirror_row::{self, RESET};
 use super::store::outbox_row::{self, OutboxRow};
-use super::store::{blob_row, draft_row, mirror_row};
+use super::store::{blob_row, draft_row};
 use super::trouble::Trouble;
 use crate::canon::envelope::{BODY_LIMIT, BlobRef, nonce};
 use crate::canon::hash::Sha;
@@ -186,7 +187,8 @@ pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<()
         blob_row::prune(transaction)?;
     }
     draft_row::prune(transaction, before.0)?;
-    for departed in mirror_row::departed(transaction)? {
+    blob_row::prune_unlogged(transaction)?;
+    for departed in mirror_row::departed(transaction)?.iter().filter(|departed| departed.why != RESET) {
         if !outbox_row::has_unsafe(transaction, departed.visit)? {
             mirror_row::delete_departed(transaction, departed.visit)?;
         }

@@ -224,6 +224,12 @@ pub fn apply_reply(
                 }
             }
         }
+        if !applied.more {
+            mirror::forget_untold(transaction)?;
+        }
+        if reply.dismissed {
+            mirror::forget_all(transaction)?;
+        }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, reply.now_ms, speaker.keep_days)?;
         Ok(Ok(applied))
@@ -232,7 +238,7 @@ pub fn apply_reply(
     if drill::is(Mutant::CursorFirst) && outcome.is_ok() {
         broken::feed(store, reply, &stood)?;
     }
-    if outcome.as_ref().is_ok_and(|applied| applied.changed > 0) {
+    if outcome.is_ok() && (reply.dismissed || !reply.scopes.is_empty()) {
         blob::sweep(store)?;
     }
     Ok(outcome)

@@ -189,6 +189,9 @@ pub struct SyncReply {
     /// The log forked: the same position held other bytes. The phone enrols anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fork: bool,
+    /// The device may only hand in what it holds; it keeps nothing of a resident but its log and the files its acts name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dismissed: bool,
     /// All operations up to here are on the server's disk.
     pub acked_through: u64,
     /// The hash of the envelope at `acked_through`; [`Sha::ZERO`] for 0.

@@ -2,10 +2,11 @@
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::courier::Stop;
-use nuanfang_core::device::store::{draft_row, mirror_row, outbox_row};
+use nuanfang_core::device::store::{blob_row, draft_row, mirror_row, outbox_row};
 use nuanfang_core::device::sync::{self, NotAReceipt};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, outbox};
+use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::{Outcome, OutcomeKind, SyncReply};
 
@@ -385,6 +386,142 @@ fn nothing_is_cleared_away_between_the_pages_of_a_scope_that_is_told_anew() {
     assert_eq!((phone.mirrored("visit"), kept()), (Vec::new(), all.clone()), "whose visit it is may still be told");
     phone.sync(&server).unwrap();
     assert_eq!((phone.mirrored("visit"), kept()), (vec![VISIT.to_string()], all));
+}
+
+/// What is kept of a visit that no act names: its drafts, its loose photos.
+fn begun(phone: &Phone, visit: VisitId) -> (usize, usize) {
+    phone
+        .store
+        .read::<_, Trouble>(|connection| {
+            Ok((draft_row::forms(connection, visit)?.len(), blob_row::loose(connection, visit)?.len()))
+        })
+        .unwrap()
+}
+
+/// Begins something: a draft, a photo that no act names, one that lies beside the database.
+fn begin(phone: &Phone, visit: VisitId, byte: u8) {
+    draft::save(&phone.store, visit, "problem", "暖气不热", phone.now()).unwrap();
+    for len in [20_000, 900] {
+        blob::keep(&phone.store, &vec![byte; len], "photo.after", Some(visit), "{}".to_owned()).unwrap();
+    }
+}
+
+fn files(dir: &tempfile::TempDir) -> usize {
+    std::fs::read_dir(dir.path().join("blobs")).unwrap().count()
+}
+
+#[test]
+fn what_was_begun_outlives_a_scope_told_anew_in_pages_where_its_visit_is_told_again() {
+    for told_again in [true, false] {
+        let (dir, server, phone) = one_op();
+        let scope = server.worker_scope();
+        let other = VisitId(uuid::Uuid::from_u128(0x99));
+        for visit in [VISIT, other] {
+            server.put(&scope, "visit", &visit.to_string(), 1, "{}");
+        }
+        phone.sync(&server).unwrap();
+        begin(&phone, other, 3);
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let mut anew = request.clone();
+        anew.scopes.iter_mut().for_each(|cursor| cursor.pos = 0);
+        let whole = server.answer(&anew);
+        let page = |first: bool| {
+            let mut reply = whole.clone();
+            let told = reply.scopes.iter_mut().find(|told| told.id == scope).unwrap();
+            match first {
+                true => {
+                    told.feed.truncate(1);
+                    (told.pos, told.more) = (1, true);
+                }
+                false if told_again => {
+                    told.feed.remove(0);
+                    told.reset = false;
+                }
+                false => {
+                    told.feed.clear();
+                    told.reset = false;
+                    told.hash = format!("{:032x}", nuanfang_core::wire::scope_mix("visit", &VISIT.to_string(), 1));
+                }
+            }
+            reply
+        };
+        let apply = |reply: &SyncReply| {
+            sync::apply_reply(&phone.store, &phone.speaker, &request, reply, phone.now()).unwrap().unwrap()
+        };
+        assert!(apply(&page(true)).more);
+        assert_eq!(begun(&phone, other), (1, 2), "it may still be told");
+        let last = apply(&page(false));
+        assert!(!last.more && last.violations.is_empty(), "{last:?}");
+        assert_eq!(begun(&phone, other), if told_again { (1, 2) } else { (0, 0) });
+        assert_eq!((phone.departed(), files(&dir)), (Vec::new(), usize::from(told_again)));
+        assert_eq!(phone.texts(), ["漏水"]);
+    }
+}
+
+#[test]
+fn a_restored_server_hears_of_a_visit_before_what_was_begun_in_it_goes() {
+    let (_dir, server, phone) = one_op();
+    let scope = server.worker_scope();
+    server.put(&scope, "household", "h1", 1, "{}");
+    server.put(&scope, "visit", &VISIT.to_string(), 1, r#"{"kind":"repair"}"#);
+    phone.sync(&server).unwrap();
+    begin(&phone, VISIT, 3);
+    // It was begun on this phone, and the server is put back to before it knew.
+    let device = phone.enrolment().device;
+    server.with(|state| {
+        state.epoch = 2;
+        state.safe_lag = 1;
+        state.logs.get_mut(&device).unwrap().ops.clear();
+        state.feeds.get_mut(&scope).unwrap().truncate(1);
+    });
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), phone.departed().len()), ((1, 2), 1), "brought, and not safe");
+    server.put(&scope, "visit", &VISIT.to_string(), 1, r#"{"kind":"repair"}"#);
+    phone.sync(&server).unwrap();
+    server.with(|state| state.safe_lag = 0);
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), phone.departed()), ((1, 2), Vec::new()), "it is planned again");
+    // Where it does not come again, it goes once all of it is safe.
+    server.with(|state| {
+        state.epoch = 3;
+        state.feeds.get_mut(&scope).unwrap().truncate(1);
+    });
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), phone.departed()), ((0, 0), Vec::new()));
+}
+
+#[test]
+fn a_dismissed_phone_keeps_its_log_and_the_photos_that_its_acts_name() {
+    let (dir, server, phone) = one_op();
+    let born_here = VisitId(uuid::Uuid::from_u128(0x99));
+    let used = blob::keep(&phone.store, &[4; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("照片", vec![used.sha]);
+    server.put(&server.worker_scope(), "visit", &VISIT.to_string(), 1, "{}");
+    server.with(|state| state.safe_lag = 100);
+    phone.sync(&server).unwrap();
+    begin(&phone, VISIT, 3);
+    begin(&phone, born_here, 5);
+    assert_eq!(files(&dir), 3);
+    server.with(|state| state.dismissed = true);
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), begun(&phone, born_here), files(&dir)), ((0, 0), (0, 0), 1));
+    assert_eq!(phone.texts(), ["漏水", "照片"]);
+    assert!(blob::load(&phone.store, &used).is_ok());
+    phone.say("离职前的一条");
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.enrolment().acked, 3, "what it holds it may hand in");
+}
+
+#[test]
+fn a_photo_of_a_visit_that_nothing_is_known_of_goes_and_that_of_one_begun_here_stays() {
+    let (dir, server, phone) = one_op();
+    let strange = VisitId(uuid::Uuid::from_u128(0x99));
+    for (visit, byte) in [(VISIT, 3), (strange, 5)] {
+        blob::keep(&phone.store, &[byte; 20_000], "photo.after", Some(visit), "{}".to_owned()).unwrap();
+    }
+    server.put(COMPANY_SCOPE, "community", "甲", 1, "{}");
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), begun(&phone, strange), files(&dir)), ((0, 1), (0, 0), 1));
 }
 
 #[test]

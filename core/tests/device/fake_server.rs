@@ -60,6 +60,7 @@ pub struct State {
     pub feeds: BTreeMap<String, Vec<FeedEntry>>,
     pub page: usize,
     pub epoch: u64,
+    pub dismissed: bool,
     pub safe_lag: u64,
     pub outcomes: Vec<Outcome>,
     pub now: Millis,
@@ -92,6 +93,7 @@ impl FakeServer {
             feeds: BTreeMap::new(),
             page: 100,
             epoch: 1,
+            dismissed: false,
             safe_lag: 0,
             outcomes: Vec::new(),
             now: Millis(1_795_000_000_000),
@@ -289,12 +291,16 @@ impl State {
             req: request.req,
             epoch: self.epoch,
             fork,
+            dismissed: self.dismissed,
             acked_through: acked,
             ack_sha,
             safe_through: acked.saturating_sub(self.safe_lag),
             outcomes: std::mem::take(&mut self.outcomes),
             judged: 0,
-            scopes: request.scopes.iter().map(|scope| self.feed(&scope.id, scope.pos)).collect(),
+            scopes: match self.dismissed {
+                true => request.scopes.iter().filter(|scope| scope.pos != 0).map(|scope| emptied(&scope.id)).collect(),
+                false => request.scopes.iter().map(|scope| self.feed(&scope.id, scope.pos)).collect(),
+            },
             need: self
                 .blobs
                 .iter()
@@ -366,6 +372,10 @@ impl State {
         assert_eq!(Sha::of(&blob.bytes), sha, "the phone sent other bytes than it named");
         Some(Answer { status: 204, upload_offset: Some(have), upload_complete: true, ..Answer::default() })
     }
+}
+
+fn emptied(id: &str) -> ScopeReply {
+    ScopeReply { id: id.to_owned(), reset: true, feed: Vec::new(), pos: 0, hash: format!("{:032x}", 0), more: false }
 }
 
 /// The same server on a real socket, one thread a connection, for as long as the test runs.

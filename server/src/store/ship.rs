@@ -5,7 +5,8 @@
 //! ```text
 //! BACKUP/backup.json           which supplier's it is
 //! BACKUP/heads/000000001.seg   one JSON line an envelope or file; the last line names the segment before and its hash
-//! BACKUP/bodies/000000001.seg  the same envelopes' bodies, each sealed under the data key of its household
+//! BACKUP/bodies/000000001-<sha of the heads>.seg
+//!                              the same envelopes' bodies, each sealed under the data key of its household
 //! BACKUP/blobs/ab/<sha>        files, sealed likewise
 //! BACKUP/vault.sealed          the vault, sealed under the recovery key that the first start printed
 //! ```
@@ -19,8 +20,8 @@ pub mod survey;
 pub mod vault_copy;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
@@ -34,6 +35,7 @@ pub use vault_copy::recovery_key;
 use self::line::{BodyLine, FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
 use self::place::Place;
 use self::reader::About;
+use self::vault_copy::Looked;
 use super::StoreError;
 use super::sqlite::Sqlite;
 use super::sqlite::writing::Writing;
@@ -41,6 +43,8 @@ use crate::office::uploads;
 
 /// How often is looked for something new.
 const EVERY: Duration = Duration::from_millis(500);
+/// How long a starting server waits for its backup's place.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Envelopes in one segment at most.
 const SEGMENT: usize = 2_000;
 /// Files copied, and files taken away, with one segment at most.
@@ -53,44 +57,30 @@ pub struct Shipping {
 }
 
 impl Shipping {
-    /// Begins to ship the data folder of `store` to `to`. A place that does not answer now is tried again later: phones
-    /// are not to wait for it.
+    /// Begins to ship the data folder of `store` to `to`. A place that does not answer, or takes longer than [`PATIENCE`], is
+    /// tried again by itself: phones are not to wait for it.
     ///
     /// # Errors
     /// [`StoreError::Backup`] if the place is not this data folder's backup.
     pub fn start(store: Sqlite, to: PathBuf) -> Result<Self, StoreError> {
         let to = Place::make(&to)?;
-        let mut prepared = match prepare(&store, &to) {
-            Err(other @ StoreError::Backup(_)) => return Err(other),
-            tried => tried.is_ok(),
-        };
+        let (tell, told) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("backup".into()).spawn(move || {
-            let mut failing = false;
-            while !stopped.load(Ordering::Relaxed) {
-                let done = match prepared {
-                    true => ship(&store, &to),
-                    false => prepare(&store, &to).map(|()| true),
-                };
-                prepared |= done.is_ok();
-                match done {
-                    Ok(true) => failing = false,
-                    Ok(false) => {
-                        failing = false;
-                        std::thread::park_timeout(EVERY);
-                    }
-                    Err(error) => {
-                        if !failing {
-                            tracing::error!(%error, "the backup has stopped; phones keep what they hold until it goes on");
-                        }
-                        failing = true;
-                        std::thread::park_timeout(EVERY * 10);
-                    }
-                }
-            }
+            let tried = prepare(&store, &to);
+            let prepared = tried.is_ok();
+            let _ = tell.send(tried);
+            go_on(&store, &to, prepared, &stopped);
         })?;
-        Ok(Self { stop, thread: Some(thread) })
+        let shipping = Self { stop, thread: Some(thread) };
+        match told.recv_timeout(PATIENCE) {
+            Ok(Err(other @ StoreError::Backup(_))) => {
+                shipping.stop();
+                Err(other)
+            }
+            Ok(_) | Err(_) => Ok(shipping),
+        }
     }
 
     /// Ends it after the segment under way.
@@ -99,6 +89,32 @@ impl Shipping {
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
+        }
+    }
+}
+
+/// Ships until it is told to stop.
+fn go_on(store: &Sqlite, to: &Place, mut prepared: bool, stopped: &AtomicBool) {
+    let (mut failing, mut looked) = (false, Looked::default());
+    while !stopped.load(Ordering::Relaxed) {
+        let done = match prepared {
+            true => ship_next(store, to, &mut looked),
+            false => prepare(store, to).map(|()| true),
+        };
+        prepared |= done.is_ok();
+        match done {
+            Ok(true) => failing = false,
+            Ok(false) => {
+                failing = false;
+                std::thread::park_timeout(EVERY);
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::error!(%error, "the backup has stopped; phones keep what they hold until it goes on");
+                }
+                failing = true;
+                std::thread::park_timeout(EVERY * 10);
+            }
         }
     }
 }
@@ -136,8 +152,9 @@ pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
         }
     }
     if let Some(known) = store.read_now(collect::last)? {
-        let is = |name: &str, sha: Sha| Ok::<_, StoreError>(to.get(name)?.is_some_and(|bytes| Sha::of(&bytes) == sha));
-        if !(is(&heads_name(known.segment), known.heads)? && is(&bodies_name(known.segment), known.bodies)?) {
+        let is = |found: Option<Vec<u8>>, sha: Sha| found.is_some_and(|bytes| Sha::of(&bytes) == sha);
+        let (_, bodies) = reader::bodies_file(to, known.segment, &known.heads);
+        if !(is(to.get(&heads_name(known.segment))?, known.heads) && is(bodies?, known.bodies)) {
             tracing::warn!(
                 place = to.name(),
                 "the backup is another place than before: it is brought up from the beginning"
@@ -164,6 +181,10 @@ fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
 
 /// Ships what is new once. Returns whether there was anything.
 pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+    ship_next(store, to, &mut Looked::default())
+}
+
+fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, StoreError> {
     // What is found there counts as if it had just been put.
     to.settle()?;
     let before = store.read_now(collect::last)?;
@@ -172,7 +193,7 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let files = store.read_now(|db| collect::files(db, FILES))?;
     let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
     let nothing = rows.is_empty() && files.is_empty() && gone.is_empty();
-    if nothing && vault_copy::is_there(store, to)? {
+    if nothing && vault_copy::is_there(store, to, looked)? {
         return match store.read_now(collect::spoiled)? {
             None => Ok(false),
             Some(sha) => Err(StoreError::Damaged(format!(
@@ -185,7 +206,7 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
         prepare(store, to)?;
         return Ok(true);
     }
-    // The heads are what makes a segment count: until they are there, its bodies may be written over.
+    // The heads are what makes a segment count.
     if to.get(&heads_name(number))?.is_some() {
         return adopt(store, to, before, number);
     }
@@ -209,11 +230,11 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
     let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
     let heads = line::write(&lines, number, through, heads_before).map_err(unwritable)?;
     let bodies = line::write(&bodies, number, through, bodies_before).map_err(unwritable)?;
-    to.put(&bodies_name(number), &bodies)?;
+    let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
+    to.put(&bodies_name(number, &shipped.heads), &bodies)?;
     if !to.create(&heads_name(number), &heads)? {
         return Err(other_history(to, number));
     }
-    let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
     finish(store, to, shipped, lines)?;
     Ok(true)
 }

@@ -77,6 +77,11 @@ impl Vault {
         f(&mut self.db.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Another one after whatever was written to it, by this process or another.
+    pub fn version(&self) -> Result<(i64, u64), StoreError> {
+        self.with(|db| Ok((db.query_row("PRAGMA data_version", [], |row| row.get(0))?, db.total_changes())))
+    }
+
     /// A named secret.
     pub fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|db| {

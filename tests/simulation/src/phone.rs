@@ -193,6 +193,7 @@ impl Phone {
         let saved = self.guarded(far, ends_in, |phone| {
             let store = phone.store.as_ref().expect("open");
             draft::save(store, visit, "problem", &text, phone.clock.stamp()).expect("a draft is kept");
+            blob::keep(store, text.as_bytes(), "photo.other", Some(visit), "{}".into()).expect("a photo is kept");
         });
         let place = (visit, "problem".to_owned());
         match saved {

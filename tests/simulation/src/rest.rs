@@ -164,6 +164,24 @@ impl Phone {
             let less: Vec<_> = there.keys().filter(|key| !here.contains_key(*key)).take(3).collect();
             format!("phone {n} (active: {active}): its mirror is not the server's scope; more {more:?}, less {less:?}")
         });
+        // A process that ended between a photo and its act leaves one of any visit it has something of.
+        let strange = |table: &str| {
+            format!(
+                "SELECT count(*) FROM {table} t WHERE NOT EXISTS (
+                 SELECT 1 FROM mirror m WHERE m.e = 'visit' AND replace(m.id, '-', '') = lower(hex(t.visit)))"
+            )
+        };
+        let drafts = count(self.disk(), &strange("draft"));
+        let photos = if active {
+            let loose =
+                strange("blob") + " AND logged = 0 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.visit = t.visit)";
+            count(self.disk(), &loose)
+        } else {
+            count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 0")
+        };
+        far.hold("I13", drafts + photos == 0, || {
+            format!("phone {n} (active: {active}): {drafts} drafts and {photos} loose photos of visits not its own")
+        });
         self.outcomes_at_rest(far, known.device);
         let missing = count(
             self.disk(),

@@ -26,7 +26,7 @@ use super::{Bench, Figure, Run, Size, Tried, Value, median, scratch, timed};
 pub const FIGURES: [Figure; 2] = [
     Figure {
         id: "B5-idle",
-        name: "an exchange that brings nothing, on a store with 1,000,000 envelopes, median",
+        name: "an exchange that brings nothing, on a store with 1,000,000 envelopes (10,000,000 with --large), median",
         unit: "ms",
         probe: "the same on one with 10,000",
         value: Value::OfProbe,
@@ -34,7 +34,7 @@ pub const FIGURES: [Figure; 2] = [
     },
     Figure {
         id: "B5-one",
-        name: "an exchange with one operation of 3 KB, on a store with 1,000,000 envelopes, median",
+        name: "an exchange with one operation of 3 KB, on a store with 1,000,000 envelopes (10,000,000 with --large), median",
         unit: "ms",
         probe: "the same on one with 10,000",
         value: Value::OfProbe,
@@ -72,7 +72,7 @@ impl Grown {
     pub fn prepare(size: Size) -> Tried<Self> {
         Ok(Self {
             young: Store::with(size.of(10_000, 100))?,
-            old: Store::with(size.of(1_000_000, 2_000))?,
+            old: Store::with(size.up_to(10_000_000, 1_000_000, 2_000))?,
             idle: size.of(1_000, 5),
             visits: size.of(20, 1),
             dice: Dice::new(7),

@@ -40,6 +40,8 @@ pub type Tried<T> = Result<T, Box<dyn Error + Send + Sync>>;
 pub enum Size {
     /// What the figure is about.
     Full,
+    /// Ten times as much, where a figure is to hold at that size too; elsewhere what it is about.
+    Large,
     /// As little as shows that it can be measured; the numbers mean nothing.
     Small,
 }
@@ -48,8 +50,16 @@ impl Size {
     /// `full` or `small`.
     fn of<T>(self, full: T, small: T) -> T {
         match self {
-            Self::Full => full,
+            Self::Full | Self::Large => full,
             Self::Small => small,
+        }
+    }
+
+    /// `large`, or what [`Size::of`] says.
+    fn up_to<T>(self, large: T, full: T, small: T) -> T {
+        match self {
+            Self::Large => large,
+            Self::Full | Self::Small => self.of(full, small),
         }
     }
 }

@@ -165,6 +165,24 @@ pub fn delete_unlogged_of(writing: &Connection, visit: VisitId) -> Result<(), Tr
     Ok(())
 }
 
+/// The same for all of them.
+pub fn clear_unlogged(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute("DELETE FROM blob WHERE logged = 0", [])?;
+    Ok(())
+}
+
+/// The same for those of visits that are neither planned, logged nor expected here any more.
+pub fn prune_unlogged(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    transaction.execute(
+        "DELETE FROM blob WHERE logged = 0 AND visit IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(blob.visit)))
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = blob.visit)
+         AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = blob.visit)",
+        [],
+    )?;
+    Ok(())
+}
+
 /// Forgets the files that no row of the log names any more (the rows were safe and are pruned).
 pub fn prune(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute(

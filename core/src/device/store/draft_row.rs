@@ -40,6 +40,12 @@ pub fn delete_of(writing: &Connection, visit: VisitId) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Forgets all drafts.
+pub fn clear(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute("DELETE FROM draft", [])?;
+    Ok(())
+}
+
 /// Forgets drafts older than `before` of visits that are neither planned nor logged here any more.
 pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<(), Trouble> {
     transaction

@@ -61,9 +61,9 @@ pub fn put_scope(writing: &Connection, scope: &ScopeRow) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Asks for all of a scope anew; what is mirrored stays until the answer is here.
+/// Asks for all of a scope anew; what is mirrored stays until the answer is here, and half a scope stays half a scope.
 pub fn ask_anew(writing: &Connection, scope: &str) -> Result<(), Trouble> {
-    writing.prepare_cached("UPDATE scope SET pos = 0, resetting = 0 WHERE id = ?1")?.execute([scope])?;
+    writing.prepare_cached("UPDATE scope SET pos = 0 WHERE id = ?1")?.execute([scope])?;
     Ok(())
 }
 
@@ -119,12 +119,13 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<MirrorRow> {
     Ok(MirrorRow { id: row.get("id")?, ver: u64_at(row, "ver")?, body: row.get("body")? })
 }
 
-/// A visit that left the scope while evidence of ours about it was unsafe.
+/// A visit that left the scope while something of ours about it was still needed: evidence that was unsafe, or, until the
+/// office has said that it does not come again, what no act names yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DepartedVisit {
     /// Which.
     pub visit: VisitId,
-    /// Why: `reassigned`, `cancelled`, `closed`.
+    /// Why: `reassigned`, `cancelled`, `closed`; [`RESET`] when its scope was told anew without it.
     pub why: String,
     /// The visit's kind, as its plan named it; nothing of the household stays.
     pub kind: String,
@@ -133,6 +134,9 @@ pub struct DepartedVisit {
     /// The lane that was this worker's.
     pub lane: u64,
 }
+
+/// Why a visit left that was not told again.
+pub const RESET: &str = "reset";
 
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {

@@ -100,6 +100,7 @@ fn reply<S: Store>(
         req: asked.req,
         epoch,
         fork: receipt.fork,
+        dismissed: !device.active,
         acked_through: receipt.acked,
         ack_sha: receipt.ack_sha,
         safe_through: match store.log_head(device.id)? {

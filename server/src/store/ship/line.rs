@@ -134,8 +134,14 @@ pub fn heads_name(segment: u64) -> String {
     format!("heads/{segment:09}.seg")
 }
 
-/// The name of a bodies segment.
-pub fn bodies_name(segment: u64) -> String {
+/// The name of the bodies that belong to these `heads`, the hash of their file: two servers that put the same segment
+/// together at once leave each other's alone, and whose heads are there has its bodies.
+pub fn bodies_name(segment: u64, heads: &Sha) -> String {
+    format!("bodies/{segment:09}-{heads}.seg")
+}
+
+/// The same in a backup of an earlier release.
+pub fn old_bodies_name(segment: u64) -> String {
     format!("bodies/{segment:09}.seg")
 }
 

@@ -8,7 +8,7 @@ use nuanfang_core::id::DeviceId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::line::{self, BodyLine, HeadLine, Line, Trailer, bodies_name, heads_name};
+use super::line::{self, BodyLine, HeadLine, Line, Trailer, bodies_name, heads_name, old_bodies_name};
 use super::place::Place;
 use super::{seal, vault_copy};
 use crate::store::StoreError;
@@ -119,6 +119,8 @@ impl Heads {
 /// The bodies of a segment, which hold in themselves and fit its heads.
 #[derive(Debug, Clone)]
 pub struct Bodies {
+    /// The file's name.
+    pub name: String,
     /// SHA-256 of the file.
     pub sha: Sha,
     /// Its lines.
@@ -130,10 +132,11 @@ pub struct Bodies {
 /// # Errors
 /// The first fault; what the place itself says is one too.
 pub fn heads(place: &Place, number: u64, prev: Option<Sha>) -> Result<Heads, Fault> {
-    let (lines, trailer, sha) = file::<Line>(place, &heads_name(number), number, prev)?;
+    let name = heads_name(number);
+    let (lines, trailer, sha) = read(&name, place.get(&name), number, prev)?;
     let heads = Heads { number, through: trailer.through, sha, lines };
     if heads.envelopes().last().is_some_and(|head| head.g != heads.through) {
-        return Err(Fault::of(heads_name(number), "末行与内容不符"));
+        return Err(Fault::of(name, "末行与内容不符"));
     }
     Ok(heads)
 }
@@ -143,22 +146,34 @@ pub fn heads(place: &Place, number: u64, prev: Option<Sha>) -> Result<Heads, Fau
 /// # Errors
 /// The first fault; what the place itself says is one too.
 pub fn bodies(place: &Place, heads: &Heads, prev: Option<Sha>) -> Result<Bodies, Fault> {
-    let (lines, trailer, sha) = file::<BodyLine>(place, &bodies_name(heads.number), heads.number, prev)?;
+    let (name, found) = bodies_file(place, heads.number, &heads.sha);
+    let (lines, trailer, sha) = read::<BodyLine>(&name, found, heads.number, prev)?;
     let of_heads = heads.envelopes().map(|head| head.g);
     if trailer.through != heads.through || !lines.iter().map(|body| body.g).eq(of_heads) {
-        return Err(Fault::of(bodies_name(heads.number), "与同号的记录头段不相符"));
+        return Err(Fault::of(name, "与同号的记录头段不相符"));
     }
-    Ok(Bodies { sha, lines })
+    Ok(Bodies { name, sha, lines })
 }
 
-fn file<L: Serialize + serde::de::DeserializeOwned>(
-    place: &Place,
+/// The bodies that belong to the heads with this hash, under their name.
+pub fn bodies_file(place: &Place, segment: u64, heads: &Sha) -> (String, Result<Option<Vec<u8>>, StoreError>) {
+    let (name, old) = (bodies_name(segment, heads), old_bodies_name(segment));
+    match place.get(&name) {
+        Ok(None) => match place.get(&old) {
+            Ok(None) => (name, Ok(None)),
+            found => (old, found),
+        },
+        found => (name, found),
+    }
+}
+
+fn read<L: Serialize + serde::de::DeserializeOwned>(
     name: &str,
+    found: Result<Option<Vec<u8>>, StoreError>,
     number: u64,
     prev: Option<Sha>,
 ) -> Result<(Vec<L>, Trailer, Sha), Fault> {
-    let bytes = place
-        .get(name)
+    let bytes = found
         .map_err(|error| Fault::of(name, format!("无法读取（{error}）")))?
         .ok_or_else(|| Fault::of(name, "缺失"))?;
     let (lines, trailer) = line::read(&bytes, number, prev).map_err(|why| Fault::of(name, why))?;
@@ -230,7 +245,7 @@ impl Chains {
 /// # Errors
 /// The first that is not what its head promises, or whose key is in no copy of the vault.
 pub fn open(heads: &Heads, bodies: &Bodies, vault: &Contents) -> Result<Vec<Body>, Fault> {
-    let fault = |g: u64, why: &str| Fault::of(bodies_name(heads.number), format!("记录 {g} {why}"));
+    let fault = |g: u64, why: &str| Fault::of(&bodies.name, format!("记录 {g} {why}"));
     heads
         .envelopes()
         .zip(&bodies.lines)

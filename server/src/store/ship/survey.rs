@@ -8,7 +8,7 @@ use nuanfang_core::time::Millis;
 use uuid::Uuid;
 
 use super::Shipped;
-use super::line::{FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
+use super::line::{FileLine, GoneLine, Line, file_name, heads_name};
 use super::place::Place;
 use super::reader::{self, Body, Chains, Fault, Heads};
 use super::seal;
@@ -171,10 +171,11 @@ impl Survey {
     /// Holds the backup to what a data folder knows of it.
     pub fn compare(&mut self, place: &Place, known: &[Shipped]) -> Result<(), StoreError> {
         for shipped in known {
-            for (name, expected) in
-                [(heads_name(shipped.segment), shipped.heads), (bodies_name(shipped.segment), shipped.bodies)]
-            {
-                let found = place.get(&name)?.map(|bytes| Sha::of(&bytes));
+            let name = heads_name(shipped.segment);
+            let heads = (place.get(&name), name, shipped.heads);
+            let (name, found) = reader::bodies_file(place, shipped.segment, &shipped.heads);
+            for (found, name, expected) in [heads, (found, name, shipped.bodies)] {
+                let found = found?.map(|bytes| Sha::of(&bytes));
                 if found != Some(expected) && self.faults.iter().all(|fault| fault.name != name) {
                     let why = if found.is_some() { "与数据目录记下的不同" } else { "缺失" };
                     self.faults.push(Fault::of(name, why));

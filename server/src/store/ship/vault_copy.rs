@@ -1,6 +1,8 @@
 //! The vault's copy in the backup, sealed under a recovery key that is printed once and kept by a person: who has the
 //! backup alone has no secret, who has both has everything.
 
+use std::time::{Duration, Instant};
+
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
 use rand::RngCore;
@@ -15,6 +17,8 @@ pub const NAME: &str = "vault.sealed";
 /// What it begins with, and with it the format's version.
 const TAG: &[u8] = b"nuanfang/vault/1\n";
 const NONCE: usize = 12;
+/// How often a copy of a vault that does not change is looked at: opening it costs time, and a bucket counts its requests.
+const EVERY: Duration = Duration::from_secs(60);
 const SECRET: &str = "recovery_key";
 
 /// The recovery key as 64 hex digits; made when there is none. The second is true when it is new.
@@ -42,20 +46,34 @@ pub fn read_key(text: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// Whether the copy there is of the vault as it is now.
-pub fn is_there(store: &Sqlite, to: &Place) -> Result<bool, StoreError> {
+/// When it was last looked whether the copy is of the vault, and of which version of it.
+#[derive(Debug, Default)]
+pub struct Looked(Option<((i64, u64), Instant)>);
+
+/// Whether the copy there is of the vault as it is now. While nothing changes, that is looked at once in [`EVERY`].
+pub fn is_there(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, StoreError> {
+    let version = store.vault.version()?;
+    if looked.0.is_some_and(|(seen, at)| seen == version && at.elapsed() < EVERY) {
+        return Ok(true);
+    }
     let (key, contents) = now(store)?;
-    Ok(to.get(NAME)?.and_then(|sealed| unseal(&key, &sealed)).is_some_and(|there| there == contents))
+    let there = lies(to, &key, &contents)?;
+    looked.0 = there.then(|| (version, Instant::now()));
+    Ok(there)
 }
 
 /// Copies the vault where the copy there is of another one. What lies there is asked, nothing that was remembered of it:
 /// disks take turns, and an older copy lacks keys or has some that were destroyed.
 pub fn ship(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
-    if !is_there(store, to)? {
-        let (key, contents) = now(store)?;
+    let (key, contents) = now(store)?;
+    if !lies(to, &key, &contents)? {
         to.put(NAME, &seal(&key, &contents)?)?;
     }
     Ok(())
+}
+
+fn lies(to: &Place, key: &[u8; 32], contents: &[u8]) -> Result<bool, StoreError> {
+    Ok(to.get(NAME)?.and_then(|sealed| unseal(key, &sealed)).is_some_and(|there| there == contents))
 }
 
 /// The recovery key, and what its copy of the vault has to say.

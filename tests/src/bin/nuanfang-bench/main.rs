@@ -1,7 +1,8 @@
 //! `make bench`: measures the figures, prints them as a table, writes `target/bench.json`.
 //!
-//! `nuanfang-bench [--repeats N] [--quick] [FIGURE …]`: all figures, or those named (`board` names `board-paint` and
-//! `board-stands`); `--quick` shows in a minute that they can be measured, its numbers mean nothing.
+//! `nuanfang-bench [--repeats N] [--quick | --large] [--json FILE] [FIGURE …]`: all figures, or those named (`board` names
+//! `board-paint` and `board-stands`); `--quick` shows in a minute that they can be measured, its numbers mean nothing;
+//! `--large` is for what is to hold at ten times the size too, and takes long.
 //!
 //! `nuanfang-bench serve …` is the server of a figure that needs one in a process of its own: the shipped program's
 //! command line, linked here once.
@@ -9,10 +10,11 @@
 mod machine;
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use nuanfang_tests::figures::{BENCHES, Bench, Figure, Run, Size, Tried};
+use nuanfang_tests::figures::{BENCHES, Bench, Figure, Run, Size, Tried, target};
 
 use report::Measured;
 
@@ -28,6 +30,12 @@ struct Asked {
     /// Small sizes, once: shows that every figure can be measured
     #[arg(long)]
     quick: bool,
+    /// Ten times the size, for the figures that are to hold there too
+    #[arg(long, conflicts_with = "quick")]
+    large: bool,
+    /// Where the report goes; target/bench.json when not said
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +60,10 @@ fn measure(asked: &Asked) -> Tried<()> {
     if cfg!(debug_assertions) && !asked.quick {
         eprintln!("This is an unoptimised build: its numbers mean nothing. `make bench` builds the right one.");
     }
-    let (size, repeats) = if asked.quick { (Size::Small, 1) } else { (Size::Full, asked.repeats.max(1)) };
+    let (size, repeats) = match (asked.quick, asked.large) {
+        (true, _) => (Size::Small, 1),
+        (false, large) => (if large { Size::Large } else { Size::Full }, asked.repeats.max(1)),
+    };
     let mut benches: Vec<Measuring> = Vec::new();
     for (figures, prepare) in BENCHES {
         if figures.iter().any(|figure| chosen.contains(&figure.id)) {
@@ -80,7 +91,10 @@ fn measure(asked: &Asked) -> Tried<()> {
     println!("{}\n", machine::describe()?);
     report::print(&measured);
     // Numbers that mean nothing must not stand where measured ones are looked for.
-    if asked.quick { Ok(()) } else { report::write(&measured) }
+    if asked.quick {
+        return Ok(());
+    }
+    report::write(&measured, &asked.json.clone().unwrap_or_else(|| target().join("bench.json")))
 }
 
 /// The ids that `names` mean: a figure's own, or what several begin with. All without any name.

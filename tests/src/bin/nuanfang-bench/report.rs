@@ -1,6 +1,8 @@
 //! Figures for people and for programs.
 
-use nuanfang_tests::figures::{Figure, Run, Tried, Value, median, target};
+use std::path::Path;
+
+use nuanfang_tests::figures::{Figure, Run, Tried, Value, median};
 use serde::Serialize;
 
 /// A figure with all its runs.
@@ -79,11 +81,10 @@ pub fn print(measured: &[Measured]) {
     }
 }
 
-/// Writes `target/bench.json`.
-pub fn write(measured: &[Measured]) -> Tried<()> {
-    let file = target().join("bench.json");
+/// Writes them as JSON.
+pub fn write(measured: &[Measured], file: &Path) -> Tried<()> {
     let lines: Vec<Line<'_>> = measured.iter().map(Measured::line).collect();
-    std::fs::write(&file, serde_json::to_vec_pretty(&lines)?)?;
+    std::fs::write(file, serde_json::to_vec_pretty(&lines)?)?;
     Ok(())
 }
 

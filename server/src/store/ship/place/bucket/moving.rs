@@ -63,3 +63,28 @@ impl AsyncWrite for Moving {
         Pin::new(&mut self.line).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_moves_has_time_anew_in_both_directions() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let near = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a line");
+        let (mut far, _) = listener.accept().await.expect("the other end");
+        let mut near = Moving::new(near);
+        let mut until = vec![near.until.deadline()];
+        for byte in 0..3 {
+            far.write_all(&[byte]).await.expect("written");
+            assert_eq!(near.read_u8().await.expect("a byte"), byte);
+            until.push(near.until.deadline());
+            near.write_all(&[byte]).await.expect("written");
+            until.push(near.until.deadline());
+        }
+        assert!(until.is_sorted_by(|earlier, later| earlier < later), "{until:?}");
+    }
+}
