@@ -9,6 +9,7 @@ use nuanfang_server::office::rescue::rescue;
 use nuanfang_server::office::restore::restore;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
+use nuanfang_tests::address;
 use nuanfang_tests::drill::{House, Worker};
 use uuid::Uuid;
 
@@ -23,8 +24,8 @@ fn what_was_lost_between_two_ships_comes_back_from_the_phones_in_two_exchanges()
     let keep = tempfile::tempdir().expect("a folder");
     let (backup, first) = (keep.path().join("backup"), keep.path().join("first"));
     let dir = |n: u128| keep.path().join(format!("phone-{n}"));
-    let house = House::open(&first, SocketAddr::from(([127, 0, 0, 1], 0)));
-    let address = house.running().addr;
+    let address = address::steady();
+    let house = House::open(&first, address);
     let mut workers: Vec<Worker> = (1..=PHONES).map(|n| Worker::enrolled(&house, n, &dir(n))).collect();
     for round in 0..6 {
         for worker in &workers {

@@ -18,6 +18,9 @@ const flags = [
   '--disable-component-update', '--disable-sync',
 ]
 
+/** A machine with much else to do takes its time, in milliseconds. */
+const PATIENCE = 90_000
+
 /** The demo's logins, one a role, and their password. */
 export const logins = { dispatcher: 'diaodu', service: 'kefu', billing: 'shoufei', supervisor: 'zhuguan', auditor: 'shenji', admin: 'admin' }
 export const password = 'shili-nuanfang'
@@ -58,7 +61,7 @@ export async function startServer() {
 
 /** A Chromium in the language of the console. */
 export const launch = (locale = 'zh-CN') =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...flags, `--lang=${locale}`] })
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...flags, `--lang=${locale}`], timeout: PATIENCE })
 
 /** A dispatcher's screen: 1280×800, somewhere that is not Shanghai, so that no time depends on the browser's zone. */
 export async function openScreen(browser, url, { locale = 'zh-CN', text = 100 } = {}) {
@@ -69,7 +72,7 @@ export async function openScreen(browser, url, { locale = 'zh-CN', text = 100 } 
     timezoneId: 'Europe/Berlin',
     reducedMotion: 'reduce',
   })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(PATIENCE)
   const faults = []
   await context.addInitScript(([language, size]) => {
     if (!localStorage.getItem('locale')) localStorage.setItem('locale', language)

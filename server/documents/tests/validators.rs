@@ -17,6 +17,9 @@ use nuanfang_documents::{fonts, print, qr, verify_pdf};
 
 const APT: &str = "apt-get install default-jdk-headless maven python3-venv poppler-utils qpdf zbar-tools openssl";
 
+/// The supplier's root, beside the documents.
+const ROOT: &str = "root.pem";
+
 /// Runs a tool, and says how to get it if it is not there.
 fn run(command: &mut Command) -> Output {
     let name = command.get_program().to_string_lossy().into_owned();
@@ -51,6 +54,7 @@ fn documents() -> &'static (Bench, Vec<(String, PathBuf)>) {
             (name.to_owned(), path)
         });
         let files = files.collect();
+        std::fs::write(folder.join(ROOT), &bench.keys.root_certificate_pem).unwrap();
         (bench, files)
     })
 }
@@ -125,8 +129,8 @@ fn poppler_finds_the_seal_valid_and_over_the_whole_file() {
 
 /// pyHanko with the supplier's root as its only trust.
 fn pyhanko(code: &str, arguments: &[&Path]) -> Output {
-    let root = bench::folder("kinds").join("root.pem");
-    std::fs::write(&root, &documents().0.keys.root_certificate_pem).unwrap();
+    documents();
+    let root = bench::folder("kinds").join(ROOT);
     run(Command::new(tools().join("python/bin/python")).arg("-c").arg(code).arg(root).args(arguments))
 }
 

@@ -7,12 +7,13 @@ use std::process::Command;
 use nuanfang_core::device::courier::Answer;
 use nuanfang_core::domain::VisitKind;
 use nuanfang_demo::office::{Office, Plan};
+use nuanfang_tests::address;
 use nuanfang_tests::jotter::Jotter;
 use serde_json::Value;
 
 use crate::company::{self, Company};
 use crate::killed::everything_is_there;
-use crate::nuanfang::{PROGRAM, Server, run, steady_address};
+use crate::nuanfang::{PROGRAM, Server, run};
 use crate::room::Room;
 
 /// What phones are told while there is no room.
@@ -48,7 +49,7 @@ fn a_full_disk_refuses_for_now_and_loses_nothing() {
     let room = Room::open(24);
     let (inside, outside) = (room.path().join("data"), room.seen().join("data"));
     Company::put(&outside);
-    let listen = steady_address();
+    let listen = address::steady().to_string();
     let serve = || -> Command {
         let mut command = room.command(PROGRAM);
         command.args(["serve", "--listen", &listen, "--data"]).arg(&inside);

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::DeviceId;
+use nuanfang_tests::address;
 use nuanfang_tests::jotter::Jotter;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
 use crate::company::Company;
-use crate::nuanfang::{Server, nuanfang, steady_address};
+use crate::nuanfang::{Server, nuanfang};
 
 /// The database of a folder that nobody serves now.
 pub fn database(data: &Path) -> Connection {
@@ -109,7 +110,7 @@ const KILLS: u32 = 4;
 fn a_server_killed_in_the_middle_of_many_exchanges_has_everything_once() {
     let company = Company::new();
     let data = company.data();
-    let listen = steady_address();
+    let listen = address::steady().to_string();
     let mut server = Server::start_at(&data, &listen);
     let phones: Vec<Jotter> = (1..=PHONES)
         .map(|nth| {

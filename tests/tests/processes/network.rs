@@ -16,7 +16,7 @@ pub enum Trick {
     Redirect,
     /// Half of the request arrives, then the connection breaks.
     HalfRequest,
-    /// One byte of the request's body arrives as another.
+    /// The first byte of the request's body arrives as another: what it is packed as, or a file's mark.
     FlippedRequest,
     /// The request arrives and its answer is lost.
     NoAnswer,
@@ -77,8 +77,7 @@ impl Message {
     }
 
     fn flip(&mut self) {
-        let middle = self.body.len() / 2;
-        if let Some(byte) = self.body.get_mut(middle) {
+        if let Some(byte) = self.body.first_mut() {
             *byte ^= 0x08;
         }
     }

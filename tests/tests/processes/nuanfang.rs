@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -64,13 +63,6 @@ fn is_calm(text: &str) -> bool {
 /// `nuanfang` with these arguments.
 pub fn nuanfang<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Said {
     run(Command::new(PROGRAM).args(args), "")
-}
-
-/// An address for a server that is started again at the same one: of a port that the system gives to nobody by itself.
-pub fn steady_address() -> String {
-    let first = 20_000 + (std::process::id() % 10_000) as u16;
-    let free = (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    format!("127.0.0.1:{}", free.expect("a free port"))
 }
 
 /// What a process prints, line by line, as it comes.

@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use nuanfang_tests::address;
+
 use crate::company::{Company, copy};
 use crate::nuanfang::{PROGRAM, Said, Server, nuanfang, run};
 use crate::room::Room;
@@ -44,8 +46,8 @@ pub fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 fn a_port_that_is_taken() {
     let company = Company::new();
     let before = files(&company.data());
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let listen = taken.local_addr().expect("an address").to_string();
+    let listen = address::steady().to_string();
+    let taken = TcpListener::bind(&listen).expect("a port");
     let said = serve(&company.data(), &["--listen", &listen]);
     refused(&said, &["无法监听", &listen, "已被占用"]);
     assert_eq!(files(&company.data()), before);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use nuanfang_core::domain::{VisitKind, Window};
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
@@ -22,6 +23,7 @@ pub struct Town {
     /// Its company.
     pub company: Company,
     clock: Arc<DayClock>,
+    date: NaiveDate,
     running: Running,
     runtime: Runtime,
 }
@@ -31,17 +33,18 @@ impl Town {
     pub fn open() -> Self {
         let company = Company::new();
         let clock = Arc::new(DayClock::open(&company.data()).expect("a clock"));
-        clock.stand(day::opening(day::today()));
+        let date = day::today();
+        clock.stand(day::opening(date));
         let mut config = Config::local(company.data());
         config.clock = Some(clock.clone());
         let runtime = Runtime::new().expect("a runtime");
         let running = runtime.block_on(Server::start(config)).expect("a server");
-        Self { company, clock, running, runtime }
+        Self { company, clock, date, running, runtime }
     }
 
     /// A time of this day in Beijing.
     pub fn at(&self, hour: i64, minute: i64) -> Millis {
-        day::opening(day::today()).plus_minutes((hour - 7) * 60 + minute - 30)
+        day::opening(self.date).plus_minutes((hour - 7) * 60 + minute - 30)
     }
 
     /// A user of the office.

@@ -65,8 +65,14 @@ pub fn find(db: &Connection, device: DeviceId) -> Result<Option<Enrolment>, Stor
     Ok(query.query_row([device.0.as_bytes()], enrolment).optional()?)
 }
 
-/// When the worker of `device` was first enrolled, on whatever phone.
+/// When the worker of `device` was first enrolled, on whatever phone. None where nothing says so: a restore lost the enrolment
+/// of a device that this phone was.
 pub fn first_enrolled(db: &Connection, device: DeviceId) -> Result<Option<Millis>, StoreError> {
+    for was in before(db, device)? {
+        if find(db, was)?.is_none() {
+            return Ok(None);
+        }
+    }
     let mut query = db.prepare_cached(
         "SELECT min(enrolled_ms) FROM device WHERE worker = (SELECT worker FROM device WHERE id = ?1)",
     )?;

@@ -12,6 +12,7 @@ import androidx.compose.ui.test.performScrollToNode
 import cn.nuanfang.core.Command
 import cn.nuanfang.core.ProblemDescribed
 import cn.nuanfang.core.RecordState
+import cn.nuanfang.core.SyncState
 import cn.nuanfang.core.VisitKind
 import cn.nuanfang.field.Office
 import cn.nuanfang.field.goThere
@@ -19,6 +20,7 @@ import cn.nuanfang.field.satisfied
 import cn.nuanfang.ui.Chinese
 import cn.nuanfang.ui.Opened
 import java.io.File
+import java.net.ServerSocket
 import java.net.URI
 import java.util.concurrent.TimeUnit
 import kotlin.test.assertEquals
@@ -38,7 +40,7 @@ class ScreensTest {
 
     @BeforeAll
     fun open() {
-        office = Office.start("主管")
+        office = Office.start("主管", "127.0.0.1:${steadyPort()}")
     }
 
     @AfterAll
@@ -74,6 +76,9 @@ class ScreensTest {
             handset.fits("empty") { says(it.noRecords) }
             handset.hold {
                 phone.goThere(visit)
+                waitUntil("all of it is sent", PATIENCE) { phone.app.status().run { opsWaiting == 0uL && state == SyncState.IDLE } }
+                // One exchange more, so that the backup has not seen all of it by then.
+                phone.act(visit, satisfied("F7-1"))
                 lists("已接单")
                 lists("已发送")
                 says("等待公司异地备份")
@@ -199,6 +204,9 @@ class ScreensTest {
     private companion object {
         const val SCOPE = "示例：热用户反映两间卧室的散热器不热、支管接头渗水，请带 DN20 截止阀、生料带和备用软管，出发前半小时电话联系"
     }
+
+    /** A port that the system gives to nobody by itself: the office comes back where it was. */
+    private fun steadyPort() = (20_000..32_000).shuffled().first { runCatching { ServerSocket(it).close() }.isSuccess }
 
     private fun sending(handset: Handset) = (handset.session.opened.value as Opened.Open).sending.state.value
 
