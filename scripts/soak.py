@@ -1,7 +1,7 @@
 """What takes longer than a suite may, part by part, each to its end whatever the one before it found; and what they
 counted in one report, target/soak.json: seeds, steps, faults by kind, checks, failures, and each part's own report.
 
-Usage: soak.py MINUTES, for which the last part goes on with new seeds."""
+Usage: soak.py MINUTES, for which new seeds are played."""
 
 import json
 import subprocess
@@ -29,8 +29,8 @@ def main(minutes: str) -> None:
     TARGET.mkdir(exist_ok=True)
     sweep = play("crash-sweep", SWEEP)
     day = play("day", [*SIMULATE, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
-    large = play("large", LARGE)
     simulation = play("simulation", [*SIMULATE, "--seeds", "1000000000", "--minutes", minutes])
+    large = play("large", LARGE)
     crashes = sweep["crashes"] + sweep["without_syncs"]
     played = [day, simulation]
     chaos = sweep["chaos"]

@@ -324,6 +324,39 @@ async fn of_two_servers_that_race_for_a_segment_the_second_leaves_the_firsts_bod
     assert_eq!(restored.envelopes, all);
 }
 
+/// Two copies of one data folder, as far as each other, put together segments that differ in what seals them alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_lie_there_for_the_same_heads_stay() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    let ends: Vec<_> = ["heads", "bodies"].map(|folder| second.files(folder).len()).into();
+    second.ship(&house).await;
+    // The other copy is about to put the heads that this one put.
+    let (heads, bodies) = (second.files("heads")[ends[0]].clone(), second.files("bodies")[ends[1]].clone());
+    let (put, sealed) = (std::fs::read(&heads).expect("heads"), std::fs::read(&bodies).expect("bodies"));
+    std::fs::remove_file(&heads).expect("not there yet");
+    let forgotten = |writing: &mut nuanfang_server::store::sqlite::writing::Writing<'_>| {
+        writing.tx.execute("DELETE FROM segment WHERE segment = (SELECT max(segment) FROM segment)", [])?;
+        Ok::<_, StoreError>(())
+    };
+    house.state.store.write(0, forgotten).await.expect("forgotten");
+    second.ship(&house).await;
+    assert_eq!(std::fs::read(&heads).expect("heads"), put);
+    assert_eq!(std::fs::read(&bodies).expect("bodies"), sealed, "who put them may count on them");
+    // Half of them is no attempt that anybody counts on.
+    std::fs::remove_file(&heads).expect("not there yet");
+    std::fs::write(&bodies, &sealed[..sealed.len() / 2]).expect("cut");
+    house.state.store.write(0, forgotten).await.expect("forgotten");
+    second.ship(&house).await;
+    let seen = second.verify(Some(key)).await;
+    let all = house.state.read::<_, StoreError, _>(log::verify_chains).await.expect("the chains stand");
+    assert_eq!((seen.faults, seen.through), (Vec::new(), all));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_its_phone_sends_it_again() {
     let photo = b"a photo, before";

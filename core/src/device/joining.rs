@@ -34,7 +34,7 @@ pub fn enrol(
     if let Some(fingerprint) = invitation.supplier {
         check_supplier(transport, fingerprint, &issuer)?;
     }
-    let new = enrolment::Enrolment {
+    let mut new = enrolment::Enrolment {
         device: reply.device,
         worker: reply.worker,
         supplier: reply.supplier,
@@ -58,6 +58,8 @@ pub fn enrol(
                 return Err(Stop::Refused { code: "device.other_worker".to_owned() });
             }
             Some(old) => {
+                // That the server was restored meanwhile is found by the next exchange, as ever.
+                new.epoch = new.epoch.min(old.epoch);
                 outbox::relog(transaction, &old, &new)?;
             }
         }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Transaction};
 use serde::de::DeserializeOwned;
 
-use super::store::mirror_row::{self, DepartedVisit, RESET, ScopeRow};
+use super::store::mirror_row::{self, DepartedVisit, RESET, RESTORED, ScopeRow};
 use super::store::{attempt, blob_row, draft_row, outbox_row};
 use super::trouble::Trouble;
 use crate::drill;
@@ -39,14 +39,15 @@ pub enum ScopeResult {
     },
 }
 
-/// Applies one scope's part of a reply. What does not fit leaves the mirror as it was and asks for all of it anew.
+/// Applies one scope's part of a reply, of a server that was `restored` since the last one where it says so. What does not
+/// fit leaves the mirror as it was and asks for all of it anew.
 ///
 /// # Errors
 /// Only what the database says.
-pub fn apply(transaction: &Transaction<'_>, reply: &ScopeReply) -> Result<ScopeResult, Trouble> {
+pub fn apply(transaction: &Transaction<'_>, reply: &ScopeReply, restored: bool) -> Result<ScopeResult, Trouble> {
     let known = mirror_row::scopes(transaction)?.into_iter().find(|scope| scope.id == reply.id);
     let before = known.unwrap_or_else(|| ScopeRow::new(&reply.id));
-    let taken = attempt(transaction, |writing| apply_entries(writing, before, reply))?;
+    let taken = attempt(transaction, |writing| apply_entries(writing, before, reply, restored))?;
     match taken {
         Ok(changed) => Ok(ScopeResult::Applied { pos: reply.pos, changed, more: reply.more }),
         Err(why) => {
@@ -58,13 +59,18 @@ pub fn apply(transaction: &Transaction<'_>, reply: &ScopeReply) -> Result<ScopeR
 
 type Assertion = Result<usize, &'static str>;
 
-fn apply_entries(connection: &Connection, before: ScopeRow, reply: &ScopeReply) -> Result<Assertion, Trouble> {
+fn apply_entries(
+    connection: &Connection,
+    before: ScopeRow,
+    reply: &ScopeReply,
+    restored: bool,
+) -> Result<Assertion, Trouble> {
     let mut scope = before;
     let mut left: Vec<VisitId> = Vec::new();
     if reply.reset {
         // A visit that comes again takes its mark away; until all is told, what is of it stays.
         for visit in mirror_row::ids(connection, &scope.id, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
-            remember(connection, visit, RESET)?;
+            remember(connection, visit, if restored { RESTORED } else { RESET })?;
         }
         mirror_row::clear(connection, &scope.id)?;
         if drill::is(drill::Mutant::ResetClearsOutbox) {
@@ -137,7 +143,8 @@ fn apply_entry(
 /// Marks a visit that leaves while own evidence about it is not safe, or that may come again to what was begun of it;
 /// nothing of the household is kept.
 fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
-    let needed = outbox_row::has_unsafe(connection, visit)? || (why == RESET && has_begun(connection, visit)?);
+    let may_come_again = [RESET, RESTORED].contains(&why);
+    let needed = outbox_row::has_unsafe(connection, visit)? || (may_come_again && has_begun(connection, visit)?);
     if !needed {
         return Ok(());
     }
@@ -156,8 +163,9 @@ fn has_begun(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
     Ok(!draft_row::forms(connection, visit)?.is_empty() || !blob_row::loose(connection, visit)?.is_empty())
 }
 
-/// Once all scopes are told whole and the server has all of the log: what was not told again has left. Where evidence of it
-/// is not safe yet, a restored server may still come to know the visit from that, and what was begun waits with it.
+/// Once all scopes are told whole and the server has all of the log, what was not told again has left. A restored server
+/// may still come to know a visit from what was logged of it, once that is judged by the rules it was done by: until then
+/// what was begun waits.
 ///
 /// # Errors
 /// Only what the database says.
@@ -165,20 +173,29 @@ pub fn forget_untold(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
         return Ok(());
     }
-    for departed in mirror_row::departed(transaction)?.iter().filter(|departed| departed.why == RESET) {
-        if !outbox_row::has_unsafe(transaction, departed.visit)? {
-            forget(transaction, departed.visit)?;
-            mirror_row::delete_departed(transaction, departed.visit)?;
+    for departed in mirror_row::departed(transaction)? {
+        let visit = departed.visit;
+        let left = match departed.why.as_str() {
+            RESET => true,
+            RESTORED => outbox_row::is_settled(transaction, visit)?,
+            _ => false,
+        };
+        if left {
+            forget(transaction, visit)?;
+            if !outbox_row::has_unsafe(transaction, visit)? {
+                mirror_row::delete_departed(transaction, visit)?;
+            }
         }
     }
     Ok(())
 }
 
-/// A device that may only hand in keeps nothing that no act names.
+/// A device that may only hand in keeps what it logged, and nothing else of anybody.
 ///
 /// # Errors
 /// Only what the database says.
 pub fn forget_all(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    mirror_row::clear_all(transaction)?;
     draft_row::clear(transaction)?;
     blob_row::clear_unlogged(transaction)
 }

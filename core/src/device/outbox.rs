@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 use super::store::enrolment::{self, Enrolment};
-use super::store::mirror_row::{self, RESET};
+use super::store::mirror_row::{self, RESET, RESTORED};
 use super::store::outbox_row::{self, OutboxRow};
 use super::store::{blob_row, draft_row};
 use super::trouble::Trouble;
@@ -188,7 +188,9 @@ pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<()
     }
     draft_row::prune(transaction, before.0)?;
     blob_row::prune_unlogged(transaction)?;
-    for departed in mirror_row::departed(transaction)?.iter().filter(|departed| departed.why != RESET) {
+    for departed in
+        mirror_row::departed(transaction)?.iter().filter(|departed| ![RESET, RESTORED].contains(&departed.why.as_str()))
+    {
         if !outbox_row::has_unsafe(transaction, departed.visit)? {
             mirror_row::delete_departed(transaction, departed.visit)?;
         }

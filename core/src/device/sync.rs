@@ -137,7 +137,7 @@ mod broken {
             for scope in &reply.scopes {
                 let before = stood.iter().find(|row| row.id == scope.id).cloned();
                 mirror_row::put_scope(transaction, &before.unwrap_or_else(|| ScopeRow::new(&scope.id)))?;
-                mirror::apply(transaction, scope)?;
+                mirror::apply(transaction, scope, false)?;
             }
             Ok(())
         })
@@ -174,6 +174,10 @@ pub fn apply_reply(
         // A server that knows more of this log than the phone does: the phone was put back to an older state.
         if reply.fork || reply.acked_through > head {
             forked(transaction, &mut enrolment, reply)?;
+            if reply.dismissed {
+                // It will not be enrolled anew, so that this is the last it hears.
+                mirror::forget_all(transaction)?;
+            }
             return Ok(Err(NotAReceipt::Forked));
         }
         if reply.epoch < enrolment.epoch {
@@ -213,7 +217,7 @@ pub fn apply_reply(
                 broken::cursor(transaction, scope)?;
                 continue;
             }
-            match mirror::apply(transaction, scope)? {
+            match mirror::apply(transaction, scope, restored)? {
                 ScopeResult::Applied { changed, more, .. } => {
                     applied.changed += changed;
                     applied.more |= more;
@@ -238,7 +242,7 @@ pub fn apply_reply(
     if drill::is(Mutant::CursorFirst) && outcome.is_ok() {
         broken::feed(store, reply, &stood)?;
     }
-    if outcome.is_ok() && (reply.dismissed || !reply.scopes.is_empty()) {
+    if reply.dismissed || (outcome.is_ok() && !reply.scopes.is_empty()) {
         blob::sweep(store)?;
     }
     Ok(outcome)

@@ -481,17 +481,33 @@ fn a_restored_server_hears_of_a_visit_before_what_was_begun_in_it_goes() {
     server.with(|state| state.safe_lag = 0);
     phone.sync(&server).unwrap();
     assert_eq!((begun(&phone, VISIT), phone.departed()), ((1, 2), Vec::new()), "it is planned again");
-    // Where it does not come again, it goes once all of it is safe.
+    // Where it does not come again, it goes once all of it is safe and judged.
+    let judged = |o| vec![Outcome { seq: 1, o, why: None }];
     server.with(|state| {
         state.epoch = 3;
+        state.outcomes = judged(OutcomeKind::Held);
         state.feeds.get_mut(&scope).unwrap().truncate(1);
     });
+    phone.sync(&server).unwrap();
+    phone.sync(&server).unwrap();
+    assert_eq!(
+        (begun(&phone, VISIT), phone.departed().len()),
+        ((1, 2), 1),
+        "by rules that the server does not know yet"
+    );
+    server.with(|state| state.outcomes = judged(OutcomeKind::Applied));
     phone.sync(&server).unwrap();
     assert_eq!((begun(&phone, VISIT), phone.departed()), ((0, 0), Vec::new()));
 }
 
 #[test]
 fn a_dismissed_phone_keeps_its_log_and_the_photos_that_its_acts_name() {
+    for forked in [false, true] {
+        dismissed(forked);
+    }
+}
+
+fn dismissed(forked: bool) {
     let (dir, server, phone) = one_op();
     let born_here = VisitId(uuid::Uuid::from_u128(0x99));
     let used = blob::keep(&phone.store, &[4; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
@@ -503,13 +519,24 @@ fn a_dismissed_phone_keeps_its_log_and_the_photos_that_its_acts_name() {
     begin(&phone, born_here, 5);
     assert_eq!(files(&dir), 3);
     server.with(|state| state.dismissed = true);
-    phone.sync(&server).unwrap();
+    // What is being asked for anew is not asked for any more.
+    let scope = server.worker_scope();
+    phone.store.write(|transaction| mirror_row::ask_anew(transaction, &scope)).unwrap();
+    if forked {
+        server.lie(Lie::Twist(|reply| reply.fork = true));
+        assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
+    } else {
+        phone.sync(&server).unwrap();
+    }
+    assert_eq!(phone.mirrored("visit"), [""; 0]);
     assert_eq!((begun(&phone, VISIT), begun(&phone, born_here), files(&dir)), ((0, 0), (0, 0), 1));
     assert_eq!(phone.texts(), ["漏水", "照片"]);
     assert!(blob::load(&phone.store, &used).is_ok());
-    phone.say("离职前的一条");
-    phone.sync(&server).unwrap();
-    assert_eq!(phone.enrolment().acked, 3, "what it holds it may hand in");
+    if !forked {
+        phone.say("离职前的一条");
+        phone.sync(&server).unwrap();
+        assert_eq!(phone.enrolment().acked, 3, "what it holds it may hand in");
+    }
 }
 
 #[test]

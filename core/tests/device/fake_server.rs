@@ -15,7 +15,9 @@ use nuanfang_core::wire::auth::{
 };
 use nuanfang_core::wire::dictionary::Dictionary;
 use nuanfang_core::wire::feed::COMPANY;
-use nuanfang_core::wire::{BlobNeed, FeedEntry, FeedKind, Op, Outcome, ScopeReply, SyncReply, SyncRequest, scope_mix};
+use nuanfang_core::wire::{
+    BlobNeed, FeedEntry, FeedKind, Op, Outcome, ScopeCursor, ScopeReply, SyncReply, SyncRequest, scope_mix,
+};
 use uuid::Uuid;
 
 /// The one-time code this server always takes.
@@ -299,6 +301,10 @@ impl State {
             judged: 0,
             scopes: match self.dismissed {
                 true => request.scopes.iter().filter(|scope| scope.pos != 0).map(|scope| emptied(&scope.id)).collect(),
+                false if request.epoch != self.epoch => {
+                    let anew = |scope: &ScopeCursor| ScopeReply { reset: true, ..self.feed(&scope.id, 0) };
+                    request.scopes.iter().map(anew).collect()
+                }
                 false => request.scopes.iter().map(|scope| self.feed(&scope.id, scope.pos)).collect(),
             },
             need: self

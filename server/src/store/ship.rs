@@ -20,8 +20,9 @@ pub mod survey;
 pub mod vault_copy;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
@@ -34,7 +35,7 @@ pub use vault_copy::recovery_key;
 
 use self::line::{BodyLine, FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
 use self::place::Place;
-use self::reader::About;
+use self::reader::{About, Heads};
 use self::vault_copy::Looked;
 use super::StoreError;
 use super::sqlite::Sqlite;
@@ -79,7 +80,8 @@ impl Shipping {
                 shipping.stop();
                 Err(other)
             }
-            Ok(_) | Err(_) => Ok(shipping),
+            Err(RecvTimeoutError::Disconnected) => Err(StoreError::Backup("备份线程意外结束，请重新启动".into())),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(shipping),
         }
     }
 
@@ -142,6 +144,7 @@ pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
         Some(about) if about.supplier != store.keys.supplier.id.0 => {
             return Err(StoreError::Backup(format!("{} 是另一家企业的备份", to.name())));
         }
+        Some(about) if !about.is_latest() => to.put(reader::ABOUT, &About::of(about.supplier).to_bytes()?)?,
         Some(_) => {}
         None if !to.list("heads")?.is_empty() => {
             return Err(StoreError::Backup(format!("{} 没有标明是谁的备份", to.name())));
@@ -230,13 +233,31 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
     let heads = line::write(&lines, number, through, heads_before).map_err(unwritable)?;
     let bodies = line::write(&bodies, number, through, bodies_before).map_err(unwritable)?;
-    let shipped = Shipped { segment: number, through, heads: Sha::of(&heads), bodies: Sha::of(&bodies) };
-    to.put(&bodies_name(number, &shipped.heads), &bodies)?;
+    let segment = Heads { number, through, sha: Sha::of(&heads), lines };
+    let bodies = put_bodies(store, to, &segment, &bodies, bodies_before)?;
     if !to.create(&heads_name(number), &heads)? {
         return Err(other_history(to, number));
     }
-    finish(store, to, shipped, lines)?;
+    let shipped = Shipped { segment: number, through, heads: segment.sha, bodies };
+    finish(store, to, shipped, segment.lines)?;
     Ok(true)
+}
+
+/// Puts the bodies that belong to `heads`, and returns their hash. Where some lie already, an attempt that ended left them, or
+/// another copy of this data folder is as far as this one, and may have counted them: those that open stay.
+fn put_bodies(store: &Sqlite, to: &Place, heads: &Heads, bytes: &[u8], prev: Sha) -> Result<Sha, StoreError> {
+    let name = bodies_name(heads.number, &heads.sha);
+    if to.create(&name, bytes)? {
+        return Ok(Sha::of(bytes));
+    }
+    let Ok(there) = reader::bodies(to, heads, Some(prev)) else {
+        to.put(&name, bytes)?;
+        return Ok(Sha::of(bytes));
+    };
+    match reader::open(heads, &there, &store.vault.contents()?) {
+        Ok(_) => Ok(there.sha),
+        Err(_) => Err(other_history(to, heads.number)),
+    }
 }
 
 /// Whether the last segment that was shipped lies there. A disk may be another one than a moment ago, and one that was

@@ -89,6 +89,14 @@ impl Vault {
         })
     }
 
+    /// A named secret: the one that is there, or else `value` from now on.
+    pub fn secret_or(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.with(|db| {
+            db.execute("INSERT OR IGNORE INTO secret (name, value) VALUES (?1, ?2)", params![name, value])?;
+            Ok(db.query_row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))?)
+        })
+    }
+
     /// Keeps a named secret, in place of an older one.
     pub fn set_secret(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         self.with(|db| {
@@ -200,4 +208,29 @@ pub(crate) fn owner_only(file: &Path) -> std::io::Result<()> {
     #[cfg(not(unix))]
     let _ = file;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_version_changes_with_whatever_is_written_and_with_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let vault = Vault::open(dir.path()).expect("a vault");
+        let elsewhere = Vault::open(dir.path()).expect("the same in another process");
+        let mut seen = vec![vault.version().expect("a version")];
+        vault.set_secret("a", b"1").expect("written");
+        seen.push(vault.version().expect("a version"));
+        elsewhere.set_secret("a", b"2").expect("written");
+        seen.push(vault.version().expect("a version"));
+        elsewhere.data_key(Uuid::nil()).expect("made");
+        seen.push(vault.version().expect("a version"));
+        vault.destroy_data_key(Uuid::nil()).expect("destroyed");
+        seen.push(vault.version().expect("a version"));
+        assert!(seen.iter().enumerate().all(|(at, version)| !seen[..at].contains(version)), "{seen:?}");
+        vault.contents().expect("read");
+        assert_eq!(vault.secret_or("a", b"3").expect("read"), b"2");
+        assert_eq!(vault.version().expect("a version"), seen[4]);
+    }
 }

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::clock::{Clock, SoftwareClock};
 use nuanfang_core::device::courier::{Courier, Pass, Run, Stop};
 use nuanfang_core::device::store::Store;
@@ -45,6 +46,7 @@ pub struct Older {
     kept: Kept,
     dir: PathBuf,
     drafts: BTreeMap<(VisitId, String), String>,
+    loose: BTreeSet<(VisitId, Sha)>,
 }
 
 /// A phone.
@@ -69,6 +71,7 @@ pub struct Phone {
     pass: Mutex<Option<Pass>>,
     speaker: Speaker,
     drafts: BTreeMap<(VisitId, String), String>,
+    loose: BTreeSet<(VisitId, Sha)>,
     mirrored: BTreeSet<String>,
     copies: usize,
 }
@@ -129,6 +132,7 @@ impl Phone {
             pass: Mutex::new(None),
             speaker,
             drafts: BTreeMap::new(),
+            loose: BTreeSet::new(),
             mirrored: BTreeSet::new(),
             copies: 0,
         };
@@ -190,11 +194,15 @@ impl Phone {
         let visits: Vec<VisitId> = self.mirrored.iter().filter_map(|id| id.parse().ok()).collect();
         let Some(visit) = dice.pick(&visits).copied() else { return };
         let text = format!("写到一半 {}", dice.below(1000));
+        let photo = format!("{visit} {text}");
         let saved = self.guarded(far, ends_in, |phone| {
             let store = phone.store.as_ref().expect("open");
             draft::save(store, visit, "problem", &text, phone.clock.stamp()).expect("a draft is kept");
-            blob::keep(store, text.as_bytes(), "photo.other", Some(visit), "{}".into()).expect("a photo is kept");
+            blob::keep(store, photo.as_bytes(), "photo.other", Some(visit), "{}".into()).expect("a photo is kept");
         });
+        if saved.is_some() {
+            self.loose.insert((visit, Sha::of(photo.as_bytes())));
+        }
         let place = (visit, "problem".to_owned());
         match saved {
             Some(()) => drop(self.drafts.insert(place, text)),
@@ -286,7 +294,8 @@ impl Phone {
         self.copies += 1;
         let dir = far.dir.join(format!("older{}-{}", self.n, self.copies));
         copy_files(&self.dir, &dir);
-        self.older = Some(Older { kept: Kept::copy(&self.kept.db), dir, drafts: self.drafts.clone() });
+        let (drafts, loose) = (self.drafts.clone(), self.loose.clone());
+        self.older = Some(Older { kept: Kept::copy(&self.kept.db), dir, drafts, loose });
     }
 
     /// Is put back to its older state. Returns the operations that only it had.
@@ -296,7 +305,7 @@ impl Phone {
         self.store = None;
         self.kept = older.kept;
         self.dir = older.dir;
-        self.drafts = older.drafts;
+        (self.drafts, self.loose) = (older.drafts, older.loose);
         self.rows.clear();
         self.open();
         far.tell(|_| format!("phone {}: its folder is put back to an older state", self.n));
@@ -313,7 +322,7 @@ impl Phone {
         let (kept, clock) = (Kept::copy(&self.kept.db), Arc::clone(&far.clocks[handset]));
         let (key, speaker) = (Arc::clone(&self.key), self.speaker.clone());
         let mut clone = Self::over(n, self.worker, handset, kept, dir, clock, key, speaker);
-        clone.drafts = self.drafts.clone();
+        (clone.drafts, clone.loose) = (self.drafts.clone(), self.loose.clone());
         clone.observe(far, false);
         clone
     }
@@ -321,6 +330,13 @@ impl Phone {
     fn drafts_on_disk(&self) -> BTreeMap<(VisitId, String), String> {
         let mut query = self.kept.db.prepare_cached("SELECT visit, form, body FROM draft").expect("sql");
         let rows = query.query_map([], |row| Ok(((VisitId(Uuid::from_bytes(row.get(0)?)), row.get(1)?), row.get(2)?)));
+        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
+    fn loose_on_disk(&self) -> BTreeSet<(VisitId, Sha)> {
+        let sql = "SELECT visit, sha FROM blob WHERE logged = 0 AND visit IS NOT NULL";
+        let mut query = self.kept.db.prepare_cached(sql).expect("sql");
+        let rows = query.query_map([], |row| Ok((VisitId(Uuid::from_bytes(row.get(0)?)), Sha(row.get(1)?))));
         rows.expect("rows").collect::<Result<_, _>>().expect("rows")
     }
 
@@ -371,6 +387,14 @@ impl Phone {
             let kept = drafts.get(place) == Some(text);
             far.hold("I3", kept || left, || format!("phone {} lost the draft of visit {}", self.n, place.0));
         }
+        let loose = self.loose_on_disk();
+        for (visit, photo) in &self.loose {
+            let name = visit.to_string();
+            let left = synced && (!mirrored.contains(&name) || self.left_and_came_back(far, &name));
+            let kept = loose.contains(&(*visit, *photo));
+            far.hold("I3", kept || left, || format!("phone {} lost a photo of visit {visit}", self.n));
+        }
+        self.loose.retain(|photo| loose.contains(photo));
         self.drafts = drafts;
         self.mirrored = mirrored;
     }

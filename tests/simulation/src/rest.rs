@@ -164,11 +164,15 @@ impl Phone {
             let less: Vec<_> = there.keys().filter(|key| !here.contains_key(*key)).take(3).collect();
             format!("phone {n} (active: {active}): its mirror is not the server's scope; more {more:?}, less {less:?}")
         });
-        // A process that ended between a photo and its act leaves one of any visit it has something of.
+        // Of a visit that a restored server does not tell again what was begun waits while something of it is to be judged
+        // anew. A process that ended between a photo and its act leaves one of any visit it has something of.
         let strange = |table: &str| {
             format!(
                 "SELECT count(*) FROM {table} t WHERE NOT EXISTS (
-                 SELECT 1 FROM mirror m WHERE m.e = 'visit' AND replace(m.id, '-', '') = lower(hex(t.visit)))"
+                 SELECT 1 FROM mirror m WHERE m.e = 'visit' AND replace(m.id, '-', '') = lower(hex(t.visit)))
+                 AND NOT EXISTS (SELECT 1 FROM departed_visit d JOIN outbox o ON o.visit = d.visit
+                 JOIN outcome c ON c.op = o.op
+                 WHERE d.visit = t.visit AND d.why = 'restored' AND c.o IN ('held', 'quarantined'))"
             )
         };
         let drafts = count(self.disk(), &strange("draft"));

@@ -46,13 +46,14 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Forgets drafts older than `before` of visits that are neither planned nor logged here any more.
+/// Forgets drafts older than `before` of visits that are neither planned, logged nor expected here any more.
 pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<(), Trouble> {
     transaction
         .prepare_cached(
             "DELETE FROM draft WHERE updated_ms < ?1 AND NOT EXISTS (
                  SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(draft.visit)))
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit)",
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit)
+             AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = draft.visit)",
         )?
         .execute([before])?;
     Ok(())

@@ -95,6 +95,13 @@ pub fn clear(writing: &Connection, scope: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Deletes everything, and where every scope stands.
+pub fn clear_all(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute("DELETE FROM mirror", [])?;
+    writing.execute("DELETE FROM scope", [])?;
+    Ok(())
+}
+
 /// One entity, whatever its scope.
 pub fn find(connection: &Connection, e: &str, id: &str) -> Result<Option<MirrorRow>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT id, ver, body FROM mirror WHERE e = ?1 AND id = ?2")?;
@@ -119,13 +126,13 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<MirrorRow> {
     Ok(MirrorRow { id: row.get("id")?, ver: u64_at(row, "ver")?, body: row.get("body")? })
 }
 
-/// A visit that left the scope while something of ours about it was still needed: evidence that was unsafe, or, until the
-/// office has said that it does not come again, what no act names yet.
+/// A visit that left the scope while something of ours about it was still needed: evidence that was unsafe, or, where it may
+/// come again, what no act names yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DepartedVisit {
     /// Which.
     pub visit: VisitId,
-    /// Why: `reassigned`, `cancelled`, `closed`; [`RESET`] when its scope was told anew without it.
+    /// Why: `reassigned`, `cancelled`, `closed`; [`RESET`] or [`RESTORED`] when its scope was told anew without it.
     pub why: String,
     /// The visit's kind, as its plan named it; nothing of the household stays.
     pub kind: String,
@@ -137,6 +144,8 @@ pub struct DepartedVisit {
 
 /// Why a visit left that was not told again.
 pub const RESET: &str = "reset";
+/// The same where it was a restored server that did not.
+pub const RESTORED: &str = "restored";
 
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {

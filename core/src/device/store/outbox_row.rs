@@ -190,6 +190,15 @@ pub fn has_unsafe(connection: &Connection, visit: VisitId) -> Result<bool, Troub
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }
 
+/// Whether everything logged about a visit is safe and nothing of it waits to be judged anew.
+pub fn is_settled(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
+    let mut statement = connection.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
+             WHERE outbox.visit = ?1 AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))",
+    )?;
+    Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
+}
+
 /// Marks rows of a device safe up to `seq`, at the server's time `at`; rows beyond it are not (a restored server may
 /// have fallen back).
 pub fn mark_safe(transaction: &Transaction<'_>, device: DeviceId, seq: u64, at: Millis) -> Result<(), Trouble> {

@@ -16,7 +16,9 @@ use crate::store::vault::{Contents, DataKey};
 
 /// The name of the file that says whose the backup is.
 pub const ABOUT: &str = "backup.json";
-const FORMAT: &str = "nuanfang/backup/1";
+const FORMAT: &str = "nuanfang/backup/2";
+/// Bodies were named by their segment alone.
+const EARLIER: &str = "nuanfang/backup/1";
 
 /// Whose a backup is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,11 @@ impl About {
         Self { format: FORMAT.into(), supplier }
     }
 
+    /// Whether it is of the format that is written now.
+    pub fn is_latest(&self) -> bool {
+        self.format == FORMAT
+    }
+
     /// As it lies there.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec(self).map_err(|error| StoreError::Damaged(error.to_string()))
@@ -47,7 +54,7 @@ impl About {
 pub fn about(place: &Place) -> Result<Option<About>, StoreError> {
     let Some(bytes) = place.get(ABOUT)? else { return Ok(None) };
     let about: Option<About> = serde_json::from_slice(&bytes).ok();
-    match about.filter(|about| about.format == FORMAT) {
+    match about.filter(|about| [FORMAT, EARLIER].contains(&about.format.as_str())) {
         Some(about) => Ok(Some(about)),
         None => Err(StoreError::Backup(format!("{}/{ABOUT} 无法识别", place.name()))),
     }

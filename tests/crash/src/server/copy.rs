@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_server::store::ship::line::{BodyLine, Line, file_name};
+use nuanfang_server::store::ship::line::{BodyLine, Line, bodies_name, file_name};
 use nuanfang_server::store::ship::{seal, vault_copy};
 use nuanfang_server::store::vault::{Contents, DataKey};
 use uuid::Uuid;
@@ -17,10 +17,18 @@ struct Head {
     sha: Sha,
 }
 
+/// A segment's heads.
+struct Heads {
+    bytes: Vec<u8>,
+    heads: Vec<Head>,
+    /// The name of the bodies that belong to them.
+    bodies: String,
+}
+
 /// The backup's contents, remembered as long as its bytes stay the same.
 #[derive(Default)]
 pub(crate) struct Copy {
-    heads: HashMap<String, (Vec<u8>, Vec<Head>)>,
+    heads: HashMap<String, Heads>,
     bodies: HashMap<String, (Vec<u8>, HashMap<u64, BodyLine>)>,
     vault: (Vec<u8>, Option<Contents>),
     opened: HashMap<(u64, Sha), String>,
@@ -45,8 +53,11 @@ impl Copy {
     pub(crate) fn read(&mut self, image: &Image<'_>, recovery: &[u8; 32]) {
         for name in image.names("backup/heads/").filter(|name| name.ends_with(".seg")) {
             let bytes = image.file(name).unwrap_or_default();
-            if self.heads.get(name).is_none_or(|(known, _)| known != bytes) {
-                self.heads.insert(name.to_owned(), (bytes.to_vec(), heads(bytes)));
+            let number = name.strip_prefix("backup/heads/").and_then(|name| name.strip_suffix(".seg")?.parse().ok());
+            let Some(number) = number else { continue };
+            if self.heads.get(name).is_none_or(|known| known.bytes != bytes) {
+                let bodies = format!("backup/{}", bodies_name(number, &Sha::of(bytes)));
+                self.heads.insert(name.to_owned(), Heads { bytes: bytes.to_vec(), heads: heads(bytes), bodies });
             }
         }
         for name in image.names("backup/bodies/").filter(|name| name.ends_with(".seg")) {
@@ -68,19 +79,18 @@ impl Copy {
     /// The operation of `device` at `seq`, if the backup that `image` holds can give it back: its hash and its body.
     pub(crate) fn operation(&mut self, image: &Image<'_>, device: Uuid, seq: u64) -> Option<(Sha, String)> {
         let there = |name: &str| image.file(name).is_some();
-        let (heads, head) = self.heads.iter().filter(|(name, _)| there(name)).find_map(|(name, (_, heads))| {
-            let head = heads.iter().find(|head| head.device == device && head.seq == seq)?;
-            Some((name, head))
+        let (file, head) = self.heads.iter().filter(|(name, _)| there(name)).find_map(|(_, segment)| {
+            let head = segment.heads.iter().find(|head| head.device == device && head.seq == seq)?;
+            Some((&segment.bodies, head))
         })?;
         let (g, sha) = (head.g, head.sha);
-        let file = heads.replace("heads", "bodies");
-        if !there(&file) {
+        if !there(file) {
             return None;
         }
         if let Some(body) = self.opened.get(&(g, sha)) {
             return Some((sha, body.clone()));
         }
-        let line = self.bodies.get(&file)?.1.get(&g)?;
+        let line = self.bodies.get(file)?.1.get(&g)?;
         let body = seal::open_body(&self.key(line.owner)?, &sha, line.sealed.as_deref()?)?;
         self.opened.insert((g, sha), body.clone());
         Some((sha, body))
