@@ -143,7 +143,7 @@ fn apply_entry(
 /// Marks a visit that leaves while own evidence about it is not safe, or that may come again to what was begun of it;
 /// nothing of the household is kept.
 fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
-    let may_come_again = [RESET, RESTORED].contains(&why);
+    let may_come_again = mirror_row::may_come_again(why);
     let needed = outbox_row::has_unsafe(connection, visit)? || (may_come_again && has_begun(connection, visit)?);
     if !needed {
         return Ok(());

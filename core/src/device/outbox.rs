@@ -5,9 +5,8 @@ use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 use super::store::enrolment::{self, Enrolment};
-use super::store::mirror_row::{self, RESET, RESTORED};
 use super::store::outbox_row::{self, OutboxRow};
-use super::store::{blob_row, draft_row};
+use super::store::{blob_row, draft_row, mirror_row};
 use super::trouble::Trouble;
 use crate::canon::envelope::{BODY_LIMIT, BlobRef, nonce};
 use crate::canon::hash::Sha;
@@ -188,10 +187,8 @@ pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<()
     }
     draft_row::prune(transaction, before.0)?;
     blob_row::prune_unlogged(transaction)?;
-    for departed in
-        mirror_row::departed(transaction)?.iter().filter(|departed| ![RESET, RESTORED].contains(&departed.why.as_str()))
-    {
-        if !outbox_row::has_unsafe(transaction, departed.visit)? {
+    for departed in mirror_row::departed(transaction)? {
+        if !mirror_row::may_come_again(&departed.why) && !outbox_row::has_unsafe(transaction, departed.visit)? {
             mirror_row::delete_departed(transaction, departed.visit)?;
         }
     }

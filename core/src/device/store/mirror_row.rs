@@ -147,6 +147,11 @@ pub const RESET: &str = "reset";
 /// The same where it was a restored server that did not.
 pub const RESTORED: &str = "restored";
 
+/// Whether a visit that left for this reason may come again: nobody took it away.
+pub fn may_come_again(why: &str) -> bool {
+    matches!(why, RESET | RESTORED)
+}
+
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {
     writing
