@@ -52,7 +52,7 @@ peers: deps console
 # thousand phones, a store of ten million operations and a million of them lost and brought again, then seeds for MINUTES,
 # a quarter of an hour. What they counted stands in target/soak.json.
 MINUTES ?= 15
-soak: deps console
+soak: $(STAMPS)/run-packages console
 	python3 scripts/soak.py $(MINUTES)
 
 # Phones of another release with this server and the other way round: `make matrix OLD=<commit>`.
@@ -63,7 +63,7 @@ matrix: deps console
 fuzz: $(STAMPS)/run-packages
 	./scripts/fuzz.sh $(MINUTES)
 
-# Requests made from the API's own description against a server with a played day.
+# Requests made from the API's own descriptions against a server with a played day.
 schemathesis: deps console
 	$(CARGO) build --locked --bins
 	./tests/schemathesis/run.sh target/debug

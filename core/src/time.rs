@@ -9,6 +9,7 @@ use crate::id::BootId;
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Millis(pub i64);
 
 impl Millis {
@@ -35,6 +36,7 @@ impl Millis {
 
 /// What a device's clocks said when an operation was appended. Stored verbatim, never used for order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stamp {
     /// Wall clock, UTC milliseconds, as the device claims it.
     pub wall_ms: i64,

@@ -16,6 +16,7 @@ pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// A file that belongs to an operation: a photo, the strokes or the image of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlobRef {
     /// SHA-256 of its bytes, which is its name everywhere.
     pub sha: Sha,

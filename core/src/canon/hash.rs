@@ -5,6 +5,11 @@ use sha2::{Digest, Sha256};
 
 /// A SHA-256. In text and JSON: 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, pattern = "^[0-9a-f]{64}$")
+)]
 pub struct Sha(pub [u8; 32]);
 
 impl Sha {

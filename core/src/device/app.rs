@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::blob;
@@ -14,14 +15,14 @@ use super::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
 use super::http::{Http, Trust};
 use super::photo::{self, PhotoFacts};
 use super::rescue::{self, RescueView};
-use super::runner::{OneRun, Runner};
+use super::runner::{OneRun, Runner, RunnerState};
 use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
 use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
 use super::store::enrolment;
 use super::store::{Store, blob_row, outbox_row};
 use super::sync::Speaker;
 use super::trouble::Trouble;
-use super::{desk_view, draft, joining, register, signature, words};
+use super::{desk_view, draft, joining, mirror, obstacle, register, signature, words};
 use crate::canon::hash::Sha;
 use crate::domain::command::Command;
 use crate::domain::role;
@@ -107,7 +108,7 @@ impl FieldApp {
         connect: Connect,
     ) -> Result<Self, Refusal> {
         let store = Store::open(&config.dir, config.key.as_ref())?;
-        blob::sweep(&store)?;
+        blob::tidy(&store);
         let speaker = Speaker { app: config.app_version.clone(), tz: config.tz.clone(), keep_days: config.keep_days };
         let inner = Inner {
             store,
@@ -133,7 +134,7 @@ impl FieldApp {
         let invitation = read_invitation(invitation)?;
         let inner = &self.inner;
         let _gate = inner.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.store.read(enrolment::find)?.is_some_and(|known| !self.must_enrol(&known)) {
+        if self.enrolment()?.is_some_and(|known| !known.needs_enrolment) {
             return Err(Refusal::new(
                 "device.already_enrolled",
                 "",
@@ -157,12 +158,10 @@ impl FieldApp {
     /// # Errors
     /// What the disk says; so too for every reading call below.
     pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
-        self.inner.store.read(|connection| desk_view::enrolment(connection, |known| self.must_enrol(known)))
-    }
-
-    fn must_enrol(&self, known: &enrolment::Enrolment) -> bool {
-        let revoked = self.runner.state().obstacle.is_some_and(|obstacle| obstacle.is_revoked());
-        revoked || !joining::stands(known, &*self.inner.key)
+        self.inner.store.read(|connection| {
+            let revoked = enrolment::is_revoked(connection)?;
+            desk_view::enrolment(connection, |known| revoked || !joining::stands(known, &*self.inner.key))
+        })
     }
 
     /// The worker's visits: those planned, born here, or gone while evidence of them is still here. Next one first.
@@ -261,7 +260,8 @@ impl FieldApp {
                 "The photo is part of a record and stays.",
             ));
         }
-        Ok(blob::sweep(store)?)
+        blob::tidy(store);
+        Ok(())
     }
 
     /// The draft of a form.
@@ -423,8 +423,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn status(&self) -> Result<SyncStatus, Refusal> {
-        let runner = self.runner.state();
-        self.inner.store.read(|connection| desk_view::sync_status(connection, &runner))
+        self.inner.store.read(|connection| desk_view::sync_status(connection, &self.standing(connection)?))
     }
 
     /// The newest records from before `before` (a record's `n`), newest first.
@@ -432,8 +431,10 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn records(&self, before: Option<u64>, limit: u32) -> Result<Vec<RecordStatus>, Refusal> {
-        let obstacle = self.runner.state().obstacle;
-        Ok(self.inner.store.read(|connection| status::newest(connection, before, limit, obstacle.as_ref()))?)
+        Ok(self.inner.store.read::<_, Trouble>(|connection| {
+            let obstacle = self.standing(connection)?.obstacle;
+            status::newest(connection, before, limit, obstacle.as_ref())
+        })?)
     }
 
     /// The records of a visit, oldest first.
@@ -441,8 +442,10 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn visit_records(&self, visit: VisitId) -> Result<Vec<RecordStatus>, Refusal> {
-        let obstacle = self.runner.state().obstacle;
-        Ok(self.inner.store.read(|connection| status::of_visit(connection, visit, obstacle.as_ref()))?)
+        Ok(self.inner.store.read::<_, Trouble>(|connection| {
+            let obstacle = self.standing(connection)?.obstacle;
+            status::of_visit(connection, visit, obstacle.as_ref())
+        })?)
     }
 
     /// Writes everything this phone still holds into one file at `path` that only the company can open: for a phone that
@@ -461,6 +464,15 @@ impl FieldApp {
     /// What the disk says.
     pub fn suspend(&self) -> Result<(), Refusal> {
         Ok(self.inner.store.settle()?)
+    }
+
+    /// How the exchange stands. That the company has revoked this phone outweighs whatever a later try met.
+    fn standing(&self, connection: &Connection) -> Result<RunnerState, Trouble> {
+        let mut runner = self.runner.state();
+        if enrolment::is_revoked(connection)? {
+            runner.obstacle = Some(obstacle::of_revocation());
+        }
+        Ok(runner)
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -494,7 +506,7 @@ impl Inner {
             return Err(Stop::NotAReceipt(super::sync::NotAReceipt::Forked));
         }
         let transport = self.transport(&known)?;
-        Courier {
+        let done = Courier {
             store: &self.store,
             key: &*self.key,
             clock: &*self.clock,
@@ -502,26 +514,37 @@ impl Inner {
             transport: &*transport,
             pass: &self.pass,
         }
-        .run()
+        .run();
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some((known.url, transport));
+        if done.as_ref().is_err_and(obstacle::is_revocation) {
+            // Whoever has it in hand now reads nothing more of anybody; its log stays.
+            self.store.write::<_, Trouble>(|transaction| {
+                enrolment::mark_revoked(transaction)?;
+                mirror::forget_all(transaction)
+            })?;
+            blob::tidy(&self.store);
+        }
+        done
     }
 
+    /// The way to the server, taken from its place for a run: one that panics may leave it broken, and the next run makes
+    /// another.
     fn transport(&self, known: &enrolment::Enrolment) -> Result<Arc<dyn Transport>, Stop> {
-        let mut way = self.way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((url, transport)) = way.as_ref().filter(|(url, _)| *url == known.url) {
-            let _ = url;
-            return Ok(Arc::clone(transport));
+        let kept = self.way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((_, transport)) = kept.filter(|(url, _)| *url == known.url) {
+            return Ok(transport);
         }
         let trust = Trust { pin: known.pin, root_pem: self.config.root_pem.clone() };
-        let transport = (self.connect)(&known.url, &trust).map_err(Trouble::from)?;
-        *way = Some((known.url.clone(), Arc::clone(&transport)));
-        Ok(transport)
+        Ok((self.connect)(&known.url, &trust).map_err(Trouble::from)?)
     }
 }
 
 fn refusal_of(stop: &Stop) -> Refusal {
     match stop {
         Stop::Trouble(Trouble::Refused(refusal)) => refusal.clone(),
-        stop => Refusal::from(&super::obstacle::of(stop)),
+        // Of an obstacle it is said that all records are here.
+        Stop::Trouble(Trouble::Damaged(why)) => Trouble::Damaged(why.clone()).into(),
+        stop => Refusal::from(&obstacle::of(stop)),
     }
 }
 

@@ -17,11 +17,6 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Whether the last try failed.
-    pub fn has_failed(&self) -> bool {
-        self.failures > 0
-    }
-
     /// Another failure: how long to wait, in milliseconds. `random` decides within the span, `retry_after_s` is what
     /// the server asked for at the least.
     pub fn failed(&mut self, random: u64, retry_after_s: Option<u32>) -> u64 {

@@ -205,15 +205,23 @@ fn unreadable(sha: Sha) -> Trouble {
 }
 
 /// Removes files beside the database that no row names: left by a kill between file and row, or erased with their row.
+/// What does not go is passed over: its key was in the row, so that what stays is noise.
+///
+/// # Errors
+/// What the database says, or the folder.
 pub fn sweep(store: &Store) -> Result<(), Trouble> {
     let _files = store.files();
     let known = store.read(blob_row::files)?;
-    for entry in fs::read_dir(store.dir().join(FOLDER))? {
-        let entry = entry?;
+    for entry in fs::read_dir(store.dir().join(FOLDER))?.flatten() {
         if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
             drill::effect(drill::Side::Phone);
-            fs::remove_file(entry.path())?;
+            let _ = fs::remove_file(entry.path());
         }
     }
     Ok(())
+}
+
+/// [`sweep`], where nothing hangs on it: what it could not do the next one tries.
+pub fn tidy(store: &Store) {
+    let _ = sweep(store);
 }

@@ -239,20 +239,20 @@ fn fold_plan(visit: &mut Visit, told: &VisitEntity) {
     }
 }
 
-/// What may still be known of a plan that has left: its kind, and that it is another's now.
+/// What may still be known of a plan that has left: its kind, whose it is, and that it is another's now.
 fn stand_in(visit: &mut Visit, departed: &DepartedVisit, enrolment: &Enrolment) {
     let Ok(kind) = serde_json::from_value::<VisitKind>(serde_json::Value::String(departed.kind.clone())) else {
         return;
     };
     let mut plan = VisitPlan {
         kind,
-        household: HouseholdId(Uuid::nil()),
+        household: departed.household.unwrap_or(HouseholdId(Uuid::nil())),
         window: None,
         scope: String::new(),
         assignee: Some(enrolment.worker),
         price_list: None,
         protocol: None,
-        agreed: None,
+        agreed: departed.agreed,
         emergency: false,
         appointment: None,
         note: None,

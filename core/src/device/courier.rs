@@ -102,7 +102,7 @@ pub enum Stop {
 }
 
 /// What one run did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Run {
     /// The last exchange's result.
     pub applied: Applied,
@@ -114,6 +114,8 @@ pub struct Run {
     pub file_bytes: u64,
     /// Files that the server wants and this phone can't read any more. They stopped nothing else.
     pub unreadable: Vec<Sha>,
+    /// Why the rest of the files waits. Records went, and go again before it is over.
+    pub files_wait: Option<Stop>,
 }
 
 /// What the server gave this device to be let in with.
@@ -149,10 +151,11 @@ const DOUBTFUL_FILES: u32 = 64;
 
 impl Courier<'_> {
     /// Exchanges until nothing waits on either side, then sends the files the server asks for and exchanges once more,
-    /// so that what the worker sees is the server's word.
+    /// so that what the worker sees is the server's word. What is recorded meanwhile goes before the next file.
     ///
     /// # Errors
-    /// What stopped it; everything taken in before stays.
+    /// What stopped an exchange, the phone itself, or that it is let in no more; everything taken in before stays. What
+    /// keeps files waiting is in [`Run`].
     pub fn run(&self) -> Result<Run, Stop> {
         let mut run = Run::default();
         loop {
@@ -162,8 +165,16 @@ impl Courier<'_> {
                 continue;
             }
             let before = run.files_sent;
-            self.send_files(&mut run)?;
-            if run.files_sent == before || run.exchanges >= EXCHANGES {
+            match self.send_files(&mut run) {
+                Ok(()) => {}
+                Err(stop @ (Stop::Unreachable(_) | Stop::Busy { .. } | Stop::NotAReceipt(_))) => {
+                    run.files_wait = Some(stop);
+                    return Ok(run);
+                }
+                Err(stop) => return Err(stop),
+            }
+            let done = run.files_sent == before && !sync::has_unsent(self.store)?;
+            if done || run.exchanges >= EXCHANGES {
                 return Ok(run);
             }
         }
@@ -191,10 +202,10 @@ impl Courier<'_> {
         for wanted in &need {
             self.send_file(run, wanted.sha, wanted.off)?;
         }
-        if run.applied.acked < run.applied.head {
-            return Ok(());
-        }
         for sha in sync::files_in_doubt(self.store, &need, DOUBTFUL_FILES)? {
+            if sync::has_unsent(self.store)? {
+                return Ok(());
+            }
             let head = Call { method: "HEAD", path: format!("/v1/blobs/{sha}"), ..Call::default() };
             match self.authorised(|| Ok(head.clone())) {
                 Ok(answer) if answer.upload_complete => sync::file_is_whole(self.store, sha)?,
@@ -211,11 +222,12 @@ impl Courier<'_> {
         Ok(())
     }
 
-    /// Sends a file from the server's offset on. Where it does not become whole, the next run goes on.
+    /// Sends a file from the server's offset on, while there is nothing else to send. Where it does not become whole, the
+    /// next round goes on.
     fn send_file(&self, run: &mut Run, sha: Sha, from: u64) -> Result<(), Stop> {
         let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else { return Ok(()) };
         let (mut offset, mut sent, mut corrections) = (from.min(row.len), 0, 0);
-        loop {
+        while !sync::has_unsent(self.store)? {
             let rest = match blob::load_from(self.store, &row, offset) {
                 Ok(rest) => rest,
                 // This file's own flaw, and no other's. What ails the whole disk ails the database, and stops the run there.
@@ -262,6 +274,7 @@ impl Courier<'_> {
             }
             offset = told;
         }
+        Ok(())
     }
 
     /// A call with the device's token; a token that is no longer taken is renewed once. What is refused packed with a

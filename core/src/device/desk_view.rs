@@ -174,7 +174,7 @@ pub fn visits(connection: &Connection, stamp: Stamp) -> Result<Vec<VisitSummary>
         found.push(VisitSummary {
             visit: id,
             kind: view.kind,
-            household: view.household.filter(|household| !household.0.is_nil()),
+            household: view.household.filter(|_| file.departed.is_none()),
             address: file.household.as_ref().map(|household| household.address.clone()).unwrap_or_default(),
             window: view.window,
             state: view.state,

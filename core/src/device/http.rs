@@ -1,13 +1,14 @@
 //! The way to the server over HTTP: rustls with bundled roots, a company's own root, or one pinned key. Never follows
 //! a redirect, never reads more than it should, and tells "no answer" from "a stranger's answer".
 
-use std::io::Read;
-use std::time::Duration;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Method};
+use rustls::CertificateError;
 
 use super::courier::{Answer, Call, Transport, Unreachable};
 use super::{packing, pinned};
@@ -17,6 +18,8 @@ use crate::wire::{CALL_TIMEOUT_S, upload};
 
 /// The largest answer that is read, in bytes, after decompression.
 pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
+/// What [`Unreachable::Untrusted`] says of a certificate that does not hold at the date and time this phone shows.
+pub const OTHER_DATES: &str = "the certificate does not hold at this phone's date and time";
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
 
@@ -89,6 +92,7 @@ fn is_allowed(url: &str) -> bool {
 
 impl Transport for Http {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
+        let end = Instant::now() + WHOLE_CALL;
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| no_answer(&error))?;
         let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
         if let Some(token) = &call.token {
@@ -107,11 +111,26 @@ impl Transport for Http {
             None => request.body(call.body.clone()),
         };
         let response = request.send().map_err(|error| unreachable(&error))?;
-        read(response)
+        read(response, end)
     }
 }
 
-fn read(response: Response) -> Result<Answer, Unreachable> {
+/// What is read from until an instant: the client's own limit is on each read, and bytes that drip have no end.
+struct Until<R> {
+    from: R,
+    end: Instant,
+}
+
+impl<R: Read> Read for Until<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.end {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.from.read(into)
+    }
+}
+
+fn read(response: Response, end: Instant) -> Result<Answer, Unreachable> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
     let answer = Answer {
@@ -121,6 +140,7 @@ fn read(response: Response) -> Result<Answer, Unreachable> {
         upload_complete: header(upload::COMPLETE).and_then(|value| upload::complete(value.as_bytes())) == Some(true),
         body: Vec::new(),
     };
+    let response = Until { from: response, end };
     let done = if zstd {
         packing::unpack(response, ANSWER_LIMIT + 1)
     } else {
@@ -138,21 +158,66 @@ fn read(response: Response) -> Result<Answer, Unreachable> {
 fn unreachable(error: &reqwest::Error) -> Unreachable {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
-    let mut stranger = false;
     while let Some(cause) = source {
+        if let Some(why) = cause.downcast_ref::<rustls::Error>().and_then(untrusted) {
+            return Unreachable::Untrusted(why);
+        }
         text = cause.to_string();
-        stranger |= cause
-            .downcast_ref::<rustls::Error>()
-            .is_some_and(|cause| matches!(cause, rustls::Error::InvalidCertificate(_) | rustls::Error::General(_)));
         // rustls travels inside an io::Error, which keeps it as its inner error.
         source = match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => cause.source(),
         };
     }
-    if stranger { Unreachable::Untrusted(text) } else { Unreachable::NoAnswer(text) }
+    Unreachable::NoAnswer(text)
+}
+
+/// Why an error of TLS is no trust in who answered, if that is what it is.
+fn untrusted(error: &rustls::Error) -> Option<String> {
+    match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => Some(OTHER_DATES.to_owned()),
+        rustls::Error::InvalidCertificate(_) | rustls::Error::General(_) => Some(error.to_string()),
+        _ => None,
+    }
 }
 
 fn no_answer(error: &dyn std::fmt::Display) -> Unreachable {
     Unreachable::NoAnswer(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_drips_beyond_its_time_is_none() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
+        let mut text = String::new();
+        assert_eq!(Until { from: &b"answer"[..], end: now + hour }.read_to_string(&mut text).expect("in time"), 6);
+        let late = Until { from: io::repeat(b' '), end: now }.read_to_string(&mut text);
+        assert_eq!(late.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_certificate_of_other_dates_is_told_from_a_strangers() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        for error in [
+            CertificateError::Expired,
+            CertificateError::ExpiredContext { time: at(9), not_after: at(5) },
+            CertificateError::NotValidYet,
+            CertificateError::NotValidYetContext { time: at(5), not_before: at(9) },
+        ] {
+            assert_eq!(untrusted(&rustls::Error::InvalidCertificate(error)).as_deref(), Some(OTHER_DATES));
+        }
+        let stranger = untrusted(&rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert!(stranger.is_some_and(|why| why != OTHER_DATES));
+        assert_eq!(untrusted(&rustls::Error::HandshakeNotComplete), None);
+    }
 }

@@ -7,17 +7,24 @@ use serde::de::DeserializeOwned;
 use super::store::mirror_row::{self, DepartedVisit, RESET, RESTORED, ScopeRow};
 use super::store::{attempt, blob_row, draft_row, outbox_row};
 use super::trouble::Trouble;
+use crate::domain::DeciCelsius;
 use crate::drill;
-use crate::id::VisitId;
-use crate::wire::feed_entity::{VISIT, VisitEntity};
+use crate::id::{HouseholdId, VisitId};
+use crate::time::Millis;
+use crate::wire::feed_entity::{HOUSEHOLD, HouseholdEntity, VISIT, VisitEntity};
 use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
 
+/// A worker of whom nothing new was safe for so long is not on the way any more, milliseconds.
+const UNDER_WAY_MS: i64 = 24 * 60 * 60 * 1000;
 const SCHEDULED: &str = "office.visit_scheduled";
 
 /// The part of a plan that may outlive the visit's stay on this phone.
 #[derive(serde::Deserialize)]
 struct Scheduled {
     kind: String,
+    household: HouseholdId,
+    #[serde(default)]
+    agreed: Option<DeciCelsius>,
 }
 
 /// What became of one scope's part of a reply.
@@ -140,22 +147,33 @@ fn apply_entry(
     Ok(Ok(()))
 }
 
-/// Marks a visit that leaves while own evidence about it is not safe, or that may come again to what was begun of it;
-/// nothing of the household is kept.
+/// Marks a visit that leaves while own evidence about it is not safe, while its worker is on the way, or that may come
+/// again to what was begun of it; of the household its id is kept, and the temperature agreed there.
 fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
     let may_come_again = mirror_row::may_come_again(why);
-    let needed = outbox_row::has_unsafe(connection, visit)? || (may_come_again && has_begun(connection, visit)?);
+    let needed = outbox_row::has_unsafe(connection, visit)?
+        || outbox_row::is_under_way(connection, visit)?
+        || (may_come_again && has_begun(connection, visit)?);
     if !needed {
         return Ok(());
     }
     let told: Option<VisitEntity> = entity(connection, VISIT, &visit.to_string())?;
     let (basis, lane) = told.as_ref().map_or((0, 0), |told| (told.version, told.lane));
-    let kind = told.as_ref().and_then(|told| {
+    let plan = told.as_ref().and_then(|told| {
         let plans = told.plan.iter().rev().filter(|event| event.kind == SCHEDULED);
-        plans.filter_map(|event| serde_json::from_str::<Scheduled>(event.body.get()).ok()).map(|plan| plan.kind).next()
+        plans.filter_map(|event| serde_json::from_str::<Scheduled>(event.body.get()).ok()).next()
     });
-    let kind = kind.unwrap_or_default();
-    mirror_row::put_departed(connection, &DepartedVisit { visit, why: why.to_owned(), kind, basis, lane })
+    let household = plan.as_ref().map(|plan| plan.household);
+    let agreed = match plan.as_ref().map(|plan| (plan.agreed, plan.household)) {
+        Some((None, household)) => {
+            let told: Option<HouseholdEntity> = entity(connection, HOUSEHOLD, &household.to_string())?;
+            told.and_then(|told| told.agreed_deci_celsius).map(DeciCelsius)
+        }
+        planned => planned.and_then(|(agreed, _)| agreed),
+    };
+    let kind = plan.map(|plan| plan.kind).unwrap_or_default();
+    let why = why.to_owned();
+    mirror_row::put_departed(connection, &DepartedVisit { visit, why, kind, household, agreed, basis, lane })
 }
 
 /// Whether something of a visit is kept that no act names.
@@ -188,6 +206,30 @@ pub fn forget_untold(transaction: &Transaction<'_>) -> Result<(), Trouble> {
         }
     }
     Ok(())
+}
+
+/// Once all scopes are told, at the server's time `now`: marks go of visits that are safe and that nobody is on the way to
+/// any more, and with them, and with visits that left before, what was begun since; drafts from before `before` of visits
+/// that nobody knows of, too.
+///
+/// # Errors
+/// Only what the database says.
+pub fn let_go(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Result<(), Trouble> {
+    if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
+        return Ok(());
+    }
+    let fresh = Millis(now.0.saturating_sub(UNDER_WAY_MS));
+    for departed in mirror_row::departed(transaction)? {
+        let visit = departed.visit;
+        let on_the_way =
+            outbox_row::is_under_way(transaction, visit)? && outbox_row::came_since(transaction, visit, fresh)?;
+        if !(mirror_row::may_come_again(&departed.why) || on_the_way || outbox_row::has_unsafe(transaction, visit)?) {
+            mirror_row::delete_departed(transaction, visit)?;
+            forget(transaction, visit)?;
+        }
+    }
+    draft_row::prune(transaction, before)?;
+    blob_row::prune_unlogged(transaction)
 }
 
 /// A device that may only hand in keeps what it logged, and nothing else of anybody.

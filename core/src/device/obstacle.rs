@@ -1,6 +1,7 @@
 //! What stands between a record and the server, in words for the worker: what it is, and what happens next.
 
 use super::courier::{Stop, Unreachable};
+use super::http::OTHER_DATES;
 use super::status::Words;
 use super::sync::NotAReceipt;
 use super::trouble::Trouble;
@@ -27,11 +28,6 @@ pub struct Obstacle {
 const REVOKED: &str = "device_revoked";
 
 impl Obstacle {
-    /// Whether the company has revoked this phone.
-    pub fn is_revoked(&self) -> bool {
-        self.code == REVOKED
-    }
-
     /// Whether it stands between the server and an operation that names these files.
     pub fn concerns(&self, blobs: &[BlobRef]) -> bool {
         self.files.is_empty() || blobs.iter().any(|blob| self.files.contains(&blob.sha))
@@ -48,6 +44,16 @@ impl From<&Obstacle> for Refusal {
             format!("{}; {}. All records are on this phone.", why.en, next.en),
         )
     }
+}
+
+/// Whether the server said with this that the company has revoked the phone.
+pub fn is_revocation(stop: &Stop) -> bool {
+    matches!(stop, Stop::Refused { code } if code == REVOKED)
+}
+
+/// What that means to the worker, whatever a later try met.
+pub fn of_revocation() -> Obstacle {
+    refused(REVOKED)
 }
 
 /// What files mean to the worker that can't be read any more; nothing where all can.
@@ -84,6 +90,18 @@ pub fn of(stop: &Stop) -> Obstacle {
             "no_network",
             Words::new("没有网络，或服务器没有应答", "no network, or the server does not answer"),
             Words::new("有网络时自动发送", "it is sent when there is a network"),
+            false,
+        ),
+        Stop::Unreachable(Unreachable::Untrusted(why)) if why == OTHER_DATES => (
+            "other_dates",
+            Words::new(
+                "服务器证书的日期与本机时间不符，没有发送任何内容",
+                "the server's certificate does not hold at this phone's date and time; nothing was sent",
+            ),
+            Words::new(
+                "请检查手机的日期和时间是否正确；正确时请换一个网络，一直如此请联系调度",
+                "check the phone's date and time; if they are right use another network, and if it stays so ask your dispatcher",
+            ),
             false,
         ),
         Stop::Unreachable(Unreachable::Untrusted(_)) => (
@@ -125,6 +143,27 @@ pub fn of(stop: &Stop) -> Obstacle {
         ),
         Stop::Refused { code } => return refused(code),
         Stop::Key(why) => ("key", Words::new(why.clone(), format!("the key does not sign: {why}")), again(), false),
+        Stop::Trouble(Trouble::Damaged(why)) => {
+            return Obstacle {
+                code: "device.damaged".to_owned(),
+                why: Words::new(
+                    format!("本机资料读取异常（{why}）"),
+                    format!("the phone's records can't be read as written ({why})"),
+                ),
+                next: Words::new(
+                    "请不要卸载应用，联系公司导出资料",
+                    "don't uninstall; ask your company to rescue them",
+                ),
+                needs_person: true,
+                files: Vec::new(),
+            };
+        }
+        Stop::Trouble(Trouble::BrokeOff(why)) => (
+            "broke_off",
+            Words::new(format!("应用出现意外（{why}）"), format!("the app broke off ({why})")),
+            Words::new("会自动重试；一直如此请联系调度", "it is tried again; if it stays so, ask your dispatcher"),
+            false,
+        ),
         Stop::Trouble(trouble) => {
             let words = words_of(trouble);
             ("phone", words, again(), false)
@@ -191,4 +230,25 @@ fn refused(code: &str) -> Obstacle {
         ),
     };
     Obstacle { code: code.to_owned(), why, next, needs_person: true, files: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_strange_network() {
+        let untrusted = |why: &str| of(&Stop::Unreachable(Unreachable::Untrusted(why.to_owned())));
+        let dates = untrusted(OTHER_DATES);
+        assert!(dates.code == "sync.other_dates" && dates.next.zh.contains("日期和时间"), "{dates:?}");
+        let stranger = untrusted("UnknownIssuer");
+        assert!(stranger.code == "sync.untrusted" && !stranger.next.zh.contains("日期"), "{stranger:?}");
+    }
+
+    #[test]
+    fn damage_wants_a_person_and_is_not_said_to_mend_itself() {
+        let damaged = of(&Stop::Trouble(Trouble::Damaged("缺少记录 7".to_owned())));
+        assert!(damaged.needs_person && damaged.code == "device.damaged", "{damaged:?}");
+        assert!(damaged.next.zh.contains("不要卸载") && !damaged.next.zh.contains("重试"), "{damaged:?}");
+    }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::store::enrolment::{self, Enrolment};
 use super::store::outbox_row::{self, OutboxRow};
-use super::store::{blob_row, draft_row, mirror_row};
+use super::store::{blob_row, mirror_row};
 use super::trouble::Trouble;
 use crate::canon::envelope::{BODY_LIMIT, BlobRef, nonce};
 use crate::canon::hash::Sha;
@@ -171,26 +171,21 @@ pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) ->
     Ok(seq)
 }
 
-/// Deletes what has been safe for `days` by the server's time `now`, and is no longer part of a visit in this phone's
-/// scope; then the files only such rows named.
-pub fn prune(transaction: &Transaction<'_>, now: Millis, days: u32) -> Result<(), Trouble> {
+/// Deletes what has been safe since `before`, by the server's time, and is no longer part of a visit in this phone's scope;
+/// then the files only such rows named.
+pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Trouble> {
     // Between the pages of a scope that is told anew nobody knows what is still planned.
     if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
         return Ok(());
     }
     let mut enrolment = enrolment::get(transaction)?;
-    let before = Millis(now.0.saturating_sub(i64::from(days) * 86_400_000));
-    if let Some((seq, sha)) = outbox_row::prune(transaction, enrolment.device, before)? {
+    let (last, went) = outbox_row::prune(transaction, enrolment.device, before)?;
+    if let Some((seq, sha)) = last {
         (enrolment.floor, enrolment.floor_sha) = (seq, sha);
         enrolment::put(transaction, &enrolment)?;
-        blob_row::prune(transaction)?;
     }
-    draft_row::prune(transaction, before.0)?;
-    blob_row::prune_unlogged(transaction)?;
-    for departed in mirror_row::departed(transaction)? {
-        if !mirror_row::may_come_again(&departed.why) && !outbox_row::has_unsafe(transaction, departed.visit)? {
-            mirror_row::delete_departed(transaction, departed.visit)?;
-        }
+    if went {
+        blob_row::prune(transaction)?;
     }
     Ok(())
 }

@@ -1,13 +1,17 @@
 //! The background thread of the exchange: waits for its time or a poke, runs, and waits again. A screen never waits
-//! for it.
+//! for it, and no run ends it.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::courier::{Run, Stop};
 use super::obstacle::{self, Obstacle};
 use super::sync;
+use super::trouble::Trouble;
 
 /// What one run is: done by the app, told to the runner.
 pub type OneRun = dyn Fn() -> Result<Run, Stop> + Send + Sync;
@@ -18,6 +22,8 @@ struct Mind {
     obstacle: Option<Obstacle>,
     running: bool,
     poked: bool,
+    /// The last run did not bring all records there.
+    records_wait: bool,
     /// Counts starts: a thread of an earlier start ends.
     generation: u64,
     started: bool,
@@ -68,31 +74,39 @@ impl Runner {
         self.poke();
     }
 
-    /// Something was saved: sent soon, unless the last try failed and its turn is still to come.
+    /// Something was saved: sent soon, unless records did not get through the last time and their turn is still to come.
     pub fn nudge(&self) {
         let mut mind = self.lock();
-        if !mind.backoff.has_failed() {
+        if !mind.records_wait {
             mind.poked = true;
             self.wake.notify_all();
         }
     }
 
-    /// Does one run here and now, and remembers how it went.
+    /// Does one run here and now, and remembers how it went. One that panics has failed like any other.
     pub fn once(&self, run: &OneRun) -> Result<Run, Stop> {
         self.lock().running = true;
-        let done = run();
+        let done =
+            catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|thrown| Err(Trouble::BrokeOff(said(&*thrown)).into()));
         let mut mind = self.lock();
         mind.running = false;
-        let wait = match &done {
+        mind.records_wait = done.is_err();
+        let (stop, poll_ms) = match &done {
             Ok(run) => {
-                mind.backoff.reset();
+                if run.files_wait.is_none() || run.files_sent > 0 {
+                    mind.backoff.reset();
+                }
                 mind.obstacle = obstacle::of_unreadable(&run.unreadable);
-                u64::from(run.applied.poll_after_s.clamp(5, 3600)) * 1000
+                (run.files_wait.as_ref(), u64::from(run.applied.poll_after_s.clamp(5, 3600)) * 1000)
             }
-            Err(stop) => {
+            Err(stop) => (Some(stop), u64::MAX),
+        };
+        let wait = match stop {
+            None => poll_ms,
+            Some(stop) => {
                 mind.obstacle = Some(obstacle::of(stop));
                 let asked = if let Stop::Busy { retry_after_s } = stop { *retry_after_s } else { None };
-                mind.backoff.failed(sync::jitter(), asked)
+                mind.backoff.failed(sync::jitter(), asked).min(poll_ms)
             }
         };
         mind.next = Some(Instant::now() + Duration::from_millis(wait));
@@ -100,18 +114,25 @@ impl Runner {
     }
 
     /// Starts the thread; a second start changes nothing.
+    ///
+    /// # Errors
+    /// If the system gives no thread; it is as if nothing had been started.
     pub fn start(self: &Arc<Self>, run: Arc<OneRun>) -> std::io::Result<()> {
+        self.start_as(Builder::new().name("nuanfang-sync".to_owned()), run)
+    }
+
+    fn start_as(self: &Arc<Self>, thread: Builder, run: Arc<OneRun>) -> std::io::Result<()> {
         let mut mind = self.lock();
         if mind.started {
             return Ok(());
         }
+        let (generation, runner) = (mind.generation + 1, Arc::clone(self));
+        // It asks for the mind first, and gets it with its own generation in it.
+        thread.spawn(move || runner.work(generation, &*run))?;
         mind.started = true;
         mind.poked = true;
-        mind.generation += 1;
-        let (generation, runner) = (mind.generation, Arc::clone(self));
-        drop(mind);
-        let thread = std::thread::Builder::new().name("nuanfang-sync".to_owned());
-        thread.spawn(move || runner.work(generation, &*run)).map(|_| ())
+        mind.generation = generation;
+        Ok(())
     }
 
     /// Lets the thread end after the run it may be in. Does not wait for it.
@@ -147,5 +168,89 @@ impl Runner {
 
     fn lock(&self) -> MutexGuard<'_, Mind> {
         self.mind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a panic said.
+fn said(thrown: &(dyn Any + Send)) -> String {
+    let fixed = thrown.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    fixed.or_else(|| thrown.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::device::sync::Applied;
+
+    #[test]
+    fn what_a_run_threw_is_told_until_one_comes_through() {
+        let runner = Runner::default();
+        let done = runner.once(&|| -> Result<Run, Stop> { panic!("示例：时钟没有应答") });
+        assert!(matches!(&done, Err(Stop::Trouble(Trouble::BrokeOff(why))) if why.contains("时钟")), "{done:?}");
+        let state = runner.state();
+        assert!(!state.running);
+        let obstacle = state.obstacle.expect("an obstacle");
+        assert_eq!((obstacle.code.as_str(), obstacle.needs_person), ("sync.broke_off", false));
+        assert!(obstacle.why.zh.contains("时钟没有应答"), "{obstacle:?}");
+        runner.once(&|| Ok(Run::default())).expect("a run");
+        assert_eq!(runner.state().obstacle, None);
+    }
+
+    #[test]
+    fn the_thread_outlives_a_run_that_panics() {
+        let runner = Arc::new(Runner::default());
+        let (told, heard) = mpsc::channel();
+        let tries = AtomicU32::new(0);
+        let run: Arc<OneRun> = Arc::new(move || {
+            let tried = tries.fetch_add(1, Ordering::Relaxed);
+            let _ = told.send(tried);
+            assert!(tried > 0, "示例：平台出错");
+            Ok(Run::default())
+        });
+        runner.start(run).expect("a thread");
+        assert_eq!(heard.recv(), Ok(0));
+        runner.poke();
+        assert_eq!(heard.recv(), Ok(1));
+        runner.stop();
+    }
+
+    #[test]
+    fn a_record_does_not_wait_for_photos_that_do() {
+        let runner = Arc::new(Runner::default());
+        let (told, heard) = mpsc::channel();
+        let run: Arc<OneRun> = Arc::new(move || {
+            let _ = told.send(());
+            let busy = Stop::Busy { retry_after_s: Some(3_600) };
+            let applied = Applied { poll_after_s: 3_600, ..Applied::default() };
+            Ok(Run { files_wait: Some(busy), applied, ..Run::default() })
+        });
+        runner.once(&*run).expect("a run");
+        assert_eq!(runner.state().obstacle.expect("an obstacle").code, "sync.busy");
+        runner.start(run).expect("a thread");
+        for _ in 0..3 {
+            heard.recv().expect("a run");
+            runner.nudge();
+        }
+        runner.stop();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_start_that_got_no_thread_may_be_made_again() {
+        let runner = Arc::new(Runner::default());
+        let (told, heard) = mpsc::channel();
+        let run: Arc<OneRun> = Arc::new(move || {
+            let _ = told.send(());
+            Ok(Run::default())
+        });
+        // More than any machine can address.
+        let too_large = Builder::new().stack_size(1 << 60);
+        assert!(runner.start_as(too_large, Arc::clone(&run)).is_err());
+        runner.start(run).expect("a thread");
+        heard.recv().expect("a run");
+        runner.stop();
     }
 }

@@ -222,7 +222,10 @@ impl Desk<'_> {
             .visit
             .lane_of(file.lane, file.enrolment.device)
             .ok_or_else(|| missing("没有可签的内容", "nothing to sign"))?;
-        let household = file.household_id().ok_or_else(|| missing("没有热用户信息", "the household is not known"))?;
+        let household = file
+            .household_id()
+            .filter(|household| !household.0.is_nil())
+            .ok_or_else(|| missing("没有热用户信息", "the household is not known"))?;
         let supplier = certified(file)?.certificate.supplier;
         let (seq, prev) = outbox::next_position(transaction)?;
         let (rules, form) = (file.rules(), record.form);

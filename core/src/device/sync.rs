@@ -16,7 +16,7 @@ use super::trouble::Trouble;
 use super::{blob, outbox};
 use crate::canon::hash::Sha;
 use crate::drill::{self, Mutant};
-use crate::time::Stamp;
+use crate::time::{Millis, Stamp};
 use crate::wire::feed::{COMPANY, worker_scope};
 use crate::wire::{BlobNeed, Caps, Clocks, Heard, ScopeCursor, SyncReply, SyncRequest, VERSION, dictionary};
 
@@ -228,14 +228,16 @@ pub fn apply_reply(
                 }
             }
         }
+        let before = Millis(reply.now_ms.0.saturating_sub(i64::from(speaker.keep_days) * 86_400_000));
         if !applied.more {
             mirror::forget_untold(transaction)?;
+            mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {
             mirror::forget_all(transaction)?;
         }
         applied.need = needs(transaction, reply)?;
-        outbox::prune(transaction, reply.now_ms, speaker.keep_days)?;
+        outbox::prune(transaction, before)?;
         Ok(Ok(applied))
     })?;
     #[cfg(feature = "mutants")]
@@ -243,7 +245,7 @@ pub fn apply_reply(
         broken::feed(store, reply, &stood)?;
     }
     if reply.dismissed || (outcome.is_ok() && !reply.scopes.is_empty()) {
-        blob::sweep(store)?;
+        blob::tidy(store);
     }
     Ok(outcome)
 }
@@ -304,6 +306,14 @@ fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNee
 /// The server says that it has all of a file.
 pub fn file_is_whole(store: &Store, sha: Sha) -> Result<(), Trouble> {
     store.write(|transaction| blob_row::mark_whole(transaction, sha, true))
+}
+
+/// Whether there are operations that the server has not acknowledged.
+pub fn has_unsent(store: &Store) -> Result<bool, Trouble> {
+    store.read(|connection| {
+        let enrolment = enrolment::get(connection)?;
+        Ok(enrolment::head(connection, &enrolment)?.0 > enrolment.acked)
+    })
 }
 
 /// Files whose fate is to be asked for: named by an acknowledged operation, not known to be whole, and not on the

@@ -1,5 +1,7 @@
 //! What can go wrong on the phone, and the words for the worker: what happened, that nothing is lost, what to do.
 
+use rusqlite::ErrorCode;
+
 use crate::error::Refusal;
 
 /// Why the store could not do what it was asked. Whatever was saved before stays as it was.
@@ -7,11 +9,11 @@ use crate::error::Refusal;
 pub enum Trouble {
     /// SQLite's own.
     #[error("database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// A file's.
     #[error("file: {0}")]
     Io(#[from] std::io::Error),
-    /// The database does not open under this key.
+    /// The database does not open under this key. One whose first page is damaged looks the same.
     #[error("the database does not open under this key")]
     WrongKey,
     /// A key was handed in, and this build has no SQLCipher: nothing is written in the clear behind its owner's back.
@@ -28,6 +30,9 @@ pub enum Trouble {
     /// What lies there is not what was written.
     #[error("damaged: {0}")]
     Damaged(String),
+    /// A panic of the app, or of the platform beneath it.
+    #[error("broke off: {0}")]
+    BrokeOff(String),
     /// Nobody is enrolled here yet.
     #[error("not enrolled")]
     NotEnrolled,
@@ -40,9 +45,19 @@ impl Trouble {
     /// Whether the disk is full: nothing of this step was saved, everything before it was.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => error.code == rusqlite::ErrorCode::DiskFull,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => error.code == ErrorCode::DiskFull,
             Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            // SQLCipher calls an open database none once it met a page that changed.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            _ => Self::Sqlite(error),
         }
     }
 }
@@ -62,8 +77,8 @@ impl From<Trouble> for Refusal {
             Trouble::WrongKey => Self::new(
                 "device.wrong_key",
                 "",
-                "密码不对，资料没有打开；资料仍完整保存在本机。",
-                "Wrong key: the records were not opened. They are still complete on this phone.",
+                "本机资料没有打开：密钥不符，或资料文件已损坏；文件没有改动。请不要卸载应用，联系公司。",
+                "The records were not opened: the key does not fit, or their file is damaged. It is as it was. Don't uninstall; ask your company.",
             ),
             Trouble::KeyUnsupported => Self::new(
                 "device.key_unsupported",
@@ -91,6 +106,12 @@ impl From<Trouble> for Refusal {
                     "The phone's records can't be read as written ({why}). Don't uninstall; ask your company to rescue them."
                 ),
             ),
+            Trouble::BrokeOff(why) => Self::new(
+                "device.broke_off",
+                "",
+                format!("应用出现意外（{why}），这一步没有做完，请再做一次；之前的记录都在。"),
+                format!("The app broke off ({why}). Do this step again; everything before it is there."),
+            ),
             Trouble::Sqlite(error) => Self::new(
                 "device.store",
                 "",
@@ -104,5 +125,27 @@ impl From<Trouble> for Refusal {
                 format!("The phone could not write a file; do this step again. ({error})"),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn told(code: std::ffi::c_int) -> Refusal {
+        Trouble::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).into()
+    }
+
+    #[test]
+    fn a_damaged_database_is_not_told_as_a_step_to_do_again() {
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_CORRUPT_INDEX, ffi::SQLITE_NOTADB] {
+            let refusal = told(code);
+            assert_eq!(refusal.code, "device.damaged");
+            assert!(refusal.zh.contains("不要卸载") && !refusal.zh.contains("再做一次"), "{}", refusal.zh);
+        }
+        assert_eq!(told(ffi::SQLITE_FULL).code, "device.disk_full");
+        assert_eq!(told(ffi::SQLITE_IOERR).code, "device.store");
     }
 }

@@ -56,6 +56,7 @@ impl Invitation {
 
 /// `POST /v1/enrol`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrolRequest {
     /// The one-time code.
     pub code: String,
@@ -72,6 +73,7 @@ pub struct EnrolRequest {
 
 /// Its answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrolReply {
     /// The new device.
     pub device: DeviceId,
@@ -87,6 +89,7 @@ pub struct EnrolReply {
 
 /// `POST /v1/challenge`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChallengeRequest {
     /// Who asks.
     pub device: DeviceId,
@@ -94,6 +97,7 @@ pub struct ChallengeRequest {
 
 /// Its answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChallengeReply {
     /// To be signed, once.
     pub nonce: String,
@@ -101,6 +105,7 @@ pub struct ChallengeReply {
 
 /// `POST /v1/token`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenRequest {
     /// Who asks.
     pub device: DeviceId,
@@ -118,6 +123,7 @@ pub struct TokenRequest {
 
 /// Its answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenReply {
     /// Sent as `Authorization: Bearer …`.
     pub token: String,

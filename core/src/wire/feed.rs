@@ -8,6 +8,7 @@ use crate::canon::hash::Sha;
 
 /// Where a phone stands in one scope: `company`, or `worker:<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopeCursor {
     /// The scope's id.
     pub id: String,
@@ -20,6 +21,7 @@ pub struct ScopeCursor {
 /// What a feed entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum FeedKind {
     /// The entity is now `body`.
     Put,
@@ -29,6 +31,7 @@ pub enum FeedKind {
 
 /// One change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FeedEntry {
     /// Its position; the one before it is `pos - 1`, except after a reset.
     pub pos: u64,
@@ -42,6 +45,7 @@ pub struct FeedEntry {
     pub ver: u64,
     /// The entity, when put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub body: Option<Box<RawValue>>,
     /// Why it left: `reassigned`, `cancelled`, `closed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +54,7 @@ pub struct FeedEntry {
 
 /// One scope's part of a reply.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopeReply {
     /// The scope's id.
     pub id: String,

@@ -36,6 +36,7 @@ pub const FILE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// One operation as it travels. Its `prev`, `sha` and `body_sha` are derived, not sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Op {
     /// Position in the device's log.
     pub seq: u64,
@@ -56,6 +57,7 @@ pub struct Op {
     /// The device's clocks.
     pub t: Stamp,
     /// The body, byte for byte as it was appended.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub body: Box<RawValue>,
     /// The files that belong to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +66,7 @@ pub struct Op {
 
 /// What the phone is able to read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Caps {
     /// The app's version.
     pub app: String,
@@ -77,6 +80,7 @@ pub struct Caps {
 
 /// The device's clocks at sending.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Clocks {
     /// Its clocks.
     #[serde(flatten)]
@@ -91,6 +95,7 @@ pub struct Clocks {
 /// An answer of the server as a device heard it. With the exchanges' receipts, which bound a device's clock from above,
 /// it bounds it from below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Heard {
     /// The run of the monotonic clock.
     pub boot: BootId,
@@ -102,6 +107,7 @@ pub struct Heard {
 
 /// What the device still holds beyond the server's knowledge, so that the office sees what a silent phone owes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Owes {
     /// Operations not yet acknowledged, this exchange's included.
     pub ops: u64,
@@ -113,6 +119,7 @@ pub struct Owes {
 
 /// A phone's half of the exchange.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncRequest {
     /// [`VERSION`].
     pub v: u32,
@@ -147,6 +154,7 @@ pub struct SyncRequest {
 /// What became of an operation. Every one of them is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OutcomeKind {
     /// It is part of the visit's lane as it came.
     Applied,
@@ -160,6 +168,7 @@ pub enum OutcomeKind {
 
 /// An outcome other than applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// Which operation.
     pub seq: u64,
@@ -172,6 +181,7 @@ pub struct Outcome {
 
 /// A file the server lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlobNeed {
     /// Which.
     pub sha: Sha,
@@ -181,6 +191,7 @@ pub struct BlobNeed {
 
 /// The server's half of the exchange.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncReply {
     /// The request's `req`.
     pub req: Uuid,

@@ -1,6 +1,5 @@
-//! The bytes everything stands on: RFC 8785's own vectors, the strict profile, and golden vectors that the Kotlin and
-//! Swift sides read as well. `GOLDEN=write` makes the files of `tests/golden` anew; a change in one is a change of
-//! format.
+//! The bytes everything stands on: RFC 8785's own vectors, the strict profile, and golden vectors of its own.
+//! `GOLDEN=write` makes the files of `tests/golden` anew; a change in one is a change of format.
 
 mod canonical;
 mod envelope;

@@ -1,7 +1,9 @@
 //! The exchange: what counts as a receipt, what a phone does after a loss, a fork, a restore, a reset, a reassignment.
 
+use std::sync::Mutex;
+
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::device::courier::Stop;
+use nuanfang_core::device::courier::{Answer, Call, Stop, Transport, Unreachable};
 use nuanfang_core::device::store::{blob_row, draft_row, mirror_row, outbox_row};
 use nuanfang_core::device::sync::{self, NotAReceipt};
 use nuanfang_core::device::trouble::Trouble;
@@ -540,15 +542,24 @@ fn dismissed(forked: bool) {
 }
 
 #[test]
-fn a_photo_of_a_visit_that_nothing_is_known_of_goes_and_that_of_one_begun_here_stays() {
+fn a_photo_of_a_visit_that_nothing_is_known_of_goes_and_that_of_one_begun_here_once_that_is_safe() {
     let (dir, server, phone) = one_op();
     let strange = VisitId(uuid::Uuid::from_u128(0x99));
     for (visit, byte) in [(VISIT, 3), (strange, 5)] {
         blob::keep(&phone.store, &[byte; 20_000], "photo.after", Some(visit), "{}".to_owned()).unwrap();
     }
     server.put(COMPANY_SCOPE, "community", "甲", 1, "{}");
+    server.with(|state| state.safe_lag = 1);
     phone.sync(&server).unwrap();
     assert_eq!((begun(&phone, VISIT), begun(&phone, strange), files(&dir)), ((0, 1), (0, 0), 1));
+    server.put(COMPANY_SCOPE, "community", "乙", 1, "{}");
+    server.with(|state| state.safe_lag = 0);
+    phone.sync(&server).unwrap();
+    assert_eq!(
+        (begun(&phone, VISIT), files(&dir)),
+        ((0, 0), 0),
+        "all of it is safe, and the office knows no such visit"
+    );
 }
 
 #[test]
@@ -760,6 +771,42 @@ fn a_trouble_of_the_whole_disk_stops_a_run() {
     phone.say_with("照片", vec![photo.sha]);
     rusqlite::Connection::open(dir.path().join("phone.db")).unwrap().execute_batch("DROP TABLE blob").unwrap();
     assert!(matches!(phone.sync(&server), Err(Stop::Trouble(Trouble::Sqlite(_)))));
+}
+
+/// A way on which the worker records something while the first photo goes out, and the server has no room for the third.
+struct MeanwhileAtTheDoor<'a> {
+    server: &'a FakeServer,
+    phone: &'a Phone,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Transport for MeanwhileAtTheDoor<'_> {
+    fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(call.method);
+        match calls.iter().filter(|method| **method == "PATCH").count() {
+            1 if call.method == "PATCH" => drop(self.phone.say("门口又说了一句")),
+            3 => return Ok(Answer { status: 503, retry_after_s: Some(7), ..Answer::default() }),
+            _ => {}
+        }
+        self.server.call(call)
+    }
+}
+
+#[test]
+fn what_is_recorded_while_photos_go_out_goes_before_the_next_and_no_photo_stands_in_its_way() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    for byte in 1..=3 {
+        let photo = blob::keep(&phone.store, &[byte; 70_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+        phone.say_with("照片", vec![photo.sha]);
+    }
+    let way = MeanwhileAtTheDoor { server: &server, phone: &phone, calls: Mutex::default() };
+    let run = phone.sync(&way).unwrap();
+    assert_eq!(*way.calls.lock().unwrap(), ["POST", "PATCH", "POST", "PATCH", "PATCH"]);
+    assert!(matches!(run.files_wait, Some(Stop::Busy { retry_after_s: Some(7) })), "{run:?}");
+    assert_eq!((phone.enrolment().acked, run.files_sent), (5, 2));
+    assert_eq!(phone.sync(&server).unwrap().files_sent, 1);
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub struct Field {
     pub clock: Arc<SoftwareClock>,
     pub server: FakeServer,
     pub visit: VisitId,
-    dir: tempfile::TempDir,
+    pub dir: tempfile::TempDir,
 }
 
 pub fn invitation() -> String {

@@ -8,5 +8,7 @@ mod field;
 mod over_http;
 mod phone;
 mod rescue;
+mod revoked;
 mod store_file;
+mod trouble;
 mod worker_day;

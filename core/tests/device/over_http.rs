@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::courier::{Call, Stop, Transport, Unreachable};
-use nuanfang_core::device::http::{Http, Trust};
+use nuanfang_core::device::http::{Http, OTHER_DATES, Trust};
 use nuanfang_core::device::{blob, packing, pinned};
 use nuanfang_core::wire::dictionary::Dictionary;
 use rustls::ServerConfig;
@@ -30,8 +30,8 @@ fn a_day_goes_out_over_http_and_an_upload_goes_on_where_it_broke_off() {
     }
     phone.say_with("带照片", vec![kept.sha]);
     server.with(|state| state.cut_uploads_at = Some(700_000));
-    let cut = phone.sync(&http);
-    assert!(matches!(cut, Err(Stop::Unreachable(Unreachable::NoAnswer(_)))), "{cut:?}");
+    let cut = phone.sync(&http).unwrap();
+    assert!(matches!(cut.files_wait, Some(Stop::Unreachable(Unreachable::NoAnswer(_)))), "{cut:?}");
     assert_eq!(phone.enrolment().acked, 41, "what was acknowledged before the cut stays so");
     phone.sync(&http).unwrap();
     server.with(|state| {
@@ -107,9 +107,14 @@ fn plain_http_never_leaves_the_machine() {
     }
 }
 
-/// A TLS server with a key of its own, a certificate for one day of November 2026 and for another name.
-fn tls_server() -> (String, Sha) {
-    let certificate = CertificateDer::from(include_bytes!("tls/cert.der").to_vec());
+/// A certificate for one day of November 2026 and for another name.
+const ELSEWHERE: &[u8] = include_bytes!("tls/cert.der");
+/// One for this machine and a day of 2001.
+const PAST: &[u8] = include_bytes!("tls/past.der");
+
+/// A TLS server with a key of its own, and a certificate that it signed itself.
+fn tls_server(certificate: &[u8]) -> (String, Sha) {
+    let certificate = CertificateDer::from(certificate.to_vec());
     let key = PrivateKeyDer::Pkcs8(include_bytes!("tls/key.der").to_vec().into());
     let pin = pinned::pin_of(&certificate).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -139,7 +144,7 @@ fn tls_server() -> (String, Sha) {
 
 #[test]
 fn a_pinned_key_is_trusted_whatever_its_certificate_says_and_no_other_is() {
-    let (url, pin) = tls_server();
+    let (url, pin) = tls_server(ELSEWHERE);
     let call = Call { method: "GET", path: "/v1/time".to_owned(), ..Call::default() };
     let trusting = Http::new(&url, &Trust { pin: Some(pin), root_pem: None }).unwrap();
     assert_eq!(trusting.call(&call).unwrap().body, b"{}");
@@ -147,6 +152,17 @@ fn a_pinned_key_is_trusted_whatever_its_certificate_says_and_no_other_is() {
         let stranger = Http::new(&url, &trust).unwrap().call(&call);
         assert!(matches!(stranger, Err(Unreachable::Untrusted(_))), "{stranger:?}");
     }
+}
+
+#[test]
+fn a_certificate_that_does_not_hold_today_is_told_as_that_and_not_where_a_key_is_pinned() {
+    let (url, pin) = tls_server(PAST);
+    let call = Call { method: "GET", path: "/v1/time".to_owned(), ..Call::default() };
+    let ask = |pin| Http::new(&url, &Trust { pin, root_pem: None }).unwrap().call(&call);
+    assert_eq!(ask(None), Err(Unreachable::Untrusted(OTHER_DATES.to_owned())));
+    assert!(ask(Some(pin)).is_ok());
+    let stranger = ask(Some(Sha::of(b"another key")));
+    assert!(matches!(&stranger, Err(Unreachable::Untrusted(why)) if why != OTHER_DATES), "{stranger:?}");
 }
 
 #[test]

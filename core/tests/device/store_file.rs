@@ -252,6 +252,7 @@ fn what_is_no_database_is_told_and_left_alone() {
     std::fs::write(dir.path().join(FILE), [7; 20_000]).unwrap();
     let refused = Store::open(dir.path(), None).err().map(Refusal::from).unwrap();
     assert_eq!(refused.code, "device.wrong_key");
+    assert!(!refused.zh.contains("完整"), "its first page may be damaged: {}", refused.zh);
     assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), [7; 20_000]);
 }
 

@@ -271,7 +271,77 @@ fn a_visit_moved_away_while_offline_is_finished_and_goes_out_as_late() {
     assert!(late.iter().any(|record| record.outcome == Some(OutcomeKind::Late) && record.why.is_some()), "{late:?}");
     field.server.with(|state| state.safe_lag = 0);
     field.app.sync_once().unwrap();
+    assert_eq!(field.app.visits().unwrap().len(), 1, "he is still there");
+    field.act(&not_done());
+    field.app.sync_once().unwrap();
     assert!(field.app.visits().unwrap().is_empty(), "safe: the phone has done its part");
+}
+
+fn not_done() -> Command {
+    Command::Complete(Completed { outcome: Outcome::NotDone, reason: Some("已改派".into()), next_window: None })
+}
+
+/// The visit is taken away, and everything of the dwelling with it.
+fn take_away(field: &Field) {
+    let scope = field.server.worker_scope();
+    field.server.revoke(&scope, "visit", &field.visit.to_string(), 9, "reassigned");
+    field.server.revoke(&scope, "household", &HOUSEHOLD.to_string(), 9, "reassigned");
+    field.app.sync_once().unwrap();
+}
+
+#[test]
+fn who_is_in_the_home_goes_on_when_the_visit_is_taken_away_though_all_he_did_is_safe() {
+    let field = Field::with_visit(VisitKind::Repair);
+    let warm = serde_json::json!({
+        "id": HOUSEHOLD, "address": "示例小区1号楼2单元301", "community": "示例小区", "building": "1号楼",
+        "unit": "2单元", "floor": "3", "room": "301", "owner_name": "王示例", "owner_phone_masked": "138****0001",
+        "fields": {}, "agreed_deci_celsius": 200,
+    });
+    field.server.put(&field.server.worker_scope(), "household", &HOUSEHOLD.to_string(), 2, &warm.to_string());
+    field.app.sync_once().unwrap();
+    field.go_in();
+    field.act(&problem("不热"));
+    let status = field.app.sync_once().unwrap();
+    assert_eq!(status.safe, status.head);
+    take_away(&field);
+    let gone = field.visit();
+    assert_eq!(gone.departed.as_ref().map(|words| words.zh.as_str()), Some("已改派，您的记录会作为迟到资料送出"));
+    assert_eq!(
+        (gone.household, gone.view.agreed),
+        (None, DeciCelsius(200)),
+        "what is measured is judged as it was agreed"
+    );
+    field.quote(10_000, None);
+    field.tell_and_show();
+    field.sign(Purpose::Quote { revision: 1 }).unwrap();
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("loose")).unwrap();
+    field.app.save_draft(field.visit, "repair", "{}").unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.records()[0].household, HOUSEHOLD, "it is signed about whose home it is");
+    let there = field.visit();
+    assert_eq!((there.drafts.len(), there.loose_photos.as_slice()), (1, std::slice::from_ref(&photo)));
+    field.act(&not_done());
+    field.app.sync_once().unwrap();
+    assert!(field.app.visits().unwrap().is_empty());
+    assert_eq!(field.app.draft(field.visit, "repair").unwrap(), None);
+    assert!(field.app.photo(photo.sha).is_err(), "what became of nothing goes with the visit");
+}
+
+#[test]
+fn of_a_visit_that_was_taken_away_nothing_stays_once_its_worker_does_no_more() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.app.sync_once().unwrap();
+    take_away(&field);
+    assert_eq!(field.app.visits().unwrap().len(), 1);
+    field.server.with(|state| state.now = state.now.plus_minutes(25 * 60));
+    field.app.sync_once().unwrap();
+    assert!(field.app.visits().unwrap().is_empty(), "nobody is on the way for a day");
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("loose")).unwrap();
+    field.app.save_draft(field.visit, "repair", "{}").unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.app.draft(field.visit, "repair").unwrap(), None, "a screen that was still open kept it");
+    assert!(field.app.photo(photo.sha).is_err());
 }
 
 #[test]
@@ -354,7 +424,7 @@ fn a_photo_that_can_not_be_read_is_told_at_its_record_and_new_records_go_out_at_
         field.act(&problem(text));
         let waits = || field.app.status().unwrap().ops_waiting > 0;
         let since = std::time::Instant::now();
-        while waits() && since.elapsed().as_secs() < 10 {
+        while waits() && since.elapsed().as_secs() < 180 {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         assert!(!waits(), "a new record waits");

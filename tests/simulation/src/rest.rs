@@ -165,7 +165,8 @@ impl Phone {
             format!("phone {n} (active: {active}): its mirror is not the server's scope; more {more:?}, less {less:?}")
         });
         // Of a visit that a restored server does not tell again what was begun waits while something of it is to be judged
-        // anew. A process that ended between a photo and its act leaves one of any visit it has something of.
+        // anew. A process that ended between a photo and its act leaves one of any visit that waits so, or that its worker is
+        // on the way to.
         let strange = |table: &str| {
             format!(
                 "SELECT count(*) FROM {table} t WHERE NOT EXISTS (
@@ -177,9 +178,12 @@ impl Phone {
         };
         let drafts = count(self.disk(), &strange("draft"));
         let photos = if active {
-            let loose =
-                strange("blob") + " AND logged = 0 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.visit = t.visit)";
-            count(self.disk(), &loose)
+            let waits = " AND logged = 0
+                 AND NOT EXISTS (SELECT 1 FROM outbox o JOIN outcome c ON c.op = o.op
+                 WHERE o.visit = t.visit AND c.o IN ('held', 'quarantined'))
+                 AND NOT EXISTS (SELECT 1 FROM departed_visit d JOIN outbox o ON o.visit = d.visit
+                 WHERE d.visit = t.visit AND o.kind = 'visit.departed')";
+            count(self.disk(), &(strange("blob") + waits))
         } else {
             count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 0")
         };

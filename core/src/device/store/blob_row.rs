@@ -171,12 +171,15 @@ pub fn clear_unlogged(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The same for those of visits that are neither planned, logged nor expected here any more.
+/// The same for those of visits that are neither planned nor expected here, and of which nothing is on its way or waits to
+/// be judged.
 pub fn prune_unlogged(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute(
         "DELETE FROM blob WHERE logged = 0 AND visit IS NOT NULL
          AND NOT EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(blob.visit)))
-         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = blob.visit)
+         AND NOT EXISTS (
+             SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
+             WHERE outbox.visit = blob.visit AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))
          AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = blob.visit)",
         [],
     )?;

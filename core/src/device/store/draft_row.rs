@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::device::trouble::Trouble;
 use crate::id::VisitId;
+use crate::time::Millis;
 
 /// Keeps a draft, in place of the one before it.
 pub fn put(transaction: &Transaction<'_>, visit: VisitId, form: &str, body: &str, at_ms: i64) -> Result<(), Trouble> {
@@ -46,15 +47,19 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Forgets drafts older than `before` of visits that are neither planned, logged nor expected here any more.
-pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<(), Trouble> {
+/// Forgets drafts of visits that are neither planned nor expected here, and of which nothing is on its way or waits to be
+/// judged; of those never logged only drafts from before `before`: a visit may be opened at a door yet.
+pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Trouble> {
     transaction
         .prepare_cached(
-            "DELETE FROM draft WHERE updated_ms < ?1 AND NOT EXISTS (
+            "DELETE FROM draft WHERE NOT EXISTS (
                  SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(draft.visit)))
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit)
-             AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = draft.visit)",
+             AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = draft.visit)
+             AND NOT EXISTS (
+                 SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
+                 WHERE outbox.visit = draft.visit AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))
+             AND (updated_ms < ?1 OR EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit))",
         )?
-        .execute([before])?;
+        .execute([before.0])?;
     Ok(())
 }

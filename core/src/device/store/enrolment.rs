@@ -99,12 +99,12 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
     find(connection)?.ok_or(Trouble::NotEnrolled)
 }
 
-/// Writes the enrolment whole.
+/// Writes the enrolment whole: whoever has one to write was let in, or begins anew, and is not revoked.
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
-             floor, floor_sha, forked, synced_ms, judged, continues)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             floor, floor_sha, forked, synced_ms, judged, continues, revoked)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -124,6 +124,18 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         enrolment.continues.iter().flat_map(|device| device.0.into_bytes()).collect::<Vec<u8>>(),
     ])?;
     Ok(())
+}
+
+/// Keeps that the company has revoked this phone, until the next [`put`].
+pub fn mark_revoked(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    transaction.execute("UPDATE enrolment SET revoked = 1 WHERE revoked = 0", [])?;
+    Ok(())
+}
+
+/// Whether the company has revoked this phone, as far as it has heard.
+pub fn is_revoked(connection: &Connection) -> Result<bool, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM enrolment WHERE revoked = 1)")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Position and hash of the log's last envelope; position 0 and [`Sha::ZERO`] when it is empty.

@@ -13,6 +13,8 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0002_judged.sql"),
     include_str!("../../../migrations/0003_placed.sql"),
     include_str!("../../../migrations/0004_continues.sql"),
+    include_str!("../../../migrations/0005_under_way.sql"),
+    include_str!("../../../migrations/0006_revoked.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`.

@@ -1,10 +1,12 @@
 //! The rows of the mirror: the office's state as the feed brought it, and where each scope stands.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
 
 use super::enrolment::{id_at, signed, u64_at};
 use crate::device::trouble::Trouble;
-use crate::id::VisitId;
+use crate::domain::DeciCelsius;
+use crate::id::{HouseholdId, VisitId};
 
 /// Where one scope stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,16 +128,20 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<MirrorRow> {
     Ok(MirrorRow { id: row.get("id")?, ver: u64_at(row, "ver")?, body: row.get("body")? })
 }
 
-/// A visit that left the scope while something of ours about it was still needed: evidence that was unsafe, or, where it may
-/// come again, what no act names yet.
+/// A visit that left the scope while something of ours about it was still needed: evidence that was unsafe, a worker on the
+/// way, or, where it may come again, what no act names yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DepartedVisit {
     /// Which.
     pub visit: VisitId,
     /// Why: `reassigned`, `cancelled`, `closed`; [`RESET`] or [`RESTORED`] when its scope was told anew without it.
     pub why: String,
-    /// The visit's kind, as its plan named it; nothing of the household stays.
+    /// The visit's kind, as its plan named it.
     pub kind: String,
+    /// Whose it is; nothing else of the household stays.
+    pub household: Option<HouseholdId>,
+    /// The temperature agreed there.
+    pub agreed: Option<DeciCelsius>,
     /// The plan version the phone had.
     pub basis: u64,
     /// The lane that was this worker's.
@@ -156,14 +162,17 @@ pub fn may_come_again(why: &str) -> bool {
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {
     writing
         .prepare_cached(
-            "INSERT OR REPLACE INTO departed_visit (visit, why, kind, basis, lane) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO departed_visit (visit, why, kind, basis, lane, household, agreed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             departed.visit.0.as_bytes(),
             departed.why,
             departed.kind,
             signed(departed.basis),
-            signed(departed.lane)
+            signed(departed.lane),
+            departed.household.as_ref().map(|household| household.0.as_bytes()),
+            departed.agreed.map(|agreed| agreed.0)
         ])?;
     Ok(())
 }
@@ -185,6 +194,8 @@ pub fn departed(connection: &Connection) -> Result<Vec<DepartedVisit>, Trouble> 
                 kind: row.get("kind")?,
                 basis: u64_at(row, "basis")?,
                 lane: u64_at(row, "lane")?,
+                household: row.get::<_, Option<[u8; 16]>>("household")?.map(|id| HouseholdId(Uuid::from_bytes(id))),
+                agreed: row.get::<_, Option<_>>("agreed")?.map(DeciCelsius),
             })
         })?
         .collect::<Result<_, _>>()?;

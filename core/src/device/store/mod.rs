@@ -157,7 +157,8 @@ fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
         connection.execute_batch(&statement)?;
     }
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;")?;
-    // The first look at the file's pages: an encrypted file under another key, or none, is no database.
+    // The first look at the file's pages: one that is encrypted under another key, or whose first page is damaged, is no
+    // database.
     connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| match error {
         rusqlite::Error::SqliteFailure(inner, _) if inner.code == rusqlite::ErrorCode::NotADatabase => {
             Trouble::WrongKey

@@ -190,6 +190,22 @@ pub fn has_unsafe(connection: &Connection, visit: VisitId) -> Result<bool, Troub
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }
 
+/// Whether the worker departed to the visit and has not ended it.
+pub fn is_under_way(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE visit = ?1 AND kind = 'visit.departed')
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE visit = ?1 AND kind = 'visit.completed')",
+    )?;
+    Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
+}
+
+/// Whether anything of the visit became safe since `since`, by the server's time.
+pub fn came_since(connection: &Connection, visit: VisitId, since: Millis) -> Result<bool, Trouble> {
+    let mut statement =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox WHERE visit = ?1 AND safe_ms >= ?2)")?;
+    Ok(statement.query_row(params![visit.0.as_bytes(), since.0], |row| row.get(0))?)
+}
+
 /// Whether everything logged about a visit is safe and nothing of it waits to be judged anew.
 pub fn is_settled(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
     let mut statement = connection.prepare_cached(
@@ -211,37 +227,45 @@ pub fn mark_safe(transaction: &Transaction<'_>, device: DeviceId, seq: u64, at: 
     Ok(())
 }
 
+/// Whether a row's visit is in the phone's scope.
+const PLANNED: &str =
+    "EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(outbox.visit)))";
+
 /// Deletes rows that have been safe since before `before` (the server's time), from the oldest on, up to the first
-/// that must stay: one whose visit is still in the phone's scope. Returns the last one deleted of `device`.
-pub fn prune(transaction: &Transaction<'_>, device: DeviceId, before: Millis) -> Result<Option<(u64, Sha)>, Trouble> {
+/// that must stay: one whose visit is still in the phone's scope. Returns the last one deleted of `device`, and whether any
+/// row went.
+pub fn prune(
+    transaction: &Transaction<'_>,
+    device: DeviceId,
+    before: Millis,
+) -> Result<(Option<(u64, Sha)>, bool), Trouble> {
     let old: bool = transaction
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox WHERE safe_ms < ?1)")?
         .query_row([before.0], |row| row.get(0))?;
     if !old {
-        return Ok(None);
+        return Ok((None, false));
     }
-    let mut statement = transaction.prepare_cached(
+    let mut statement = transaction.prepare_cached(&format!(
         "SELECT outbox.seq, outbox.sha FROM outbox
          WHERE device = ?1 AND seq < coalesce((
              SELECT min(seq) FROM outbox
-             WHERE device = ?1 AND (safe_ms IS NULL OR safe_ms >= ?2 OR EXISTS (
-                 SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(outbox.visit))))),
-             9223372036854775807)
-         ORDER BY seq DESC LIMIT 1",
-    )?;
+             WHERE device = ?1 AND (safe_ms IS NULL OR safe_ms >= ?2 OR {PLANNED})), 9223372036854775807)
+         ORDER BY seq DESC LIMIT 1"
+    ))?;
     let last = statement
         .query_row(params![device.0.as_bytes(), before.0], |row| Ok((u64_at(row, "seq")?, sha_at(row, "sha")?)))
         .optional()?;
+    let mut went = 0;
     if let Some((seq, _)) = last {
-        transaction
+        went = transaction
             .prepare_cached("DELETE FROM outbox WHERE device = ?1 AND seq <= ?2")?
             .execute(params![device.0.as_bytes(), signed(seq)])?;
     }
-    // Rows of a device this folder was before a fork are all safe there; they go by age alone.
-    transaction
-        .prepare_cached("DELETE FROM outbox WHERE device <> ?1 AND safe_ms < ?2")?
+    // Rows of a device this folder was before a fork are all safe there; nobody asks for their order.
+    went += transaction
+        .prepare_cached(&format!("DELETE FROM outbox WHERE device <> ?1 AND safe_ms < ?2 AND NOT {PLANNED}"))?
         .execute(params![device.0.as_bytes(), before.0])?;
-    Ok(last)
+    Ok((last, went > 0))
 }
 
 /// For [`crate::drill::Mutant::ResetClearsOutbox`] alone: deletes what is not safe.

@@ -101,6 +101,9 @@ impl PhoneTrial {
 }
 
 fn said_well(refusal: &Refusal) -> Fallible<()> {
+    if &*refusal.code == "sync.broke_off" {
+        return Err(format!("it panicked: {}", refusal.zh).into());
+    }
     let nothing_lost = ["之前的记录都在", "再做一次", "记录都在本机", "没有保存"];
     if !is_chinese(&refusal.zh) || !nothing_lost.iter().any(|words| refusal.zh.contains(words)) {
         return Err(format!("{} does not say that nothing is lost: {}", refusal.code, refusal.zh).into());

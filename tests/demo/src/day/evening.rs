@@ -14,7 +14,7 @@ use crate::Done;
 use crate::phone::{Departure, Phone};
 
 /// How long the backup may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Brings the phones home; answers how much each of them has logged.
 pub fn settle(day: &Day, plans: &Plans, phones: &[(&str, &Phone); 5]) -> Done<BTreeMap<String, u64>> {
@@ -55,7 +55,7 @@ fn until_all_is_safe(day: &Day) -> Done<()> {
             return Ok(());
         }
         if since.elapsed() > PATIENCE {
-            return Err("备份一分钟内没有完成 (the backup did not catch up)".into());
+            return Err("备份三分钟内没有完成 (the backup did not catch up)".into());
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -60,7 +60,7 @@ class Office private constructor(private val process: Process, val url: String, 
 
     override fun close() {
         process.destroy()
-        check(process.waitFor(30, TimeUnit.SECONDS)) { "the server did not drain" }
+        check(process.waitFor(180, TimeUnit.SECONDS)) { "the server did not drain" }
     }
 
     private fun send(request: HttpRequest.Builder): JsonNode {

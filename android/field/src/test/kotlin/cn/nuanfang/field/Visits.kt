@@ -21,6 +21,9 @@ import cn.nuanfang.core.ReadingTaken
 import cn.nuanfang.core.Room
 import cn.nuanfang.core.RoomEntered
 import cn.nuanfang.core.RoomKind
+import java.time.Instant
+import java.time.LocalDate
+import java.time.ZoneId
 
 /** A room as the inspector finds it: its true temperature in tenths of a degree. */
 data class Warmth(val key: String, val kind: RoomKind, val label: String, val orientation: Orientation, val deciCelsius: Int)
@@ -46,7 +49,8 @@ fun Phone.measure(visit: String, rooms: List<Warmth>): FieldVisit {
     for (room in rooms) {
         act(visit, Command.EnterRoom(RoomEntered(Room(room.key, room.kind, room.label, room.orientation), permitted = true)))
     }
-    val instrument = app.instruments().first { it.validUntil > "2026-12" }
+    val today = LocalDate.ofInstant(Instant.ofEpochMilli(clock.wallMs()), ZoneId.of("Asia/Shanghai")).toString()
+    val instrument = app.instruments().first { it.validUntil >= today }
     act(
         visit,
         Command.StartMeasurement(

@@ -129,6 +129,8 @@ internal fun Headline(mark: ImageVector, text: String) {
 
 private const val LONG_HEADLINE = 28
 
+private val UNREADABLE_STORE = setOf("device.damaged", "device.wrong_key")
+
 /** What happened, that nothing is lost, and what to do. */
 @Composable
 internal fun TroubleCard(title: String, trouble: Trouble, modifier: Modifier = Modifier) {
@@ -138,7 +140,10 @@ internal fun TroubleCard(title: String, trouble: Trouble, modifier: Modifier = M
         when (trouble) {
             is Trouble.Refused -> {
                 Text(texts.of(trouble.words), style = MaterialTheme.typography.bodyLarge)
-                Text(texts.nothingLost, style = MaterialTheme.typography.bodyLarge)
+                // Of a store that can't be read nobody knows yet what is left.
+                if (trouble.code !in UNREADABLE_STORE) {
+                    Text(texts.nothingLost, style = MaterialTheme.typography.bodyLarge)
+                }
                 Text(texts.code(trouble.code), style = MaterialTheme.typography.bodySmall)
             }
             is Trouble.Unexpected -> {

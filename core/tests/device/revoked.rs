@@ -1,0 +1,89 @@
+//! A phone that the company revoked: it says so until it is let in or enrolled anew, whatever happens in between, and
+//! keeps nothing but its log.
+
+use nuanfang_core::device::status::SyncState;
+use nuanfang_core::domain::worker_event::Photographed;
+use nuanfang_core::domain::{Command, VisitKind, VisitState, role};
+
+use crate::fake_server::Lie;
+use crate::field::{self, Field, HOUSEHOLD, jpeg};
+
+/// The server lets it in no more, once.
+fn is_turned_away(field: &Field) {
+    field.server.lie(Lie::Status(403, r#"{"code":"device_revoked"}"#));
+    assert_eq!(field.app.sync_once().unwrap_err().code, "device_revoked");
+}
+
+fn revoked() -> Field {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.act(&Command::Acknowledge);
+    is_turned_away(&field);
+    field
+}
+
+fn must_enrol(field: &Field) -> bool {
+    field.app.enrolment().unwrap().unwrap().needs_enrolment
+}
+
+/// It is said wherever somebody may look.
+fn says_so(field: &Field) {
+    assert!(must_enrol(field));
+    let status = field.app.status().unwrap();
+    assert_eq!((status.state, status.ops_waiting), (SyncState::Stuck, 1));
+    assert!(status.words.zh.contains("停用"), "{}", status.words.zh);
+    for records in [field.app.records(None, 1).unwrap(), field.app.visit_records(field.visit).unwrap()] {
+        assert!(records[0].why.as_ref().is_some_and(|why| why.zh.contains("停用")), "{records:?}");
+    }
+}
+
+#[test]
+fn it_says_so_without_a_network_and_after_a_restart_and_enrols_anew() {
+    let field = revoked();
+    says_so(&field);
+    for lie in [Lie::Silence, Lie::Portal, Lie::Status(503, "")] {
+        field.server.lie(lie);
+        assert!(field.app.sync_once().is_err());
+        says_so(&field);
+    }
+    let field = field.killed();
+    says_so(&field);
+    field.app.enrol(&field::invitation(), "测试机").unwrap();
+    assert!(!must_enrol(&field));
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.state, status.ops_waiting), (SyncState::Idle, 0));
+    assert_eq!(field.visit().view.state, VisitState::Acknowledged);
+    let field = field.killed();
+    assert!(!must_enrol(&field));
+}
+
+#[test]
+fn one_that_is_let_in_after_all_is_as_it_was() {
+    let field = revoked();
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.state, status.ops_waiting), (SyncState::Idle, 0));
+    assert!(!must_enrol(&field));
+    assert_eq!(field.app.enrol(&field::invitation(), "测试机").unwrap_err().code, "device.already_enrolled");
+    assert!(field.visit().household.is_some(), "what it forgot it is told again");
+}
+
+#[test]
+fn it_keeps_its_log_and_nothing_else_of_anybody() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    let used = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("used")).unwrap();
+    let taken = Photographed { role: role::PHOTO_AFTER.into(), subject: None, place: None };
+    field.app.act(field.visit, &Command::Photograph(taken), &[used.sha]).unwrap();
+    let loose = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("loose")).unwrap();
+    field.app.save_draft(field.visit, "problem", "打了一半").unwrap();
+    assert!(field.app.household(HOUSEHOLD).unwrap().is_some());
+    let logged = field.app.records(None, 100).unwrap().len();
+    is_turned_away(&field);
+    assert!(field.app.household(HOUSEHOLD).unwrap().is_none());
+    assert!(field.app.worker().unwrap().is_none());
+    assert_eq!(field.app.draft(field.visit, "problem").unwrap(), None);
+    assert_eq!(field.app.photo(loose.sha).unwrap_err().code, "photo.gone");
+    assert_eq!(field.blob_count(), (1, 1));
+    assert_eq!(field.app.records(None, 100).unwrap().len(), logged);
+    let rescued = field.app.export_rescue(&field.dir.path().join("rescue.nuanfang")).unwrap();
+    assert_eq!((rescued.ops, rescued.files, rescued.files_lost), (logged as u64, 1, 0));
+}
