@@ -441,6 +441,35 @@ async fn a_file_that_was_erased_and_is_named_again_is_safe_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_erased_and_is_named_again_comes_back_from_each_of_two_disks_that_take_turns() {
+    for away_meanwhile in [false, true] {
+        let Day { house, mut phone, .. } = day().await;
+        let second = Second::new();
+        let (first, other) = (second.dir.path().join("first"), second.dir.path().join("other"));
+        second.ship(&house).await;
+        if away_meanwhile {
+            second.swap(None, &first);
+            second.begin(&house).await;
+        }
+        let (state, household) = (house.state.clone(), home(&house, "A-1").await);
+        blocking(move || erase::erase(&state, household.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+        second.ship(&house).await;
+        describe(&mut phone, visit(2), OTHER, &[&photo(NAME)]);
+        phone.sync(&house).await;
+        assert_eq!(phone.upload(&house, &photo(NAME)).await, StatusCode::NO_CONTENT);
+        shipped(&second, &house, &mut phone).await;
+        if !away_meanwhile {
+            second.swap(None, &first);
+            second.begin(&house).await;
+        }
+        second.swap(Some(&first), &other);
+        shipped(&second, &house, &mut phone).await;
+        let (again, restored) = second.reopened(second.key(&house)).await;
+        assert_eq!((restored.awaited, again.state.blobs.has(&Sha::of(&photo(NAME)))), (0, true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn papers_go_whenever_the_power_was_cut() {
     let Day { house, .. } = day().await;
     let (data, first) = (house.dir.path().join("data"), home(&house, "A-1").await);
@@ -466,4 +495,25 @@ async fn papers_go_whenever_the_power_was_cut() {
     assert_eq!((code, finds(&data, NAME).len()), (0, 2), "only asked: {said}");
     let (_house, code, said) = beside(house, &["erase", &id, "--reason", "再次"]).await;
     assert_eq!((code, finds(&data, NAME)), (0, Vec::new()), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_nobody_came_to_note_go_with_an_erasure() {
+    let Day { house, .. } = day().await;
+    let data = house.dir.path().join("data");
+    // Ended before its act, and before its name.
+    let strays = ["rows of an import that failed", "the first half of them"];
+    let stray = |house: &House| {
+        house.state.blobs.put(strays[0].as_bytes()).expect("kept");
+        std::fs::write(data.join("blobs/part/0123.put"), strays[1]).expect("written");
+    };
+    let left = || strays.iter().map(|words| finds(&data, words).len()).sum::<usize>();
+    stray(&house);
+    assert_eq!(left(), 2, "the search can see");
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!((code, left()), (0, 0), "{said}");
+    stray(&house);
+    let house = house.reopen().await;
+    assert_eq!(left(), 0, "the next start looks too");
+    assert!(house.state.blobs.has(&Sha::of(&photo(OTHER))) && house.state.blobs.has(&Sha::of(b"the boiler room")));
 }

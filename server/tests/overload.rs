@@ -94,6 +94,61 @@ async fn a_device_that_comes_too_often_waits_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn who_brought_a_days_files_brings_the_rest_later_and_his_signatures_at_once() {
+    let house =
+        House::open_with(Limits { device_kib_per_day: NonZeroU32::new(8).expect("eight"), ..Limits::default() }).await;
+    let mut phones = Vec::new();
+    for (number, pictures) in [(1, [[1; 5_000], [2; 5_000]]), (2, [[3; 5_000], [4; 5_000]])] {
+        let visit = VisitId(Uuid::from_u128(number));
+        house.schedule(visit, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(number))).await;
+        let mut phone = Phone::enrol(&house, worker(number)).await;
+        let blob = |bytes: &[u8; 5_000]| BlobRef { sha: Sha::of(bytes), len: 5_000, role: role::PHOTO_OTHER.into() };
+        let blobs = pictures.iter().map(blob).collect();
+        phone.log_raw(Some(visit), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, blobs);
+        phone.sync(&house).await;
+        phones.push((phone, pictures));
+    }
+    for (phone, [first, second]) in &phones {
+        for _ in 0..20 {
+            // To ask how far a file has come brings nothing.
+            let stands = Request::head(format!("/v1/blobs/{}", Sha::of(first)));
+            let stands = stands.header("authorization", format!("Bearer {}", phone.token)).body(Body::empty());
+            assert_eq!(house.send(stands.expect("a request")).await.0, StatusCode::OK);
+        }
+        let patch = |bytes: &[u8; 5_000]| {
+            let request = Request::patch(format!("/v1/blobs/{}", Sha::of(bytes)))
+                .header("authorization", format!("Bearer {}", phone.token))
+                .header("upload-offset", "0");
+            request.body(Body::from(bytes.to_vec())).expect("a request")
+        };
+        assert_eq!(house.send(patch(first)).await.0, StatusCode::NO_CONTENT);
+        let (status, headers, said) = house.send(patch(second)).await;
+        let said: serde_json::Value = serde_json::from_slice(&said).expect("JSON");
+        assert_eq!((status, &said["code"]), (BUSY, &"device.too_much".into()));
+        wait(&headers);
+        assert_eq!(ask(&house, phone).await.0, StatusCode::OK, "a photo keeps no signature waiting");
+    }
+}
+
+#[tokio::test]
+async fn who_brought_a_days_operations_brings_the_rest_later() {
+    let limits = Limits { device_kib_per_day: NonZeroU32::new(64).expect("sixty-four"), ..Limits::default() };
+    let house = House::open_with(limits).await;
+    let (mut much, mut other) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+    let body = format!(r#"{{"n":"00","text":"{}"}}"#, "冷".repeat(14_000));
+    much.log_raw(None, 1, "visit.problem_described", &body, Vec::new());
+    let brought = zstd::encode_all(&serde_json::to_vec(&much.request()).expect("JSON")[..], 3).expect("packed");
+    assert!(brought.len() < 4_096, "what counts is what it unpacks to");
+    let bring = || sync(&much).header("content-encoding", "zstd").body(Body::from(brought.clone())).expect("a request");
+    assert_eq!(house.send(bring()).await.0, StatusCode::OK);
+    let (status, headers, said) = house.send(bring()).await;
+    let said: serde_json::Value = serde_json::from_slice(&said).expect("JSON");
+    assert_eq!((status, &said["code"]), (BUSY, &"device.too_much".into()));
+    wait(&headers);
+    other.sync(&house).await;
+}
+
+#[tokio::test]
 async fn what_finds_no_room_is_turned_away_and_taken_when_it_comes_again() {
     let house = House::open_with(Limits { exchange_bytes: 1024, ..Limits::default() }).await;
     let (slow, mut phone) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
@@ -192,17 +247,31 @@ async fn a_request_that_never_ends_keeps_no_room_for_ever() {
     assert_eq!(ask(&house, &phone).await.0, StatusCode::OK);
 }
 
+fn challenge() -> axum::http::request::Builder {
+    Request::post("/v1/challenge").header("content-type", "application/json")
+}
+
 #[tokio::test]
-async fn strangers_take_no_room_from_phones() {
+async fn strangers_beyond_their_room_are_turned_away() {
+    let house = House::open_with(Limits { strangers: 0, ..Limits::default() }).await;
+    let body = serde_json::json!({ "device": Uuid::from_u128(1) }).to_string();
+    let (status, headers, _) = house.send(challenge().body(Body::from(body)).expect("a request")).await;
+    assert_eq!(status, BUSY);
+    wait(&headers);
+}
+
+#[tokio::test]
+async fn a_stranger_who_falls_silent_keeps_nobody_waiting() {
     let house = House::open_with(Limits { strangers: 1, ..Limits::default() }).await;
     let phone = Phone::enrol(&house, worker(1)).await;
-    let challenge = || Request::post("/v1/challenge").header("content-type", "application/json");
     let body = serde_json::json!({ "device": phone.device }).to_string();
     let open = Open::begin(&house, challenge(), &body.as_bytes()[..5]).await;
     let (status, ..) = house.send(challenge().body(Body::from(body.clone())).expect("a request")).await;
-    assert_eq!(status, BUSY);
+    assert_eq!(status, StatusCode::OK);
     assert_eq!(ask(&house, &phone).await.0, StatusCode::OK);
     assert_eq!(open.end(&body.as_bytes()[5..]).await, StatusCode::OK);
+    let long = challenge().body(Body::from(vec![b' '; 1024 * 1024])).expect("a request");
+    assert_eq!(house.send(long).await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

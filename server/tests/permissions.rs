@@ -9,8 +9,8 @@ use axum::http::{Method, Request, StatusCode, header};
 use common::desk::Desk;
 use common::{House, Phone};
 use nuanfang_core::id::WorkerId;
-use nuanfang_server::http::api;
 use nuanfang_server::http::api::permit::COOKIE;
+use nuanfang_server::http::{api, device};
 use nuanfang_server::office::role::Role;
 use serde_json::Value;
 use uuid::Uuid;
@@ -180,4 +180,45 @@ async fn what_another_site_could_send_is_refused() {
         .header("sec-fetch-site", "cross-site")
         .body(Body::empty());
     assert_eq!(ask(&house, elsewhere.expect("a request")).await.1, "auth.csrf");
+}
+
+/// Who phones' routes let in, as their description says: whoever shows a token, or anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_route_of_phones_is_described_and_lets_in_who_shows_a_token() {
+    let house = House::open().await;
+    let phone = Phone::enrol(&house, WorkerId(Uuid::from_u128(1))).await;
+    let desk = Desk::open(&house, Role::Admin).await;
+    let session = desk.get(&house, "/api/session").await;
+    let user = session["user"]["id"].as_str().expect("an id").parse().expect("a UUID");
+    let cookie = format!("{COOKIE}={}", house.state.desk.begin(user));
+    let description = device::openapi();
+    for (path, item) in &description.paths.paths {
+        let methods = [
+            ("GET", &item.get),
+            ("HEAD", &item.head),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ];
+        for (method, described) in methods {
+            let ask = |name, shown: String| {
+                let asked = request(method, path).header(name, shown).body(Body::from("{}"));
+                ask(&house, asked.expect("a request"))
+            };
+            let (nobody, code) = ask(header::COOKIE, cookie.clone()).await;
+            let Some(operation) = described else {
+                // HEAD goes with GET.
+                let spoken = method == "HEAD" && item.get.is_some();
+                assert_eq!(nobody == StatusCode::METHOD_NOT_ALLOWED, !spoken, "{method} {path} → {nobody}");
+                continue;
+            };
+            let guarded = operation.security.is_some();
+            assert_eq!(nobody == StatusCode::UNAUTHORIZED, guarded, "{method} {path} → {nobody} {code}");
+            let (enrolled, code) = ask(header::AUTHORIZATION, format!("Bearer {}", phone.token)).await;
+            let let_in = !matches!(enrolled, StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED);
+            assert!(let_in && code != "route.not_found", "{method} {path} → {enrolled} {code}");
+            assert!(!enrolled.is_server_error(), "{method} {path} → {enrolled} {code}");
+        }
+    }
 }

@@ -7,6 +7,9 @@ mod fixture;
 mod mutant;
 
 use fixture::Embedded;
+use nuanfang_core::time::Millis;
+use nuanfang_server::store::StoreError;
+use nuanfang_server::store::suite::Fixture;
 use nuanfang_server::store::suite::play::{Step, play};
 use proptest::prelude::*;
 
@@ -43,4 +46,47 @@ proptest! {
     ) {
         play::<Embedded>(&steps);
     }
+}
+
+/// A full disk makes SQLite roll back everything at once, in the midst of a group.
+#[tokio::test]
+async fn once_a_groups_transaction_is_gone_nothing_of_the_group_is_written() {
+    let place = Embedded::empty();
+    let store = place.open(Millis(1_790_000_000_000)).expect("the store opens");
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let busy = store.clone();
+    let busy = tokio::spawn(async move {
+        let done = busy.write::<_, StoreError, _>(0, move |_| {
+            let _ = begun.send(());
+            may_go_on.recv().map_err(|_| StoreError::Closed)
+        });
+        done.await
+    });
+    has_begun.await.expect("the writer is at work");
+    // What comes meanwhile shares the next commit.
+    let note = |key: &'static str| {
+        store.write::<_, StoreError, _>(0, move |writing| {
+            writing.tx.execute("INSERT INTO meta (k, v) VALUES (?1, '')", [key])?;
+            Ok(())
+        })
+    };
+    let (before, gone, after, free) = tokio::join!(
+        note("before"),
+        store.write::<_, StoreError, _>(0, |writing| Ok(writing.tx.execute_batch("ROLLBACK")?)),
+        note("after"),
+        async { go_on.send(()) },
+    );
+    free.expect("the writer waits");
+    busy.await.expect("no panic").expect("written");
+    for told in [before, gone, after] {
+        assert!(matches!(told, Err(StoreError::Full)), "{told:?}");
+    }
+    note("later").await.expect("the next group is none the worse");
+    let found = store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare("SELECT k FROM meta WHERE k <> 'epoch'")?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<Vec<String>, _>>()?)
+    });
+    assert_eq!(found.expect("it reads"), ["later"]);
 }

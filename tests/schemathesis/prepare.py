@@ -3,34 +3,22 @@
 A name made up at random is only ever unknown; most tries bear one that is there.
 """
 
-import json
 import sys
 from pathlib import Path
-from urllib.request import Request, build_opener
+
+import plan
+from asking import ask
 
 url, login, password, out = sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4])
-opener = build_opener()
-
-
-def ask(path, body=None, cookie=None):
-    """An answer's JSON and its cookie."""
-    headers = {"x-nuanfang": "1", "content-type": "application/json"}
-    if cookie:
-        headers["cookie"] = cookie
-    data = None if body is None else json.dumps(body).encode()
-    with opener.open(Request(url + path, data=data, headers=headers), timeout=30) as answer:
-        return json.load(answer), (answer.headers.get("set-cookie") or "").split(";")[0]
-
-
 def try_to_read(path, cookie):
     """What this role may not read it does not need."""
     try:
-        return ask(path, cookie=cookie)[0]
+        return ask(url + path, {"cookie": cookie})[0]
     except OSError:
         return []
 
 
-_, cookie = ask("/api/session", {"login": login, "password": password})
+_, cookie = ask(f"{url}/api/session", body={"login": login, "password": password})
 read = lambda path: try_to_read(path, cookie)
 board = read("/api/board")
 cards = board["cards"] if board else []
@@ -78,16 +66,6 @@ bindings = [
     ("^/api/quarantine/{op}", {"path.op": "kept"}),
     ("^/api/import/reports/{file}", {"path.file": "reports"}),
 ]
-# Nothing of one run is for the next to go by.
-lines = [f"hooks = {json.dumps(str(Path(__file__).with_name('hooks.py')))}", "[cache]", "enabled = false"]
-for name, values in dictionaries.items():
-    if values:
-        lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values, ensure_ascii=False)}"]
-for path, bound in bindings:
-    there = {key: name for key, name in bound.items() if dictionaries[name]}
-    if there:
-        lines += ["[[operations]]", f"include-path-regex = {json.dumps(path)}", "[operations.parameters]"]
-        lines += [f'"{key}" = {{ dictionary = "{name}", probability = 0.8 }}' for key, name in there.items()]
-(out / "schemathesis.toml").write_text("\n".join(lines) + "\n")
+plan.write(out, dictionaries, bindings)
 (out / "cookie").write_text(cookie)
 print(login, {name: len(values) for name, values in dictionaries.items()})

@@ -14,8 +14,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use crate::http;
 use crate::office::cli::{Import, User};
 use crate::terminal;
 
@@ -41,10 +42,30 @@ enum Command {
     Erase(erase::Erase),
     Hold(erase::Hold),
     Setting(setting::Setting),
-    /// Print the description of the API (OpenAPI 3.1)
-    Openapi,
+    Openapi(Openapi),
     /// Print the version
     Version,
+}
+
+/// Print the description of the API (OpenAPI 3.1): the office's
+#[derive(Debug, Args)]
+struct Openapi {
+    /// Of what phones ask
+    #[arg(long)]
+    phones: bool,
+}
+
+impl Openapi {
+    fn run(self) -> ExitCode {
+        let description = if self.phones { http::device::openapi() } else { http::api::openapi() };
+        match description.to_pretty_json() {
+            Ok(text) => {
+                terminal::say(text);
+                ExitCode::SUCCESS
+            }
+            Err(error) => terminal::untried(error),
+        }
+    }
 }
 
 /// Runs the command that was given.
@@ -67,13 +88,7 @@ fn run_one(command: Command) -> ExitCode {
         Command::Erase(erase) => erase.run(),
         Command::Hold(hold) => hold.run(),
         Command::Setting(setting) => setting.run(),
-        Command::Openapi => match crate::http::api::openapi().to_pretty_json() {
-            Ok(text) => {
-                terminal::say(text);
-                ExitCode::SUCCESS
-            }
-            Err(error) => terminal::untried(error),
-        },
+        Command::Openapi(openapi) => openapi.run(),
         Command::Version => {
             terminal::say(format_args!("nuanfang {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

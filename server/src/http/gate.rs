@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -28,6 +29,12 @@ use crate::store::Store;
 const UNIT: usize = 1024;
 /// A packed body grows to about this many times its size while it is read.
 const UNPACKED: usize = 8;
+/// The longest body of whoever shows no token, in bytes: an enrolment with its devices of before.
+const STRANGER: usize = 64 * 1024;
+const BLOBS: &str = "/v1/blobs/{sha}";
+const SYNC: &str = "/v1/sync";
+/// What [`Limits::device_kib_per_day`] counts for.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// One exchange takes no more than this part of the exchanges' room, however long it is: a phone that comes with a week's
 /// work finds room beside others.
 const PART: usize = 4;
@@ -38,19 +45,24 @@ pub struct Limits {
     /// Bytes of exchanges under way, as they are in memory. Whoever finds room waits for all that came before him: more
     /// room serves nobody sooner, it only lets everybody wait longer.
     pub exchange_bytes: usize,
-    /// Pieces of files under way; each holds up to a mebibyte.
+    /// Pieces of files under way.
     pub pieces: usize,
-    /// Requests under way from whoever has not shown a token yet: each costs a signature's check.
+    /// Requests worked on for whoever has not shown a token yet: each costs a signature's check.
     pub strangers: usize,
     /// Requests a second that one device may go on making.
     pub device_per_second: NonZeroU32,
     /// Requests that one device may make at once after a rest.
     pub device_burst: NonZeroU32,
+    /// Kibibytes that one device may bring in a day, of exchanges as they unpack and of files each (ASVS 5.2.4). Beyond them
+    /// it brings what a day leaves room for, little by little: evidence comes later, it is not refused.
+    pub device_kib_per_day: NonZeroU32,
     /// How long a request may be under way, from its head to its answer. A phone that lost its network in the middle of one
     /// never says so, and keeps its room until then.
     pub whole_call: Duration,
     /// How long anybody's body may be silent before its request is ended.
     pub silent: Duration,
+    /// How long the body of whoever shows no token may take.
+    pub stranger: Duration,
 }
 
 impl Default for Limits {
@@ -61,9 +73,12 @@ impl Default for Limits {
             strangers: 64,
             device_per_second: NonZeroU32::MIN.saturating_add(99),
             device_burst: NonZeroU32::MIN.saturating_add(499),
+            // Ten thousand photos, a whole season of one worker; and one phone fills no disk overnight.
+            device_kib_per_day: NonZeroU32::MIN.saturating_add(4 * 1024 * 1024 - 1),
             // The phone gave up before.
             whole_call: Duration::from_secs(CALL_TIMEOUT_S + CALL_TIMEOUT_S / 4),
             silent: Duration::from_secs(30),
+            stranger: Duration::from_secs(20),
         }
     }
 }
@@ -92,9 +107,13 @@ pub struct Gate {
     pieces: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     devices: DefaultKeyedRateLimiter<DeviceId>,
+    exchange_kib: DefaultKeyedRateLimiter<DeviceId>,
+    piece_kib: DefaultKeyedRateLimiter<DeviceId>,
+    kib_per_day: NonZeroU32,
     whole_call: Duration,
     /// How long a body may be silent.
     pub silent: Duration,
+    stranger: Duration,
     /// Seconds from a request's head to its answer.
     pub answered: Family<Answered, Histogram, fn() -> Histogram>,
     /// Requests turned away.
@@ -106,14 +125,20 @@ impl Gate {
     pub fn new(limits: Limits) -> Self {
         let units = (limits.exchange_bytes / UNIT).min(Semaphore::MAX_PERMITS);
         let quota = Quota::per_second(limits.device_per_second).allow_burst(limits.device_burst);
+        let kib = limits.device_kib_per_day;
+        let bytes = Quota::with_period(DAY / kib.get()).unwrap_or(Quota::per_second(kib)).allow_burst(kib);
         Self {
             exchanges: Arc::new(Semaphore::new(units)),
             most: units,
             pieces: Arc::new(Semaphore::new(limits.pieces)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             devices: RateLimiter::keyed(quota),
+            exchange_kib: RateLimiter::keyed(bytes),
+            piece_kib: RateLimiter::keyed(bytes),
+            kib_per_day: kib,
             whole_call: limits.whole_call,
             silent: limits.silent,
+            stranger: limits.stranger,
             answered: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14))),
             turned_away: Family::default(),
         }
@@ -121,35 +146,83 @@ impl Gate {
 
     /// Forgets the devices that have not come for a while.
     pub fn forget_resting(&self) {
-        self.devices.retain_recent();
-        self.devices.shrink_to_fit();
+        for limiter in [&self.devices, &self.exchange_kib, &self.piece_kib] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
 
     fn admit(&self, route: &str, headers: &HeaderMap, device: Option<DeviceId>) -> Result<OwnedSemaphorePermit, Busy> {
-        if let Some(device) = device
-            && self.devices.check_key(&device).is_err()
-        {
-            return Err(Busy {
-                code: "device.too_fast", title: "本设备请求过于频繁，请稍后重试，记录不会丢失"
-            });
+        let Some(device) = device else { return enter(&self.strangers, 1, Busy::SERVER) };
+        if self.devices.check_key(&device).is_err() {
+            return Err(Busy::HASTY);
         }
-        let (room, units, busy) = match (route, device) {
-            (_, None) => (&self.strangers, 1, Busy::SERVER),
-            ("/v1/sync", _) => (&self.exchanges, self.units(headers), Busy::SERVER),
-            ("/v1/blobs/{sha}", _) => {
-                (&self.pieces, 1, Busy { code: "blob.busy", title: "正在上传的文件过多，请稍后重试" })
-            }
-            _ => (&self.exchanges, 1, Busy::SERVER),
-        };
-        Arc::clone(room).try_acquire_many_owned(units).map_err(|_| busy)
+        match route {
+            BLOBS => enter(&self.pieces, 1, Busy::PIECES),
+            SYNC => enter(&self.exchanges, self.units(headers), Busy::SERVER),
+            _ => enter(&self.exchanges, 1, Busy::SERVER),
+        }
+    }
+
+    /// Counts an exchange that `device` brings as what it unpacked to, and takes the room it needs beyond what its length
+    /// said; held while it is worked on.
+    ///
+    /// # Errors
+    /// 503 where the device brought a day's operations, or there is no room.
+    pub fn unpacked(
+        &self,
+        device: DeviceId,
+        headers: &HeaderMap,
+        bytes: usize,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        self.count(&self.exchange_kib, device, bytes)?;
+        let grown = self.part(bytes).saturating_sub(self.units(headers));
+        enter(&self.exchanges, grown, Busy::SERVER).map_err(|busy| self.turn_away(&busy))
+    }
+
+    /// Counts a piece of a file that `device` brings.
+    ///
+    /// # Errors
+    /// 503 where it brought a day's files.
+    pub fn piece(&self, device: DeviceId, bytes: usize) -> Result<(), Problem> {
+        self.count(&self.piece_kib, device, bytes)
+    }
+
+    fn count(
+        &self,
+        limiter: &DefaultKeyedRateLimiter<DeviceId>,
+        device: DeviceId,
+        bytes: usize,
+    ) -> Result<(), Problem> {
+        let kib = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).min(self.kib_per_day.get() - 1);
+        match limiter.check_key_n(&device, NonZeroU32::MIN.saturating_add(kib)) {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(self.turn_away(&Busy::MUCH)),
+        }
+    }
+
+    fn turn_away(&self, busy: &Busy) -> Problem {
+        self.turned_away.get_or_create(&TurnedAway { code: busy.code }).inc();
+        Problem::busy(busy.code, busy.title)
     }
 
     /// The room an exchange takes, by what it says of its length: what it can grow to if it does not say.
     fn units(&self, headers: &HeaderMap) -> u32 {
-        let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        let bytes = said.map_or(REQUEST_LIMIT, |bytes| bytes.saturating_mul(UNPACKED).min(REQUEST_LIMIT));
-        u32::try_from((bytes / UNIT + 1).min((self.most / PART).max(1))).unwrap_or(u32::MAX)
+        self.part(said(headers).map_or(REQUEST_LIMIT, |bytes| bytes.saturating_mul(UNPACKED)))
     }
+
+    fn part(&self, bytes: usize) -> u32 {
+        u32::try_from((bytes.min(REQUEST_LIMIT) / UNIT + 1).min((self.most / PART).max(1))).unwrap_or(u32::MAX)
+    }
+}
+
+/// How long a request says that its body is, in bytes.
+pub fn said(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn enter(room: &Arc<Semaphore>, units: u32, busy: Busy) -> Result<OwnedSemaphorePermit, Busy> {
+    Arc::clone(room).try_acquire_many_owned(units).map_err(|_| busy)
 }
 
 struct Busy {
@@ -159,6 +232,12 @@ struct Busy {
 
 impl Busy {
     const SERVER: Self = Self { code: "server.busy", title: "服务器繁忙，请稍后重试" };
+    const PIECES: Self = Self { code: "blob.busy", title: "正在上传的文件过多，请稍后重试" };
+    const HASTY: Self =
+        Self { code: "device.too_fast", title: "本设备请求过于频繁，请稍后重试，记录不会丢失" };
+    const MUCH: Self = Self {
+        code: "device.too_much", title: "本设备一天内上传过多，将逐步继续上传，记录不会丢失"
+    };
     const SLOW: Self =
         Self { code: "request.slow", title: "本次传输过慢，已中断，请稍后重试，记录不会丢失" };
 }
@@ -172,16 +251,36 @@ pub async fn pass<S: Store>(
 ) -> Response {
     let begun = Instant::now();
     let device = bearer(request.headers()).and_then(|token| state.tokens.device(token));
-    let done = match state.gate.admit(route.as_str(), request.headers(), device) {
-        // What came of a file is kept; an exchange that was handed to the writer is taken in all the same.
-        Ok(_permit) => tokio::time::timeout(state.gate.whole_call, next.run(request)).await.map_err(|_| Busy::SLOW),
-        Err(busy) => Err(busy),
+    let response = match admitted(&state.gate, route.as_str(), request, device, next).await {
+        Ok(response) => response,
+        Err(busy) => state.gate.turn_away(&busy).into_response(),
     };
-    let response = done.unwrap_or_else(|busy| {
-        state.gate.turned_away.get_or_create(&TurnedAway { code: busy.code }).inc();
-        Problem::busy(busy.code, busy.title).into_response()
-    });
     let answered = Answered { route: route.as_str().to_owned(), status: response.status().as_u16() };
     state.gate.answered.get_or_create(&answered).observe(begun.elapsed().as_secs_f64());
     response
+}
+
+async fn admitted(
+    gate: &Gate,
+    route: &str,
+    request: Request,
+    device: Option<DeviceId>,
+    next: Next,
+) -> Result<Response, Busy> {
+    // Whoever shows no token is not read where one is asked for. Elsewhere all of him is here before he takes room: nobody
+    // keeps it by falling silent.
+    let request = match (device, route) {
+        (Some(_), _) | (None, BLOBS | SYNC) => request,
+        (None, _) => {
+            let (head, body) = request.into_parts();
+            match tokio::time::timeout(gate.stranger, to_bytes(body, STRANGER)).await {
+                Ok(Ok(body)) => Request::from_parts(head, body.into()),
+                Ok(Err(_)) => return Ok(Problem::bad_request("request.unreadable", "请求不完整或过长").into_response()),
+                Err(_) => return Err(Busy::SLOW),
+            }
+        }
+    };
+    let _permit = gate.admit(route, request.headers(), device)?;
+    // What came of a file is kept; an exchange that was handed to the writer is taken in all the same.
+    tokio::time::timeout(gate.whole_call, next.run(request)).await.map_err(|_| Busy::SLOW)
 }

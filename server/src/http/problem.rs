@@ -7,6 +7,7 @@ use nuanfang_core::error::Refusal;
 use rand::Rng;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{Content, OpenApi as Description, Ref, Response as Described};
 
 use super::api::RefusalView;
 use crate::store::StoreError;
@@ -110,6 +111,21 @@ impl Problem {
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "服务器内部错误，请稍后重试")
+    }
+}
+
+/// Every operation may answer with a problem.
+pub(super) fn may_fail(description: &mut Description) {
+    for item in description.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.head, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let problem = Described::builder()
+                .description("A problem (RFC 9457)")
+                .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))))
+                .build();
+            operation.responses.responses.entry("default".into()).or_insert(problem.into());
+        }
     }
 }
 

@@ -99,7 +99,8 @@ pub fn is_left(db: &Connection, household: Uuid) -> Result<bool, StoreError> {
     Ok(!visits.is_empty() || !bodies(db, household, &visits)?.is_empty())
 }
 
-/// Completes erasures that are on record: papers, files, keys. Done at every start, so that none stays half done.
+/// Completes erasures that are on record: papers, files, keys. Files that nobody came to note go too: nothing says whose
+/// they are. Done at every start, so that none stays half done; nobody may be about to note one.
 pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
     if !store.read_now(erasure::any)? {
         return Ok(());
@@ -110,7 +111,7 @@ pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
             keys.push(owner);
         }
     }
-    let files: Vec<Sha> = store.read_now::<_, StoreError>(|db| {
+    let mut files: Vec<Sha> = store.read_now::<_, StoreError>(|db| {
         let mut query = db.prepare("SELECT sha FROM blob WHERE flag = 'erased'")?;
         let rows = query.query_map([], |row| Ok(Sha(row.get(0)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -118,13 +119,30 @@ pub fn finish(store: &Sqlite) -> Result<(), StoreError> {
     if !keys.is_empty() || files.iter().any(|sha| store.blobs.has(sha)) {
         forget_papers(store.dir())?;
     }
+    files.extend(unnoted(store)?);
     for sha in files {
         store.blobs.remove(&sha)?;
     }
+    store.blobs.drop_unnamed()?;
     for owner in keys {
         store.vault.destroy_data_key(owner)?;
     }
     Ok(())
+}
+
+/// Whole files without a row: an end came between the two, or the act was refused.
+fn unnoted(store: &Sqlite) -> Result<Vec<Sha>, StoreError> {
+    let whole = store.blobs.whole()?;
+    store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare("SELECT 1 FROM blob WHERE sha = ?1")?;
+        let mut unnoted = Vec::new();
+        for sha in whole {
+            if !query.exists([sha.0.as_slice()])? {
+                unnoted.push(sha);
+            }
+        }
+        Ok(unnoted)
+    })
 }
 
 /// Documents are printed again when they are asked for; reports of imports quote rows, and are gone.

@@ -153,6 +153,18 @@ impl Seen {
         device.anchors.clone()
     }
 
+    /// Notes that so many operations of those that `device` said it holds are here now.
+    pub fn received(&self, device: DeviceId, ops: u64) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = devices.get_mut(&device) {
+            device.owes.ops = device.owes.ops.saturating_sub(ops);
+            if device.owes.ops == 0 && device.owes.blobs == 0 {
+                device.owing_since = None;
+            }
+            device.changed = true;
+        }
+    }
+
     /// Notes that `device` showed another log than the one received.
     pub fn note_fork(&self, device: DeviceId, now: Millis) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,6 +23,8 @@ const RESERVE: u64 = 512 * 1024 * 1024;
 
 /// Pieces on the way in.
 const PIECES: &str = "part";
+/// How the name of a file ends that is not yet its own.
+const UNNAMED: &str = "put";
 /// What went bad.
 const ASIDE: &str = "aside";
 /// What the system says of a file that the disk can't read back, and of one whose checksum does not hold: EIO, EBADMSG,
@@ -147,7 +149,7 @@ impl Blobs {
     pub fn put(&self, bytes: &[u8]) -> io::Result<Sha> {
         let sha = Sha::of(bytes);
         if !self.settle(&sha)? {
-            let path = self.dir.join(PIECES).join(format!("{}.put", uuid::Uuid::new_v4().simple()));
+            let path = self.dir.join(PIECES).join(format!("{}.{UNNAMED}", uuid::Uuid::new_v4().simple()));
             let mut file = File::create(&path)?;
             let written = file.write_all(bytes).and_then(|()| file.sync_data());
             if let Err(error) = written.and_then(|()| self.publish(&path, &sha)) {
@@ -182,6 +184,29 @@ impl Blobs {
         Ok(removed)
     }
 
+    /// All that are whole.
+    pub fn whole(&self) -> io::Result<Vec<Sha>> {
+        let mut found = Vec::new();
+        for name in folders() {
+            for entry in fs::read_dir(self.dir.join(name))? {
+                found.extend(entry?.file_name().to_str().and_then(|name| name.parse::<Sha>().ok()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes away what whoever ended in the midst of [`Blobs::put`] left. Nobody may be at it.
+    pub fn drop_unnamed(&self) -> io::Result<()> {
+        let pieces = self.dir.join(PIECES);
+        for entry in fs::read_dir(&pieces)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == UNNAMED) {
+                fs::remove_file(path)?;
+            }
+        }
+        sync_dir(&pieces)
+    }
+
     /// How many bytes of an unfinished file are here and durable.
     pub fn offset(&self, sha: &Sha) -> u64 {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).get(sha).copied().unwrap_or(0)
@@ -199,11 +224,12 @@ impl Blobs {
     /// [`io::ErrorKind::StorageFull`] also while there is room left: files never take what the log needs.
     pub fn part(&self, lease: Lease, len: u64) -> io::Result<Part> {
         let disk = rustix::fs::statvfs(&self.dir)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
         let dir = self.dir.join(PIECES);
         let mut at = self.offset(&lease.sha);
+        let left = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(len.saturating_sub(at));
+        if left < RESERVE.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         if at > len {
             fs::remove_file(piece_path(&dir, &lease.sha, at))?;
             at = 0;
@@ -303,10 +329,15 @@ fn piece(name: &str) -> Option<(Sha, u64)> {
     Some((sha.parse().ok()?, durable.parse().ok()?))
 }
 
+/// The names of the folders that files are published into.
+fn folders() -> impl Iterator<Item = OsString> {
+    (0..=u8::MAX).map(|byte| OsString::from(format!("{byte:02x}")))
+}
+
 /// Makes the folders that files are published into, their names durable on return: that one is there says nothing of that.
 fn make_folders(dir: &Path) -> io::Result<()> {
     let there: HashSet<OsString> = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-    for name in (0..=u8::MAX).map(|byte| OsString::from(format!("{byte:02x}"))) {
+    for name in folders() {
         if !there.contains(&name) {
             fs::create_dir(dir.join(name))?;
         }

@@ -170,16 +170,20 @@ pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
 
 /// Everything is to be shipped once more, or found there: the place is another one. What is called safe stays so.
 fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
-    tx.execute_batch(&format!(
-        "DELETE FROM segment;
-         UPDATE blob SET shipped = 0;
-         INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
-           SELECT e.dev, e.seq, r.sha FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
-           JOIN blob b ON b.sha = r.sha
-           WHERE (e.seq > w.safe OR w.office = 1) AND b.flag IS NOT 'erased'
-           AND (b.whole_ms IS NOT NULL OR b.len <= {FILE_LIMIT});",
-    ))?;
+    tx.execute_batch("DELETE FROM segment; UPDATE blob SET shipped = 0")?;
+    tx.execute(&owing("TRUE"), [])?;
     Ok(())
+}
+
+/// The statement by which operations wait for the files they name, those that `which` picks.
+fn owing(which: &str) -> String {
+    format!(
+        "INSERT OR IGNORE INTO blob_owed (dev, seq, sha)
+         SELECT e.dev, e.seq, r.sha FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
+         JOIN blob b ON b.sha = r.sha
+         WHERE {which} AND (e.seq > w.safe OR w.office = 1) AND b.flag IS NOT 'erased'
+         AND (b.whole_ms IS NOT NULL OR b.len <= {FILE_LIMIT})"
+    )
 }
 
 /// Ships what is new once. Returns whether there was anything.
@@ -229,7 +233,7 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     let through = rows.last().map_or(after, |row| row.head.g);
     let mut lines: Vec<Line> = files.into_iter().map(Line::File).collect();
     lines.extend(rows.into_iter().map(|row| Line::Head(Box::new(row.head))));
-    lines.extend(gone.into_iter().map(|gone| Line::Gone(GoneLine { gone })));
+    lines.extend(gone.iter().map(|gone| Line::Gone(GoneLine { gone: *gone })));
     let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
     let heads = line::write(&lines, number, through, heads_before).map_err(unwritable)?;
     let bodies = line::write(&bodies, number, through, bodies_before).map_err(unwritable)?;
@@ -238,8 +242,17 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     if !to.create(&heads_name(number), &heads)? {
         return Err(other_history(to, number));
     }
+    // Whoever took the disk out meanwhile took files of this segment along: it may lie where there is nothing of them.
+    if !is_last(to, before)? {
+        to.delete(&heads_name(number))?;
+        prepare(store, to)?;
+        return Ok(true);
+    }
+    for sha in &gone {
+        to.delete(&file_name(sha))?;
+    }
     let shipped = Shipped { segment: number, through, heads: segment.sha, bodies };
-    finish(store, to, shipped, segment.lines)?;
+    store.write_blocking::<_, StoreError, _>(0, move |writing| note(writing, &shipped, &segment.lines, &[]))?;
     Ok(true)
 }
 
@@ -271,7 +284,7 @@ fn is_last(to: &Place, before: Option<Shipped>) -> Result<bool, StoreError> {
 }
 
 /// Takes over a segment that is in the backup although the store does not know of it: the server ended between the
-/// two.
+/// two, or the disk was away. Of files it says what was so then; what lies there now is what counts.
 fn adopt(store: &Sqlite, to: &Place, before: Option<Shipped>, number: u64) -> Result<bool, StoreError> {
     let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
     let heads = reader::heads(to, number, Some(heads_before)).map_err(|fault| fault.into_error(to))?;
@@ -285,34 +298,44 @@ fn adopt(store: &Sqlite, to: &Place, before: Option<Shipped>, number: u64) -> Re
             return Err(other_history(to, number));
         }
     }
+    let vault = store.vault.contents()?;
+    let mut outdated = Vec::new();
+    for line in &heads.lines {
+        let (sha, holds) = match line {
+            Line::Head(_) => continue,
+            Line::File(FileLine { file, .. }) => {
+                (file, matches!(survey::opens(to, file, &vault)?, survey::Copy::Whole))
+            }
+            Line::Gone(GoneLine { gone }) => (gone, to.get(&file_name(gone))?.is_none()),
+        };
+        if !holds {
+            outdated.push(*sha);
+        }
+    }
     let shipped = Shipped { segment: number, through: heads.through, heads: heads.sha, bodies: bodies.sha };
-    finish(store, to, shipped, heads.lines)?;
+    store.write_blocking::<_, StoreError, _>(0, move |writing| note(writing, &shipped, &heads.lines, &outdated))?;
     Ok(true)
 }
 
 /// Notes what is now in the backup, and moves each log's safe position to where everything before it, files too, is.
-fn finish(store: &Sqlite, to: &Place, shipped: Shipped, lines: Vec<Line>) -> Result<(), StoreError> {
-    for line in &lines {
-        if let Line::Gone(GoneLine { gone }) = line {
-            to.delete(&file_name(gone))?;
-        }
-    }
-    store.write_blocking::<_, StoreError, _>(0, move |writing| note(writing, &shipped, &lines))
-}
-
-fn note(writing: &mut Writing<'_>, shipped: &Shipped, lines: &[Line]) -> Result<(), StoreError> {
+/// `outdated`: files of which the lines say what is so no more.
+fn note(writing: &mut Writing<'_>, shipped: &Shipped, lines: &[Line], outdated: &[Sha]) -> Result<(), StoreError> {
     let tx = writing.tx;
     record_segment(tx, shipped)?;
     for line in lines {
         match line {
             Line::Head(_) => {}
-            Line::File(FileLine { file, .. }) => {
+            Line::File(FileLine { file, .. }) if !outdated.contains(file) => {
                 let sha = file.0.as_slice();
                 tx.prepare_cached("UPDATE blob SET shipped = 1 WHERE sha = ?1")?.execute([sha])?;
                 tx.prepare_cached("DELETE FROM blob_owed WHERE sha = ?1")?.execute([sha])?;
             }
-            Line::Gone(GoneLine { gone }) => {
-                tx.prepare_cached("UPDATE blob SET shipped = 0 WHERE sha = ?1")?.execute([gone.0.as_slice()])?;
+            Line::File(FileLine { file: sha, .. }) | Line::Gone(GoneLine { gone: sha }) => {
+                // What was erased and may still lie there is to be taken away, anything else to be shipped.
+                let (sha, lies) = (sha.0.as_slice(), outdated.contains(sha));
+                tx.prepare_cached("UPDATE blob SET shipped = (?2 AND flag IS 'erased') WHERE sha = ?1")?
+                    .execute(params![sha, lies])?;
+                tx.prepare_cached(&owing("r.sha = ?1"))?.execute([sha])?;
             }
         }
     }

@@ -9,8 +9,8 @@ pub mod second;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
@@ -88,7 +88,11 @@ impl House {
         Self { dir, state, app, clock, dispatcher: WorkerId(Uuid::from_u128(0xd15)) }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Bytes) {
+    pub async fn send(&self, mut request: Request<Body>) -> (StatusCode, HeaderMap, Bytes) {
+        // As a client does that has all of a body.
+        if let Some(length) = request.body().size_hint().exact().filter(|length| *length > 0) {
+            request.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+        }
         let response = self.app.clone().oneshot(request).await.expect("the router answers");
         let (status, headers) = (response.status(), response.headers().clone());
         (status, headers, to_bytes(response.into_body(), usize::MAX).await.expect("a body"))

@@ -93,10 +93,10 @@ impl Day {
         self.wait_while(|(server, _)| *server <= last);
     }
 
-    /// A minute is long enough for anything here; after it somebody has stopped for good.
+    /// Three minutes are long enough for anything here; after them somebody has stopped for good.
     fn wait_while(&self, unready: impl Fn(&mut (u32, u32)) -> bool) {
         let state = self.state.lock().expect("whole");
-        let (state, late) = self.news.wait_timeout_while(state, Duration::from_secs(60), unready).expect("whole");
+        let (state, late) = self.news.wait_timeout_while(state, Duration::from_secs(180), unready).expect("whole");
         drop(state);
         assert!(!late.timed_out(), "nothing moves any more");
     }

@@ -28,7 +28,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts};
 use axum::http::{HeaderName, StatusCode, header};
 use utoipa::OpenApi;
-use utoipa::openapi::{Content, OpenApi as Description, Ref, Response as Described};
+use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,6 +36,7 @@ pub use permit::Permit;
 pub use views::RefusalView;
 
 use super::Problem;
+use super::problem::may_fail;
 use crate::state::AppState;
 
 /// The routes of the office.
@@ -113,20 +114,6 @@ async fn no_route() -> Problem {
     components(schemas(Problem, board::BoardPoke))
 )]
 struct Api;
-
-/// Every operation may answer with a problem.
-fn may_fail(description: &mut Description) {
-    for item in description.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            let problem = Described::builder()
-                .description("A problem (RFC 9457)")
-                .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))))
-                .build();
-            operation.responses.responses.entry("default".into()).or_insert(problem.into());
-        }
-    }
-}
 
 /// A JSON body. Unknown fields are refused by the types themselves.
 #[derive(Debug, FromRequest)]

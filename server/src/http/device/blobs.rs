@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 
 use crate::http::Problem;
+use crate::http::gate::said;
 use crate::http::permission::Device;
 use crate::office::uploads::Wanted;
 use crate::state::AppState;
@@ -23,6 +24,13 @@ const LENGTH: HeaderName = HeaderName::from_static(upload::LENGTH);
 const COMPLETE: HeaderName = HeaderName::from_static(upload::COMPLETE);
 
 /// Where an upload stands.
+#[utoipa::path(head, path = "/v1/blobs/{sha}", tag = "phones", operation_id = "upload_stands", security(("token" = [])),
+    params(("sha" = Sha, Path, description = "The file's SHA-256")),
+    responses((status = 200, description = "Where it stands", headers(
+        ("upload-offset" = u64, description = "Bytes that are durable"),
+        ("upload-length" = u64, description = "Bytes there will be"),
+        ("upload-complete" = String, description = "`?1` once the file is whole"),
+    ))))]
 pub async fn head<S: Store>(
     State(state): State<AppState<S>>,
     device: Device,
@@ -36,6 +44,17 @@ pub async fn head<S: Store>(
 }
 
 /// Takes a piece, or all, from the durable offset on.
+#[utoipa::path(patch, path = "/v1/blobs/{sha}", tag = "phones", operation_id = "upload", security(("token" = [])),
+    params(
+        ("sha" = Sha, Path, description = "The file's SHA-256"),
+        ("upload-offset" = u64, Header, description = "Where the piece begins: the last durable byte"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/partial-upload"),
+    responses((status = 204, description = "Taken", headers(
+        ("upload-offset" = u64, description = "Bytes that are durable"),
+        ("upload-length" = u64, description = "Bytes there will be"),
+        ("upload-complete" = String, description = "`?1` once the file is whole"),
+    ))))]
 pub async fn patch<S: Store>(
     State(state): State<AppState<S>>,
     device: Device,
@@ -62,6 +81,8 @@ pub async fn patch<S: Store>(
         response.headers_mut().extend(stands(StatusCode::CONFLICT, incoming.at(), len, false).headers().clone());
         return Ok(response);
     }
+    let missing = usize::try_from(incoming.missing()).unwrap_or(usize::MAX);
+    state.gate.piece(device.id, said(&headers).map_or(missing, |bytes| bytes.min(missing)))?;
     let incoming = receive(incoming, body).await?;
     if incoming.missing() > 0 {
         return Ok(stands(StatusCode::NO_CONTENT, incoming.at(), len, false));

@@ -17,6 +17,8 @@ use crate::store::{Reading, Store, StoreError, blocking};
 
 /// Trades the code for an enrolment. A code works once; for the phone that traded it, again until it expires: an answer
 /// that was lost on the way costs no new code.
+#[utoipa::path(post, path = "/v1/enrol", tag = "phones", operation_id = "enrol", request_body = EnrolRequest,
+    responses((status = 200, body = EnrolReply, description = "The enrolment")))]
 pub async fn enrol<S: Store>(
     State(state): State<AppState<S>>,
     request: Result<Json<EnrolRequest>, JsonRejection>,

@@ -23,7 +23,10 @@ use crate::store::{Reading, Store, StoreError};
 /// The largest body on the wire: zstd may make small things larger, never by much.
 pub const WIRE_LIMIT: usize = REQUEST_LIMIT + 64 * 1024;
 
-/// One exchange.
+/// One exchange. Facts go up, office state comes down; what is stored is acknowledged. The body may be packed with zstd.
+#[utoipa::path(post, path = "/v1/sync", tag = "phones", operation_id = "sync", security(("token" = [])),
+    request_body = SyncRequest,
+    responses((status = 200, body = SyncReply, description = "A receipt: what is on disk, what is safe, what is new")))]
 pub async fn sync<S: Store>(
     State(state): State<AppState<S>>,
     device: Device,
@@ -31,6 +34,7 @@ pub async fn sync<S: Store>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = packing::unpack(&headers, body?)?;
+    let _grown = state.gate.unpacked(device.id, &headers, body.len())?;
     let unreadable = |why: String| Problem::bad_request("sync.unreadable", "同步请求无法识别").detail(why);
     // Once for all of it: the bodies would each be checked again, and Chinese text takes long that way.
     let text = simdutf8::basic::from_utf8(&body).map_err(|error| unreadable(error.to_string()))?;
@@ -62,6 +66,9 @@ pub async fn sync<S: Store>(
         let receipt = received.map_or_else(|| store.compare(device.id, asked.base, asked.base_sha), Ok)?;
         reply(&state, store, &asked, receipt)
     })?;
+    if received.is_some() {
+        state.seen.received(device.id, reply.acked_through.saturating_sub(asked.base));
+    }
     if reply.fork {
         state.seen.note_fork(device.id, recv);
     }

@@ -16,6 +16,8 @@ use crate::state::AppState;
 use crate::store::{Reading, Store, StoreError};
 
 /// A nonce. Given to anybody who asks, so that asking tells nothing about who is enrolled.
+#[utoipa::path(post, path = "/v1/challenge", tag = "phones", operation_id = "challenge", request_body = ChallengeRequest,
+    responses((status = 200, body = ChallengeReply, description = "To be signed, once")))]
 pub async fn challenge<S: Store>(
     State(state): State<AppState<S>>,
     request: Result<Json<ChallengeRequest>, JsonRejection>,
@@ -25,6 +27,8 @@ pub async fn challenge<S: Store>(
 }
 
 /// A token for the right signature.
+#[utoipa::path(post, path = "/v1/token", tag = "phones", operation_id = "token", request_body = TokenRequest,
+    responses((status = 200, body = TokenReply, description = "A token")))]
 pub async fn token<S: Store>(
     State(state): State<AppState<S>>,
     request: Result<Json<TokenRequest>, JsonRejection>,

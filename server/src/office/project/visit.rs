@@ -303,15 +303,19 @@ fn drop_household(
 
 /// Takes visits that are long over from a worker's phone.
 fn prune(writing: &mut Writing<'_>, worker: WorkerId, now: Millis) -> Result<(), StoreError> {
-    let over: Vec<[u8; 16]> = writing
+    let scope = worker_scope(worker.0);
+    // From what is mirrored, which is little however long he has worked here.
+    let over: Vec<String> = writing
         .tx
         .prepare_cached(
-            "SELECT v.id FROM visit v WHERE v.assignee = ?1 AND v.open = 0 AND v.last_ms < ?2 ORDER BY v.id",
+            "SELECT x.id FROM scope s CROSS JOIN scope_entity x ON x.scope = s.id
+             CROSS JOIN visit v ON v.id = unhex(x.id, '-')
+             WHERE s.name = ?1 AND x.e = ?2 AND v.assignee = ?3 AND v.open = 0 AND v.last_ms < ?4 ORDER BY x.id",
         )?
-        .query_map(params![worker.0.as_bytes(), now.0 - KEEP_MS], |row| row.get(0))?
+        .query_map(params![scope, VISIT, worker.0.as_bytes(), now.0 - KEEP_MS], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for visit in over {
-        feed::revoke(writing, &worker_scope(worker.0), VISIT, &Uuid::from_bytes(visit).to_string(), "closed")?;
+        feed::revoke(writing, &scope, VISIT, &visit, "closed")?;
     }
     Ok(())
 }

@@ -186,14 +186,18 @@ impl Survey {
     }
 }
 
-enum Copy {
+/// How a file's copy stands.
+pub(super) enum Copy {
+    /// It is what its name promises.
     Whole,
+    /// Its key was destroyed.
     Erased,
+    /// It is missing, or it is something else.
     Other,
 }
 
 /// Opens a file's copy.
-fn opens(place: &Place, sha: &Sha, vault: &Contents) -> Result<Copy, StoreError> {
+pub(super) fn opens(place: &Place, sha: &Sha, vault: &Contents) -> Result<Copy, StoreError> {
     let Some(bytes) = place.get(&file_name(sha))? else { return Ok(Copy::Other) };
     let key = seal::file_owner(&bytes).map(|owner| vault.data_key(owner));
     Ok(match key {

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     (22, include_str!("../../../migrations/sqlite/0022_anew.sql")),
     (23, include_str!("../../../migrations/sqlite/0023_erasure.sql")),
     (24, include_str!("../../../migrations/sqlite/0024_continues.sql")),
+    (25, include_str!("../../../migrations/sqlite/0025_waiting.sql")),
 ];
 
 /// The open data folder. Cheap to clone; the last clone closes it.

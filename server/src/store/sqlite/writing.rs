@@ -42,12 +42,13 @@ pub struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Runs `f` in a savepoint: what it did is undone if it fails or panics.
+    /// Runs `f` in a savepoint: what it did is undone if it fails or panics. Refused where the transaction is gone.
     pub fn savepoint<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        self.run("SAVEPOINT step")?;
+        self.begin()?;
         let dirty = self.dirty.clone();
         match self.caught(f) {
             Ok(value) => {
+                self.whole()?;
                 self.run("RELEASE step")?;
                 Ok(value)
             }
@@ -60,7 +61,7 @@ impl Writing<'_> {
 
     /// Whether `f` can be done as things stand. What it did is undone.
     pub fn trial(&mut self, f: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.run("SAVEPOINT step")?;
+        self.begin()?;
         let dirty = self.dirty.clone();
         let done = self.caught(f);
         self.undo(dirty)?;
@@ -84,6 +85,12 @@ impl Writing<'_> {
             .unwrap_or_else(|panic| Err(StoreError::Panicked(words(&*panic)).into()))
     }
 
+    fn begin(&self) -> Result<(), StoreError> {
+        // Without the group's transaction it would begin one of its own, and commit it whatever becomes of the group.
+        self.whole()?;
+        self.run("SAVEPOINT step")
+    }
+
     fn undo(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
         self.forget(dirty)?;
         self.run("ROLLBACK TO step")?;
@@ -94,7 +101,11 @@ impl Writing<'_> {
     fn forget(&mut self, dirty: Vec<VisitId>) -> Result<(), StoreError> {
         self.folded.clear();
         *self.dirty = dirty;
-        // A full disk has already rolled the whole transaction back.
+        self.whole()
+    }
+
+    /// A full disk rolls back the whole transaction, not a statement.
+    fn whole(&self) -> Result<(), StoreError> {
         if self.tx.is_autocommit() { Err(StoreError::Full) } else { Ok(()) }
     }
 

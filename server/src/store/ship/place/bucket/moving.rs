@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// So long may nothing move.
-pub(super) const STILL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
+pub(super) const STILL: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 60 });
 
 /// A connection, and until when something has to move on it.
 #[derive(Debug)]
