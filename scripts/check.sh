@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, lints, licences, arrows: everything that needs no running server.
+# Formats, lints, licences, the console's checks. No Rust test runs here.
 set -eu
 cd "$(dirname "$0")/.."
 step() { echo "==> $*"; }

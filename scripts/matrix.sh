@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 commit=$(git rev-parse --verify --quiet "$1^{commit}") || { echo "no commit $1" >&2; exit 2; }
 old=$PWD/build/matrix/$commit
 mkdir -p build/matrix
+# Git still knows the folders that `make clean` took away.
+git worktree prune
 [ -d "$old" ] || git worktree add --quiet --detach "$old" "$commit"
 
 # What a release's own build does first: the server carries the console's page.
