@@ -262,7 +262,8 @@ async fn strangers_beyond_their_room_are_turned_away() {
 
 #[tokio::test]
 async fn a_stranger_who_falls_silent_keeps_nobody_waiting() {
-    let house = House::open_with(Limits { strangers: 1, ..Limits::default() }).await;
+    let limits = Limits { strangers: 1, stranger: Duration::from_secs(600), ..Limits::default() };
+    let house = House::open_with(limits).await;
     let phone = Phone::enrol(&house, worker(1)).await;
     let body = serde_json::json!({ "device": phone.device }).to_string();
     let open = Open::begin(&house, challenge(), &body.as_bytes()[..5]).await;

@@ -60,7 +60,7 @@ impl CaseFile {
         let (book, rules) = rules(connection)?;
         let mut visit = Visit::new(id, book);
         let told: Option<VisitEntity> = mirror::entity(connection, VISIT, &id.to_string())?;
-        let departed = mirror_row::departed(connection)?.into_iter().find(|departed| departed.visit == id);
+        let departed = mirror::departed(connection, id)?;
         match (&told, &departed) {
             (Some(told), _) => fold_plan(&mut visit, told),
             (None, Some(departed)) => stand_in(&mut visit, departed, &enrolment),

@@ -92,7 +92,6 @@ fn is_allowed(url: &str) -> bool {
 
 impl Transport for Http {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
-        let end = Instant::now() + WHOLE_CALL;
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| no_answer(&error))?;
         let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
         if let Some(token) = &call.token {
@@ -111,7 +110,7 @@ impl Transport for Http {
             None => request.body(call.body.clone()),
         };
         let response = request.send().map_err(|error| unreachable(&error))?;
-        read(response, end)
+        read(response)
     }
 }
 
@@ -130,7 +129,8 @@ impl<R: Read> Read for Until<R> {
     }
 }
 
-fn read(response: Response, end: Instant) -> Result<Answer, Unreachable> {
+fn read(response: Response) -> Result<Answer, Unreachable> {
+    let end = Instant::now() + WHOLE_CALL;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
     let answer = Answer {

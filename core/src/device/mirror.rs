@@ -16,6 +16,8 @@ use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
 
 /// A worker of whom nothing new was safe for so long is not on the way any more, milliseconds.
 const UNDER_WAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// What an entry says that gives no reason.
+const REASSIGNED: &str = "reassigned";
 const SCHEDULED: &str = "office.visit_scheduled";
 
 /// The part of a plan that may outlive the visit's stay on this phone.
@@ -77,13 +79,19 @@ fn apply_entries(
     if reply.reset {
         // A visit that comes again takes its mark away; until all is told, what is of it stays.
         for visit in mirror_row::ids(connection, &scope.id, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
-            remember(connection, visit, if restored { RESTORED } else { RESET })?;
+            remember(connection, visit, Some(if restored { RESTORED } else { RESET }))?;
         }
         mirror_row::clear(connection, &scope.id)?;
         if drill::is(drill::Mutant::ResetClearsOutbox) {
             outbox_row::clear(connection)?;
         }
         (scope.pos, scope.hash, scope.resetting) = (0, 0, true);
+    }
+    // Before anything of the dwelling goes, whose entry may come first.
+    for entry in reply.feed.iter().filter(|entry| entry.e == VISIT && entry.k == FeedKind::Revoke) {
+        if let Ok(visit) = entry.id.parse() {
+            remember(connection, visit, entry.why.as_deref())?;
+        }
     }
     for entry in &reply.feed {
         let fits = if scope.resetting { entry.pos > scope.pos } else { entry.pos == scope.pos + 1 };
@@ -138,8 +146,10 @@ fn apply_entry(
             }
         }
         FeedKind::Revoke => {
-            if let (VISIT, Ok(visit)) = (e, id.parse()) {
-                remember(connection, visit, entry.why.as_deref().unwrap_or("reassigned"))?;
+            if let (VISIT, Ok(visit)) = (e, id.parse())
+                && departed(connection, visit)?.is_none()
+            {
+                remember(connection, visit, entry.why.as_deref())?;
             }
             mirror_row::delete(connection, &scope.id, e, id)?;
         }
@@ -148,9 +158,18 @@ fn apply_entry(
 }
 
 /// Marks a visit that leaves while own evidence about it is not safe, while its worker is on the way, or that may come
-/// again to what was begun of it; of the household its id is kept, and the temperature agreed there.
-fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Trouble> {
-    let may_come_again = mirror_row::may_come_again(why);
+/// again to what was begun of it; of the household its id is kept, and the temperature agreed there. Of one that left before,
+/// what was known then stays.
+fn remember(connection: &Connection, visit: VisitId, why: Option<&str>) -> Result<(), Trouble> {
+    let known = departed(connection, visit)?;
+    if let Some(known) = &known
+        && mirror_row::find(connection, VISIT, &visit.to_string())?.is_none()
+    {
+        let why = why.unwrap_or(&known.why).to_owned();
+        return mirror_row::put_departed(connection, &DepartedVisit { why, ..known.clone() });
+    }
+    let why = why.map(str::to_owned).or(known.map(|known| known.why)).unwrap_or_else(|| REASSIGNED.to_owned());
+    let may_come_again = mirror_row::may_come_again(&why);
     let needed = outbox_row::has_unsafe(connection, visit)?
         || outbox_row::is_under_way(connection, visit)?
         || (may_come_again && has_begun(connection, visit)?);
@@ -172,8 +191,12 @@ fn remember(connection: &Connection, visit: VisitId, why: &str) -> Result<(), Tr
         planned => planned.and_then(|(agreed, _)| agreed),
     };
     let kind = plan.map(|plan| plan.kind).unwrap_or_default();
-    let why = why.to_owned();
     mirror_row::put_departed(connection, &DepartedVisit { visit, why, kind, household, agreed, basis, lane })
+}
+
+/// The mark of a visit that left, where there is one.
+pub fn departed(connection: &Connection, visit: VisitId) -> Result<Option<DepartedVisit>, Trouble> {
+    Ok(mirror_row::departed(connection)?.into_iter().find(|departed| departed.visit == visit))
 }
 
 /// Whether something of a visit is kept that no act names.
@@ -183,11 +206,11 @@ fn has_begun(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
 
 /// Once all scopes are told whole and the server has all of the log, what was not told again has left. A restored server
 /// may still come to know a visit from what was logged of it, once that is judged by the rules it was done by: until then
-/// what was begun waits.
+/// what was begun waits. At the server's time `now`, who is on the way to one goes on as if it had been given to another.
 ///
 /// # Errors
 /// Only what the database says.
-pub fn forget_untold(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+pub fn forget_untold(transaction: &Transaction<'_>, now: Millis) -> Result<(), Trouble> {
     if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
         return Ok(());
     }
@@ -200,7 +223,9 @@ pub fn forget_untold(transaction: &Transaction<'_>) -> Result<(), Trouble> {
         };
         if left {
             forget(transaction, visit)?;
-            if !outbox_row::has_unsafe(transaction, visit)? {
+            if is_on_the_way(transaction, visit, now)? {
+                mirror_row::put_departed(transaction, &DepartedVisit { why: REASSIGNED.to_owned(), ..departed })?;
+            } else if !outbox_row::has_unsafe(transaction, visit)? {
                 mirror_row::delete_departed(transaction, visit)?;
             }
         }
@@ -218,18 +243,22 @@ pub fn let_go(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Res
     if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
         return Ok(());
     }
-    let fresh = Millis(now.0.saturating_sub(UNDER_WAY_MS));
     for departed in mirror_row::departed(transaction)? {
         let visit = departed.visit;
-        let on_the_way =
-            outbox_row::is_under_way(transaction, visit)? && outbox_row::came_since(transaction, visit, fresh)?;
-        if !(mirror_row::may_come_again(&departed.why) || on_the_way || outbox_row::has_unsafe(transaction, visit)?) {
+        if !(mirror_row::may_come_again(&departed.why)
+            || is_on_the_way(transaction, visit, now)?
+            || outbox_row::has_unsafe(transaction, visit)?)
+        {
             mirror_row::delete_departed(transaction, visit)?;
-            forget(transaction, visit)?;
         }
     }
     draft_row::prune(transaction, before)?;
     blob_row::prune_unlogged(transaction)
+}
+
+fn is_on_the_way(connection: &Connection, visit: VisitId, now: Millis) -> Result<bool, Trouble> {
+    let since = Millis(now.0.saturating_sub(UNDER_WAY_MS));
+    Ok(outbox_row::is_under_way(connection, visit)? && outbox_row::came_since(connection, visit, since)?)
 }
 
 /// A device that may only hand in keeps what it logged, and nothing else of anybody.

@@ -281,6 +281,17 @@ fn not_done() -> Command {
     Command::Complete(Completed { outcome: Outcome::NotDone, reason: Some("已改派".into()), next_window: None })
 }
 
+/// Twenty degrees are agreed with the household.
+fn agree_on_twenty(field: &Field) {
+    let warm = serde_json::json!({
+        "id": HOUSEHOLD, "address": "示例小区1号楼2单元301", "community": "示例小区", "building": "1号楼",
+        "unit": "2单元", "floor": "3", "room": "301", "owner_name": "王示例", "owner_phone_masked": "138****0001",
+        "fields": {}, "agreed_deci_celsius": 200,
+    });
+    field.server.put(&field.server.worker_scope(), "household", &HOUSEHOLD.to_string(), 2, &warm.to_string());
+    field.app.sync_once().unwrap();
+}
+
 /// The visit is taken away, and everything of the dwelling with it.
 fn take_away(field: &Field) {
     let scope = field.server.worker_scope();
@@ -292,13 +303,7 @@ fn take_away(field: &Field) {
 #[test]
 fn who_is_in_the_home_goes_on_when_the_visit_is_taken_away_though_all_he_did_is_safe() {
     let field = Field::with_visit(VisitKind::Repair);
-    let warm = serde_json::json!({
-        "id": HOUSEHOLD, "address": "示例小区1号楼2单元301", "community": "示例小区", "building": "1号楼",
-        "unit": "2单元", "floor": "3", "room": "301", "owner_name": "王示例", "owner_phone_masked": "138****0001",
-        "fields": {}, "agreed_deci_celsius": 200,
-    });
-    field.server.put(&field.server.worker_scope(), "household", &HOUSEHOLD.to_string(), 2, &warm.to_string());
-    field.app.sync_once().unwrap();
+    agree_on_twenty(&field);
     field.go_in();
     field.act(&problem("不热"));
     let status = field.app.sync_once().unwrap();
@@ -325,6 +330,46 @@ fn who_is_in_the_home_goes_on_when_the_visit_is_taken_away_though_all_he_did_is_
     assert!(field.app.visits().unwrap().is_empty());
     assert_eq!(field.app.draft(field.visit, "repair").unwrap(), None);
     assert!(field.app.photo(photo.sha).is_err(), "what became of nothing goes with the visit");
+}
+
+#[test]
+fn whose_home_it_is_stays_known_however_often_and_in_whatever_order_the_visit_is_taken_away() {
+    let field = Field::with_visit(VisitKind::Repair);
+    agree_on_twenty(&field);
+    field.go_in();
+    field.app.sync_once().unwrap();
+    let scope = field.server.worker_scope();
+    field.server.revoke(&scope, "household", &HOUSEHOLD.to_string(), 9, "reassigned");
+    field.server.revoke(&scope, "visit", &field.visit.to_string(), 8, "reassigned");
+    take_away(&field);
+    take_away(&field);
+    assert_eq!(field.visit().view.agreed, DeciCelsius(200));
+    field.quote(10_000, None);
+    field.tell_and_show();
+    field.sign(Purpose::Quote { revision: 1 }).unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.records()[0].household, HOUSEHOLD);
+}
+
+#[test]
+fn who_is_in_the_home_goes_on_when_a_restored_server_does_not_know_the_visit() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.app.sync_once().unwrap();
+    let scope = field.server.worker_scope();
+    field.server.with(|state| {
+        state.epoch = 2;
+        let feed = state.feeds.get_mut(&scope).unwrap();
+        feed.retain(|entry| entry.e == "worker");
+        feed.iter_mut().zip(1..).for_each(|(entry, pos)| entry.pos = pos);
+    });
+    field.app.sync_once().unwrap();
+    field.app.sync_once().unwrap();
+    assert!(field.visit().departed.is_some());
+    field.act(&problem("补充：已关阀"));
+    field.act(&not_done());
+    field.app.sync_once().unwrap();
+    assert!(field.app.visits().unwrap().is_empty());
 }
 
 #[test]

@@ -244,7 +244,10 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     }
     // Whoever took the disk out meanwhile took files of this segment along: it may lie where there is nothing of them.
     if !is_last(to, before)? {
-        to.delete(&heads_name(number))?;
+        // Another disk may have a segment of its own there by now.
+        if to.get(&heads_name(number))?.is_some_and(|there| there == heads) {
+            to.delete(&heads_name(number))?;
+        }
         prepare(store, to)?;
         return Ok(true);
     }

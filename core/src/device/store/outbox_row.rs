@@ -190,11 +190,11 @@ pub fn has_unsafe(connection: &Connection, visit: VisitId) -> Result<bool, Troub
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }
 
-/// Whether the worker departed to the visit and has not ended it.
+/// Whether the worker departed to the visit and has not ended it since.
 pub fn is_under_way(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
     let mut statement = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM outbox WHERE visit = ?1 AND kind = 'visit.departed')
-            AND NOT EXISTS (SELECT 1 FROM outbox WHERE visit = ?1 AND kind = 'visit.completed')",
+        "SELECT coalesce((SELECT max(n) FROM outbox WHERE visit = ?1 AND kind = 'visit.departed'), 0)
+            > coalesce((SELECT max(n) FROM outbox WHERE visit = ?1 AND kind = 'visit.completed'), 0)",
     )?;
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }

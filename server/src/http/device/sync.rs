@@ -66,7 +66,7 @@ pub async fn sync<S: Store>(
         let receipt = received.map_or_else(|| store.compare(device.id, asked.base, asked.base_sha), Ok)?;
         reply(&state, store, &asked, receipt)
     })?;
-    if received.is_some() {
+    if received.is_some() && !reply.fork {
         state.seen.received(device.id, reply.acked_through.saturating_sub(asked.base));
     }
     if reply.fork {
