@@ -115,9 +115,8 @@ private fun Glance(state: SendingState, zone: ZoneId) {
         val last = status.lastSynced?.let { texts.lastExchange(shortTime(it, zone)) } ?: texts.noExchangeYet
         Text(last, style = MaterialTheme.typography.bodyMedium)
         if (status.state != SyncState.SYNCING) Text(next(status.nextTryInMs, texts), style = MaterialTheme.typography.bodyMedium)
-        state.enrolment?.let { known ->
-            Text(listOf(known.workerName, known.badgeNumber).joinToString(" ").trim(), style = MaterialTheme.typography.bodyMedium)
-        }
+        val worker = state.enrolment?.let { known -> listOf(known.workerName, known.badgeNumber).joinToString(" ").trim() }
+        if (!worker.isNullOrEmpty()) Text(worker, style = MaterialTheme.typography.bodyMedium)
     }
 }
 
