@@ -164,8 +164,8 @@ impl Gate {
         }
     }
 
-    /// Counts an exchange that `device` brings as what it unpacked to, and takes the room it needs beyond what its length
-    /// said; held while it is worked on.
+    /// Counts an exchange that `device` brings as what it unpacked to, and takes the room it needs beyond twice what its
+    /// length said; held while it is worked on.
     ///
     /// # Errors
     /// 503 where the device brought a day's operations, or there is no room.
@@ -175,7 +175,7 @@ impl Gate {
         headers: &HeaderMap,
         bytes: usize,
     ) -> Result<OwnedSemaphorePermit, Problem> {
-        // What grows to twice what it was let in for is none the less no bomb, and was uploaded already.
+        // What grows to twice that is no bomb, and was uploaded already.
         let grown = self.part(bytes).saturating_sub(self.units(headers).saturating_mul(2));
         let room = enter(&self.exchanges, grown, Busy::SERVER).map_err(|busy| self.turn_away(&busy))?;
         self.count(&self.exchange_kib, device, bytes)?;
