@@ -204,38 +204,11 @@ fn has_begun(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
     Ok(!draft_row::forms(connection, visit)?.is_empty() || !blob_row::loose(connection, visit)?.is_empty())
 }
 
-/// Once all scopes are told whole and the server has all of the log, what was not told again has left. A restored server
-/// may still come to know a visit from what was logged of it, once that is judged by the rules it was done by: until then
-/// what was begun waits. At the server's time `now`, who is on the way to one goes on as if it had been given to another.
-///
-/// # Errors
-/// Only what the database says.
-pub fn forget_untold(transaction: &Transaction<'_>, now: Millis) -> Result<(), Trouble> {
-    if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
-        return Ok(());
-    }
-    for departed in mirror_row::departed(transaction)? {
-        let visit = departed.visit;
-        let left = match departed.why.as_str() {
-            RESET => true,
-            RESTORED => outbox_row::is_settled(transaction, visit)?,
-            _ => false,
-        };
-        if left {
-            forget(transaction, visit)?;
-            if is_on_the_way(transaction, visit, now)? {
-                mirror_row::put_departed(transaction, &DepartedVisit { why: REASSIGNED.to_owned(), ..departed })?;
-            } else if !outbox_row::has_unsafe(transaction, visit)? {
-                mirror_row::delete_departed(transaction, visit)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Once all scopes are told, at the server's time `now`: marks go of visits that are safe and that nobody is on the way to
-/// any more, and with them, and with visits that left before, what was begun since; drafts from before `before` of visits
-/// that nobody knows of, too.
+/// Once all scopes are told whole and the server has all of the log, at its time `now`: what was not told again has left. A
+/// restored server may still come to know a visit from what was logged of it, once that is judged by the rules it was done
+/// by: until then what was begun waits. Marks go of visits that are safe and that nobody is on the way to any more, and with
+/// them, and with visits that left before, what was begun since; drafts from before `before` of visits that nobody knows of,
+/// too.
 ///
 /// # Errors
 /// Only what the database says.
@@ -244,11 +217,19 @@ pub fn let_go(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Res
         return Ok(());
     }
     for departed in mirror_row::departed(transaction)? {
-        let visit = departed.visit;
-        if !(mirror_row::may_come_again(&departed.why)
-            || is_on_the_way(transaction, visit, now)?
-            || outbox_row::has_unsafe(transaction, visit)?)
-        {
+        let (visit, untold) = (departed.visit, mirror_row::may_come_again(&departed.why));
+        if departed.why == RESTORED && !outbox_row::is_settled(transaction, visit)? {
+            continue;
+        }
+        if untold {
+            forget(transaction, visit)?;
+        }
+        if is_on_the_way(transaction, visit, now)? {
+            // He goes on as if it had been given to another.
+            if untold {
+                mirror_row::put_departed(transaction, &DepartedVisit { why: REASSIGNED.to_owned(), ..departed })?;
+            }
+        } else if !outbox_row::has_unsafe(transaction, visit)? {
             mirror_row::delete_departed(transaction, visit)?;
         }
     }

@@ -230,7 +230,6 @@ pub fn apply_reply(
         }
         let before = Millis(reply.now_ms.0.saturating_sub(i64::from(speaker.keep_days) * 86_400_000));
         if !applied.more {
-            mirror::forget_untold(transaction, reply.now_ms)?;
             mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {

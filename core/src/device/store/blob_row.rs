@@ -4,6 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::enrolment::{sha_at, signed, u64_at};
+use super::mirror_row::planned;
+use super::outbox_row::settled;
 use crate::canon::hash::Sha;
 use crate::device::trouble::Trouble;
 use crate::id::{DeviceId, VisitId};
@@ -174,13 +176,12 @@ pub fn clear_unlogged(writing: &Connection) -> Result<(), Trouble> {
 /// The same for those of visits that are neither planned nor expected here, and of which nothing is on its way or waits to
 /// be judged.
 pub fn prune_unlogged(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    let (planned, settled) = (planned("blob.visit"), settled("blob.visit"));
     transaction.execute(
-        "DELETE FROM blob WHERE logged = 0 AND visit IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(blob.visit)))
-         AND NOT EXISTS (
-             SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
-             WHERE outbox.visit = blob.visit AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))
-         AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = blob.visit)",
+        &format!(
+            "DELETE FROM blob WHERE logged = 0 AND visit IS NOT NULL AND NOT {planned} AND {settled}
+             AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = blob.visit)"
+        ),
         [],
     )?;
     Ok(())

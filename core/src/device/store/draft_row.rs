@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::mirror_row::planned;
+use super::outbox_row::settled;
 use crate::device::trouble::Trouble;
 use crate::id::VisitId;
 use crate::time::Millis;
@@ -50,16 +52,13 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
 /// Forgets drafts of visits that are neither planned nor expected here, and of which nothing is on its way or waits to be
 /// judged; of those never logged only drafts from before `before`: a visit may be opened at a door yet.
 pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Trouble> {
+    let (planned, settled) = (planned("draft.visit"), settled("draft.visit"));
     transaction
-        .prepare_cached(
-            "DELETE FROM draft WHERE NOT EXISTS (
-                 SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(draft.visit)))
+        .prepare_cached(&format!(
+            "DELETE FROM draft WHERE NOT {planned} AND {settled}
              AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = draft.visit)
-             AND NOT EXISTS (
-                 SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
-                 WHERE outbox.visit = draft.visit AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))
-             AND (updated_ms < ?1 OR EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit))",
-        )?
+             AND (updated_ms < ?1 OR EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit))"
+        ))?
         .execute([before.0])?;
     Ok(())
 }

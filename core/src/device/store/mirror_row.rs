@@ -158,6 +158,11 @@ pub fn may_come_again(why: &str) -> bool {
     matches!(why, RESET | RESTORED)
 }
 
+/// The condition that the visit in `column` is in the phone's scope.
+pub(super) fn planned(column: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex({column})))")
+}
+
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {
     writing

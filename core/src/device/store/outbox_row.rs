@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::enrolment::{id_at, sha_at, signed, u64_at};
+use super::mirror_row::planned;
 use crate::canon::envelope::BlobRef;
 use crate::canon::hash::Sha;
 use crate::device::trouble::Trouble;
@@ -206,12 +207,17 @@ pub fn came_since(connection: &Connection, visit: VisitId, since: Millis) -> Res
     Ok(statement.query_row(params![visit.0.as_bytes(), since.0], |row| row.get(0))?)
 }
 
+/// The condition that everything logged about the visit in `column` is safe and nothing of it waits to be judged anew.
+pub(super) fn settled(column: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
+             WHERE outbox.visit = {column} AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))"
+    )
+}
+
 /// Whether everything logged about a visit is safe and nothing of it waits to be judged anew.
 pub fn is_settled(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
-    let mut statement = connection.prepare_cached(
-        "SELECT NOT EXISTS (SELECT 1 FROM outbox LEFT JOIN outcome ON outcome.op = outbox.op
-             WHERE outbox.visit = ?1 AND (outbox.safe_ms IS NULL OR outcome.o IN ('held', 'quarantined')))",
-    )?;
+    let mut statement = connection.prepare_cached(&format!("SELECT {}", settled("?1")))?;
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }
 
@@ -227,10 +233,6 @@ pub fn mark_safe(transaction: &Transaction<'_>, device: DeviceId, seq: u64, at: 
     Ok(())
 }
 
-/// Whether a row's visit is in the phone's scope.
-const PLANNED: &str =
-    "EXISTS (SELECT 1 FROM mirror WHERE e = 'visit' AND replace(id, '-', '') = lower(hex(outbox.visit)))";
-
 /// Deletes rows that have been safe since before `before` (the server's time), from the oldest on, up to the first
 /// that must stay: one whose visit is still in the phone's scope. Returns the last one deleted of `device`, and whether any
 /// row went.
@@ -245,11 +247,12 @@ pub fn prune(
     if !old {
         return Ok((None, false));
     }
+    let planned = planned("outbox.visit");
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT outbox.seq, outbox.sha FROM outbox
          WHERE device = ?1 AND seq < coalesce((
              SELECT min(seq) FROM outbox
-             WHERE device = ?1 AND (safe_ms IS NULL OR safe_ms >= ?2 OR {PLANNED})), 9223372036854775807)
+             WHERE device = ?1 AND (safe_ms IS NULL OR safe_ms >= ?2 OR {planned})), 9223372036854775807)
          ORDER BY seq DESC LIMIT 1"
     ))?;
     let last = statement
@@ -263,7 +266,7 @@ pub fn prune(
     }
     // Rows of a device this folder was before a fork are all safe there; nobody asks for their order.
     went += transaction
-        .prepare_cached(&format!("DELETE FROM outbox WHERE device <> ?1 AND safe_ms < ?2 AND NOT {PLANNED}"))?
+        .prepare_cached(&format!("DELETE FROM outbox WHERE device <> ?1 AND safe_ms < ?2 AND NOT {planned}"))?
         .execute(params![device.0.as_bytes(), before.0])?;
     Ok((last, went > 0))
 }
