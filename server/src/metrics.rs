@@ -127,9 +127,12 @@ impl Collector for Present {
 impl Present {
     fn counts(&self) -> Result<Vec<(&'static str, &'static str, i64)>, StoreError> {
         let wal = self.0.store.log_bytes();
+        let (connections, turned_away) = self.0.gate.connections.count();
         self.0.store.read_now(|db| {
             let count = |sql: &str| db.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
             Ok(vec![
+                ("connections", "Connections that are open", connections as i64),
+                ("connections_turned_away", "Connections turned away since the start", turned_away as i64),
                 ("wal_bytes", "Length of the write-ahead log", wal as i64),
                 ("files_missing", "Files that operations name and that have not come", {
                     count("SELECT count(*) FROM blob WHERE whole_ms IS NULL")?

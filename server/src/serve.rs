@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::auth::Tokens;
 use crate::clock::{Clock, ShiftedClock};
 use crate::config::{Config, Transport};
+use crate::http::connections;
 use crate::http::gate::Gate;
 use crate::metrics;
 use crate::office::desk::Desk;
@@ -136,7 +137,7 @@ pub struct Running {
 
 impl Server {
     /// Opens the data folder and listens. Returns once requests are answered.
-    pub async fn start(config: Config) -> Result<Running, StartError> {
+    pub async fn start(mut config: Config) -> Result<Running, StartError> {
         if matches!(config.transport, Transport::Loopback) && !config.listen.ip().is_loopback() {
             return Err(StartError::Exposed(config.listen));
         }
@@ -158,6 +159,10 @@ impl Server {
             }
             Transport::Loopback | Transport::TrustedProxy => None,
         };
+        config.limits.connections = config.limits.connections.min(connections::allowed());
+        if matches!(config.transport, Transport::TrustedProxy) {
+            config.limits.connections_of_one = config.limits.connections;
+        }
         let opened = config.clone();
         let state = tokio::task::spawn_blocking(move || open(opened, addr))
             .await
@@ -185,14 +190,18 @@ impl Server {
         let handle = Handle::new();
         let app = crate::http::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let unserved = |error: io::Error| StartError::Other(error.to_string());
+        let (counted, unsaid) = (state.gate.connections.clone(), config.limits.unsaid);
         let serving = match tls {
             Some(tls) => {
-                let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(unserved)?.handle(handle.clone());
+                let server = axum_server::from_tcp_rustls(listener, tls).map_err(unserved)?;
+                let mut server =
+                    server.map(|tls| tls.acceptor(counted)).handle(handle.clone()).first_request_timeout(unsaid);
                 no_patience(server.http_builder());
                 tokio::spawn(server.serve(app))
             }
             None => {
-                let mut server = axum_server::from_tcp(listener).map_err(unserved)?.handle(handle.clone());
+                let server = axum_server::from_tcp(listener).map_err(unserved)?.acceptor(counted);
+                let mut server = server.handle(handle.clone()).first_request_timeout(unsaid);
                 no_patience(server.http_builder());
                 tokio::spawn(server.serve(app))
             }
@@ -221,8 +230,7 @@ impl Running {
             if let Some(shipping) = shipping {
                 shipping.stop();
             }
-            let changed = state.seen.take_changed();
-            if let Err(error) = save_seen(&state, changed) {
+            if let Err(error) = save_seen(&state) {
                 tracing::warn!(%error, "what devices said last is not written down");
             }
             state.store.close();
@@ -345,7 +353,9 @@ async fn housekeep(state: AppState) {
     }
 }
 
-fn save_seen(state: &AppState, changed: Vec<(nuanfang_core::id::DeviceId, seen::Device)>) -> Result<(), StoreError> {
+/// Writes down what devices said of themselves since it was last done.
+pub(crate) fn save_seen(state: &AppState) -> Result<(), StoreError> {
+    let changed = state.seen.take_changed();
     if changed.is_empty() {
         return Ok(());
     }

@@ -124,6 +124,47 @@ async fn everything_up_to_the_last_segment_comes_back_and_phones_bring_the_rest(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_says_at_once_that_it_can_not_take_the_folders_place_or_that_another_is_at_it() {
+    let (house, _) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (key, dir) = (second.key(&house), tempfile::tempdir().expect("a folder"));
+    let [disk, link, data, beside] = ["disk", "link", "data", "data.restoring"].map(|name| dir.path().join(name));
+    std::fs::create_dir(&disk).expect("a folder");
+    std::os::unix::fs::symlink(&disk, &link).expect("a link");
+    assert!(matches!(second.restore(key, &link).await, Err(Unrestored::Fixed(_))));
+    assert!(link.is_symlink() && disk.is_dir() && !dir.path().join("link.restoring").exists());
+
+    std::fs::create_dir(&data).expect("a folder");
+    std::fs::create_dir(&beside).expect("a folder");
+    let lock = std::fs::File::create(beside.join("lock")).expect("a lock");
+    lock.lock().expect("held");
+    assert!(matches!(second.restore(key, &data).await, Err(Unrestored::Busy(_))));
+    assert!(data.is_dir() && beside.join("lock").is_file(), "both are as they were");
+    drop(lock);
+    second.restore(key, &data).await.expect("what an ended one left goes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_safe_file_that_went_bad_is_asked_of_its_phone_when_another_disk_is_brought_up() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    let sha = Sha::of(b"a photo, before");
+    std::fs::write(house.state.blobs.path(&sha), b"rotten").expect("written");
+    second.swap(None, &second.dir.path().join("away"));
+    second.begin(&house).await;
+    let need = phone.sync(&house).await.need;
+    assert_eq!(need.iter().map(|need| need.sha).collect::<Vec<_>>(), [sha], "the phone may still have it");
+    assert_eq!(phone.upload(&house, b"a photo, before").await, StatusCode::NO_CONTENT);
+    second.ship(&house).await;
+    assert_eq!(second.verify(Some(second.key(&house))).await.faults, []);
+    let (again, _) = second.reopened(second.key(&house)).await;
+    assert!(again.state.blobs.has(&sha));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_brings_back_only_what_was_lost() {
     let (house, phone) = day().await;
     let (second, stranger) = (Second::new(), House::open().await);

@@ -22,6 +22,7 @@ use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{erase, log, rebuild, rejudge};
 use nuanfang_server::store::StoreError;
+use nuanfang_server::store::ship::{self, place::Place};
 use uuid::Uuid;
 
 /// Who is erased; the name stands in the ledger, in a record, in a worker's words and in a photo.
@@ -405,13 +406,59 @@ async fn a_visit_that_was_kept_apart_is_erased_with_its_household() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_an_erasure_is_on_its_way_to_can_be_restored_at_every_segment() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    // More files than a segment takes: those that the erasure puts in place of others come after.
+    let pictures: Vec<Vec<u8>> = (0..70_u8).map(|n| vec![n; 100]).collect();
+    describe(&mut phone, visit(2), OTHER, &pictures.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    phone.sync(&house).await;
+    for picture in &pictures {
+        assert_eq!(phone.upload(&house, picture).await, StatusCode::NO_CONTENT);
+    }
+    let (state, first) = (house.state.clone(), home(&house, "A-1").await);
+    blocking(move || erase::erase(&state, first.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+    let mut more = true;
+    while more {
+        let (store, to) = (house.state.store.clone(), second.path());
+        more = blocking(move || ship::ship(&store, &Place::make(&to)?)).await.expect("shipped");
+        let (again, _) = second.reopened(second.key(&house)).await;
+        home(&again, "A-2").await;
+    }
+    let (again, _) = second.reopened(second.key(&house)).await;
+    let data = again.dir.path().join("data");
+    again.state.store.close();
+    assert_eq!(finds(&data, NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_signed_at_a_visit_that_a_restore_lost_goes_with_its_household() {
+    let Day { house, mut phone, .. } = day().await;
+    let first = home(&house, "A-1").await;
+    sign(&house, &mut phone, visit(8), first, NAME);
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("visit_unknown"));
+    let data = house.dir.path().join("data");
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!(code, 0, "{said}");
+    phone.come_back(&house).await;
+    sign(&house, &mut phone, visit(9), first, NAME);
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("erased"));
+    house.state.store.close();
+    assert_eq!(finds(&data, NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_gone_stops_nobody() {
     let Day { house, mut phone, .. } = day().await;
     house.state.vault.destroy_data_key(home(&house, "A-1").await.0).expect("gone");
     let second = Second::new();
     shipped(&second, &house, &mut phone).await;
-    let (again, _) = second.reopened(second.key(&house)).await;
+    let (again, restored) = second.reopened(second.key(&house)).await;
     assert!(again.state.blobs.has(&Sha::of(&photo(NAME))), "a file is the company's then");
+    assert_eq!(restored.erased, 0, "so is a body: nobody was erased");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

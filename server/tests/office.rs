@@ -10,13 +10,17 @@ use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::Window;
+use nuanfang_core::domain::inspection::{Finding, FindingResult, FixtureOwner, Hazard};
 use nuanfang_core::domain::kind::Outcome;
 use nuanfang_core::domain::place::Place;
+use nuanfang_core::domain::signature::{Purpose, SignatureRefused, Signed, Signer, SignerRole};
 use nuanfang_core::domain::worker_event::{Arrived, Bare, Completed, Departed};
-use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_server::office::ledger::Register;
+use nuanfang_server::office::rebuild;
 use nuanfang_server::office::role::Role;
+use nuanfang_server::store::StoreError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -341,14 +345,29 @@ async fn late_work_waits_for_a_decision() {
     assert_eq!((&late["worker"]["name"], &late["lane"]), (&json!("李师傅"), &json!(1)));
     let tasks = office.dispatcher.get(house, "/api/tasks?kind=late_decision").await;
     assert_eq!(tasks.as_array().expect("tasks").len(), 1);
+    let board = office.dispatcher.get(house, "/api/board").await;
+    assert_eq!(board["cards"][0]["state"], "late", "it is today's business although the visit is tomorrow's");
     let decide = |decision: &str| json!({"decision": decision, "reason": "住户确认已来过"});
     let (status, refused) = office.dispatcher.post(house, &format!("{path}/late/2"), decide("primary")).await;
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("lane.not_late")));
     let (status, card) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("supplement")).await;
     assert_eq!((status, &card["late_lanes"]), (StatusCode::OK, &json!(0)));
+    let (status, refused) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("rejected")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("lane.decided")), "another was faster");
     assert_eq!(office.dispatcher.get(house, "/api/tasks").await, json!([]));
+    assert_eq!(office.dispatcher.get(house, "/api/board").await["cards"], json!([]));
     let closed = office.dispatcher.get(house, "/api/tasks?closed=true").await;
     assert_eq!(closed[0]["kind"], "late_decision");
+
+    // More came in the lane than was decided on.
+    phone.log_raw(Some(visit), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    phone.sync(house).await;
+    let open = office.dispatcher.get(house, "/api/tasks").await;
+    assert_eq!((open.as_array().map(Vec::len), &open[0]["kind"]), (Some(1), &json!("late_decision")), "{open}");
+    let (status, card) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("supplement")).await;
+    assert_eq!((status, &card["late_lanes"]), (StatusCode::OK, &json!(0)));
+    assert_eq!(office.dispatcher.get(house, "/api/tasks").await, json!([]));
+    rebuilt_is_the_same(house).await;
     let view = office.dispatcher.get(house, &path).await;
     let late = view["lanes"].as_array().expect("lanes").iter().find(|lane| lane["lane"] == 1).cloned();
     assert_eq!(late.expect("the lane")["decision"]["decision"], "supplement");
@@ -358,6 +377,102 @@ async fn late_work_waits_for_a_decision() {
     let billing = Desk::open(house, Role::Billing).await;
     let seen = billing.get(house, &path).await;
     assert_eq!((&seen["photos"], &seen["tasks"]), (&json!([]), &json!([])), "least for each role");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_visit_asks_for_no_longer_is_done() {
+    let office = Office::open().await;
+    let house = &office.house;
+    let zhao = office.worker("G-2").await;
+    let (_, card) = office.schedule("A-1", "inspection", NINE, Some(zhao)).await;
+    let visit = VisitId(id(&card["id"]));
+    let mut phone = Phone::enrol(house, WorkerId(zhao)).await;
+    phone.sync(house).await;
+    let found = |result, hazard| {
+        let finding = Finding { item: "立管".into(), result, hazard, note: None };
+        Event::FindingRecorded(finding)
+    };
+    let refused = SignatureRefused {
+        purpose: Purpose::Notice,
+        reason: "赶时间".into(),
+        witness: Some("物业张师傅".into()),
+        covers: None,
+        record_sha: Sha::of(b"refused"),
+        jws: String::new(),
+    };
+    let hazard = Hazard {
+        description: "立管渗水".into(),
+        owner: FixtureOwner::Shared,
+        level: "一般".into(),
+        advice: "更换".into(),
+        deadline: None,
+    };
+    phone.log(Some(visit), 1, &found(FindingResult::Abnormal, Some(hazard)));
+    phone.log(Some(visit), 1, &Event::SignatureRefused(refused));
+    phone.sync(house).await;
+    let open = async || {
+        let tasks = office.dispatcher.get(house, "/api/tasks").await;
+        let tasks = tasks.as_array().expect("tasks").iter();
+        let mut kinds: Vec<_> = tasks.map(|task| task["kind"].as_str().expect("a kind").to_owned()).collect();
+        kinds.sort();
+        kinds
+    };
+    assert_eq!(open().await, ["call_back", "work_order"]);
+    assert_eq!(office.dispatcher.get(house, "/api/board").await["cards"][0]["state"], "callback_due");
+
+    let signed = Signed {
+        purpose: Purpose::Notice,
+        signer: Signer { name: "示例甲".into(), role: SignerRole::Owner },
+        covers: None,
+        record_sha: Sha::of(b"signed"),
+        jws: String::new(),
+    };
+    phone.log(Some(visit), 1, &found(FindingResult::Normal, None));
+    phone.log(Some(visit), 1, &Event::Signed(signed));
+    phone.sync(house).await;
+    assert_eq!(open().await, [""; 0]);
+    assert_eq!(office.dispatcher.get(house, "/api/tasks?closed=true").await.as_array().map(Vec::len), Some(2));
+    assert_eq!(office.dispatcher.get(house, "/api/board").await["cards"], json!([]), "it is tomorrow's");
+    rebuilt_is_the_same(house).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn todays_board_holds_what_has_no_time_and_what_is_left_of_earlier_days() {
+    const DAY: i64 = 24 * HOUR;
+    let office = Office::open().await;
+    let house = &office.house;
+    let timeless = VisitId(Uuid::from_u128(0xa11));
+    house.schedule(timeless, HouseholdId(office.home("A-1").await), None).await;
+    let (_, tomorrows) = office.schedule("A-1", "repair", NINE, None).await;
+    let (_, left) = office.schedule("A-2", "repair", NINE - 3 * DAY, None).await;
+    let (_, over) = office.schedule("B-1", "repair", NINE - 3 * DAY, None).await;
+    let cancel = async |visit: Uuid| {
+        let path = format!("/api/visits/{visit}/cancel");
+        let body = json!({"reason": "住户取消", "plan_version": 1});
+        let (status, card) = office.dispatcher.post(house, &path, body).await;
+        assert_eq!(status, StatusCode::OK, "{card}");
+    };
+    cancel(id(&over["id"])).await;
+    let shown = async || {
+        let board = office.dispatcher.get(house, "/api/board").await;
+        board["cards"].as_array().expect("cards").iter().map(|card| id(&card["id"])).collect::<Vec<_>>()
+    };
+    assert_eq!(shown().await, [id(&left["id"]), timeless.0]);
+    house.clock.advance(12 * HOUR);
+    assert_eq!(shown().await, [id(&left["id"]), id(&tomorrows["id"]), timeless.0]);
+    cancel(timeless.0).await;
+    cancel(id(&tomorrows["id"])).await;
+    assert_eq!(shown().await, [id(&left["id"]), id(&tomorrows["id"]), timeless.0], "they ended today");
+    house.clock.advance(DAY);
+    assert_eq!(shown().await, [id(&left["id"])]);
+}
+
+/// All tables but the log, made anew, are what they were.
+async fn rebuilt_is_the_same(house: &House) {
+    let dump = || house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump");
+    let before = dump();
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(), before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -413,6 +528,51 @@ async fn a_phone_is_enrolled_by_a_code_and_revoked_at_once() {
     let keys = nuanfang_core::record::Keys::parse(&keys).expect("keys.json");
     assert!(keys.entries().iter().any(|entry| entry.revoked.is_some()));
     assert_eq!(keys.fingerprint(), Some(house.state.keys.fingerprint()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_set_a_password_and_who_gave_a_code_out_stays_on_record() {
+    let office = Office::open().await;
+    let (house, admin) = (&office.house, &office.admin);
+    let (li, auditor) = (office.worker("G-1").await, Desk::open(house, Role::Auditor).await);
+    let trail = async |kind: &str| auditor.get(house, &format!("/api/audit?kind={kind}")).await;
+    let users = admin.get(house, "/api/users").await;
+    let user = users.as_array().expect("a list").iter().find(|user| user["login"] == "dispatcher").expect("the user");
+    let (anew, path) = ("夜里暖气又不热怎么办", format!("/api/users/{}/password", id(&user["id"])));
+    let weak = admin.post(house, &path, json!({"password": "12345678"})).await;
+    assert_eq!((weak.0, &weak.1["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("password.common")));
+    let nobody = format!("/api/users/{}/password", Uuid::from_u128(7));
+    assert_eq!(admin.post(house, &nobody, json!({"password": anew})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(trail("office.password_reset").await["total"], 0, "nothing was set");
+    assert_eq!(admin.post(house, &path, json!({"password": anew})).await.0, StatusCode::NO_CONTENT);
+    let seen = trail("office.password_reset").await;
+    assert_eq!((&seen["total"], &seen["rows"][0]["actor"]["name"]), (&json!(1), &json!("管理员")));
+    assert_eq!(seen["rows"][0]["details"], json!([{"key": "user", "value": "调度（dispatcher）"}]));
+    assert_eq!(seen["rows"][0]["zh"], "重置密码");
+    assert_eq!(log_in(house, "dispatcher", PASSWORD).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in(house, "dispatcher", anew).await.0, StatusCode::OK);
+
+    let nobody = format!("/api/workers/{}/enrolment", Uuid::from_u128(7));
+    assert_eq!(admin.post(house, &nobody, Value::Null).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(trail("office.enrolment_issued").await["total"], 0, "nothing was given out");
+    let code = format!("/api/workers/{li}/enrolment");
+    assert_eq!(admin.post(house, &code, Value::Null).await.0, StatusCode::CREATED);
+    let seen = trail("office.enrolment_issued").await;
+    assert_eq!((&seen["total"], &seen["rows"][0]["actor"]["name"]), (&json!(1), &json!("管理员")));
+    assert_eq!(seen["rows"][0]["details"], json!([{"key": "worker", "value": "李师傅（G-1）"}]));
+
+    // What can't be put on record is not done.
+    let state = house.state.clone();
+    tokio::task::spawn_blocking(move || state.store.close()).await.expect("no panic");
+    let codes = || {
+        let count = "SELECT count(*) FROM enrolment";
+        house.state.vault.with(|db| Ok(db.query_row(count, [], |row| row.get::<_, i64>(0))?)).expect("a vault")
+    };
+    assert_eq!(codes(), 1);
+    assert_eq!(admin.post(house, &code, Value::Null).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(admin.post(house, &path, json!({"password": PASSWORD})).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(codes(), 1);
+    assert_eq!(log_in(house, "dispatcher", PASSWORD).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

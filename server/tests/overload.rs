@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use nuanfang_core::domain::role;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_server::http::gate::Limits;
 use nuanfang_server::{Config, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -275,6 +278,57 @@ async fn a_stranger_who_falls_silent_keeps_nobody_waiting() {
     assert_eq!(house.send(long).await.0, StatusCode::BAD_REQUEST);
 }
 
+/// A connection to a server from an address of this machine.
+async fn connect(to: SocketAddr, from: [u8; 4]) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("all of 127.0.0.0/8 is this machine");
+    socket.connect(to).await.expect("it listens")
+}
+
+/// What comes of a request on it; nothing when the server ended it.
+async fn asked(connection: &mut TcpStream) -> String {
+    let _ = connection.write_all(b"GET /v1/time HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    let mut answer = vec![0; 4096];
+    let read = connection.read(&mut answer).await.unwrap_or(0);
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn whoever_opens_many_connections_keeps_nobody_else_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = Limits { connections: 3, connections_of_one: 2, ..Limits::default() };
+    let running = Server::start(Config { limits, ..Config::local(dir.path().join("data")) }).await.expect("it starts");
+    let (mut first, mut second) =
+        (connect(running.addr, [127, 0, 0, 1]).await, connect(running.addr, [127, 0, 0, 1]).await);
+    for own in [&mut first, &mut second] {
+        assert!(asked(own).await.starts_with("HTTP/1.1 200"));
+    }
+    assert_eq!(asked(&mut connect(running.addr, [127, 0, 0, 1]).await).await, "", "one more than an address may have");
+    let mut other = connect(running.addr, [127, 0, 0, 2]).await;
+    assert!(asked(&mut other).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(asked(&mut connect(running.addr, [127, 0, 0, 3]).await).await, "", "one more than there may be");
+    assert_eq!(running.state.gate.connections.count(), (3, 2));
+    drop(first);
+    while running.state.gate.connections.count().0 > 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(asked(&mut connect(running.addr, [127, 0, 0, 3]).await).await.starts_with("HTTP/1.1 200"));
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = Limits { unsaid: Duration::from_millis(100), ..Limits::default() };
+    let running = Server::start(Config { limits, ..Config::local(dir.path().join("data")) }).await.expect("it starts");
+    for half in [&b""[..], b"GET /v1/ti"] {
+        let mut connection = connect(running.addr, [127, 0, 0, 1]).await;
+        connection.write_all(half).await.expect("it is open");
+        assert_eq!(connection.read(&mut [0; 64]).await.unwrap_or(0), 0);
+    }
+    running.shutdown().await;
+}
+
 #[tokio::test]
 async fn the_measures_are_told_at_an_address_of_their_own() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -292,6 +346,8 @@ async fn the_measures_are_told_at_an_address_of_their_own() {
         "nuanfang_writer_commit_seconds_bucket",
         r#"nuanfang_request_seconds_count{route="/v1/time",status="200"} 1"#,
         "nuanfang_wal_bytes ",
+        "nuanfang_connections ",
+        "nuanfang_connections_turned_away 0",
         "nuanfang_quarantined 0",
         "# TYPE nuanfang_device_unsent_age_seconds gauge",
         "# EOF",

@@ -9,7 +9,7 @@ use common::paper::sign;
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::office_event::SettingsChanged;
+use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Arrived, Departed};
 use nuanfang_core::domain::{Event, Place};
@@ -242,7 +242,33 @@ async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
     assert_eq!(silent().await, (json!(false), json!(false)));
     house.clock.advance(24 * HOUR);
     assert_eq!(silent().await, (json!(true), json!(false)));
-    assert_eq!(desk.get(&house, "/api/alarms").await["silent_devices"], json!(1));
+    let alarmed = async || desk.get(&house, "/api/alarms").await["silent_devices"].clone();
+    assert_eq!(alarmed().await, json!(1));
+
+    // Whoever left may still bring it, until somebody says that the phone is gone.
+    house.revoke(owing.device, RevokeReason::Dismissed).await;
+    assert_eq!((silent().await.0, alarmed().await), (json!(true), json!(1)));
+    let admin = Desk::open(&house, Role::Admin).await;
+    let path = format!("/api/devices/{}/revoke", owing.device);
+    let (status, device) = admin.post(&house, &path, json!({"reason": "stolen"})).await;
+    assert_eq!((status, &device["state"], &device["silent"]), (StatusCode::OK, &json!("stolen"), &json!(false)));
+    assert_eq!(alarmed().await, json!(0));
+}
+
+/// More is kept apart than is shown.
+#[tokio::test]
+async fn what_is_judged_anew_is_told_however_much_came_after_it() {
+    let house = House::open().await;
+    let (mut phone, op) = stray(&house).await;
+    for _ in 0..500 {
+        phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    }
+    phone.sync(&house).await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let shown = desk.get(&house, "/api/quarantine").await;
+    assert!(shown.as_array().is_some_and(|rows| rows.len() == 500 && rows.iter().all(|row| row["op"] != json!(op))));
+    let (status, said) = rejudge(&house, &desk, op).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": true, "why": "never_assigned"})));
 }
 
 #[tokio::test]
@@ -255,8 +281,22 @@ async fn a_copied_phone_is_seen_as_such() {
     event(&mut phone, r#"{"n":"01","role":"photo.other"}"#);
     phone.sync(&house).await;
     event(&mut copy, r#"{"n":"02","role":"photo.other"}"#);
-    assert!(copy.try_sync(&house, &copy.request()).await.fork);
+    let mut request = copy.request();
+    request.owes = Owes { ops: 1, blobs: 0, bytes: 0 };
+    assert!(copy.try_sync(&house, &request).await.fork);
     assert_eq!(desk.get(&house, "/api/alarms").await["forked_devices"], json!(1));
     let devices = desk.get(&house, "/api/devices").await;
     assert_eq!((&devices[0]["forked"], &devices[0]["rules_current"]), (&json!(true), &json!(true)));
+
+    // Somebody else's phone that calls itself this one is not: the alarm stands until this one is enrolled anew.
+    house.clock.advance(25 * HOUR);
+    Phone::enrol_anew(&house, FIRST, &[copy.device]).await;
+    let alarms = |n: u64| json!({"silent_devices": n, "forked_devices": n, "kept": 2});
+    assert_eq!(desk.get(&house, "/api/alarms").await, alarms(1));
+    Phone::enrol_anew(&house, SECOND, &[copy.device]).await;
+    assert_eq!(desk.get(&house, "/api/alarms").await, alarms(0));
+    let devices = desk.get(&house, "/api/devices").await;
+    let old = devices.as_array().expect("a list").iter().find(|row| row["id"] == json!(copy.device.0)).cloned();
+    let old = old.expect("its row stays");
+    assert_eq!((&old["forked"], &old["silent"], &old["state"]), (&json!(false), &json!(false), &json!("active")));
 }

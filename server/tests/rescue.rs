@@ -15,8 +15,8 @@ use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::{Certificate, Jws, LogHead};
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::Op;
 use nuanfang_core::wire::rescue::{Frame, RescueHead, Sealer};
+use nuanfang_core::wire::{Op, Owes};
 use nuanfang_server::office::log;
 use nuanfang_server::office::rescue::{Refused, Rescued, Why, rescue};
 use nuanfang_server::store::StoreError;
@@ -125,6 +125,44 @@ async fn what_a_phone_could_not_send_is_in_and_twice_changes_nothing() {
     // The phone lives after all: it is told that all of it is here.
     let reply = phone.sync(&house).await;
     assert_eq!((reply.acked_through, reply.need.len(), reply.fork), (3, 0, false));
+}
+
+/// The phone says what it holds, and sends nothing of it. It never comes again.
+async fn says(house: &House, phone: &Phone) -> Owes {
+    let mut request = phone.request();
+    request.ops.clear();
+    request.head_sha = request.base_sha;
+    request.owes = Owes { ops: 2, blobs: 2, bytes: 11 };
+    phone.try_sync(house, &request).await;
+    request.owes
+}
+
+/// What it is taken to hold, and whether it is waited for.
+fn owes(house: &House, phone: &Phone) -> (Owes, bool) {
+    let seen = house.state.seen.get(phone.device).expect("it came");
+    (seen.owes, seen.owing_since.is_some())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_rescue_file_brought_its_phone_owes_no_more() {
+    let (house, phone) = day().await;
+    let said = says(&house, &phone).await;
+    assert_eq!(owes(&house, &phone), (said, true));
+    let mut one = File::of(&phone);
+    one.photos.truncate(1);
+    hand_in(&house, one.sealed(&house)).await.expect("taken");
+    assert_eq!(owes(&house, &phone), (Owes { ops: 0, blobs: 1, bytes: PHOTOS[1].len() as u64 }, true));
+    hand_in(&house, File::of(&phone).sealed(&house)).await.expect("taken");
+    assert_eq!(owes(&house, &phone), (Owes::default(), false));
+    let house = house.reopen().await;
+    assert_eq!(owes(&house, &phone), (Owes::default(), false), "it is written down");
+
+    let (house, phone) = day().await;
+    let said = says(&house, &phone).await;
+    let mut unsigned = File::of(&phone);
+    unsigned.head.head = None;
+    hand_in(&house, unsigned.sealed(&house)).await.expect("taken");
+    assert_eq!(owes(&house, &phone), (said, true), "what nobody vouches for proves nothing of the phone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,7 @@ use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::time::TimeQuality;
 use nuanfang_core::wire::auth::{TokenReply, b64};
 use nuanfang_core::wire::dictionary::{self, DICTIONARIES, Dictionary};
+use nuanfang_core::wire::feed_entity::VisitEntity;
 use nuanfang_core::wire::{FeedKind, OutcomeKind, REQUEST_LIMIT, SyncReply};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::{log, rebuild};
@@ -53,6 +54,23 @@ fn completed() -> Event {
 fn code(body: &[u8]) -> String {
     let problem: serde_json::Value = serde_json::from_slice(body).expect("problem JSON");
     problem["code"].as_str().expect("a code").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_given_a_visit_that_another_opened_at_a_door_is_told_what_it_is() {
+    let house = House::open().await;
+    let (mut first, mut second) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+    let opened =
+        Opened { kind: VisitKind::Repair, household: household(1), reason: "示例：漏水".into(), emergency: true };
+    let op = first.log(Some(visit(1)), 0, &Event::Opened(opened));
+    first.sync(&house).await;
+    house.assign(visit(1), 0, worker(2)).await;
+    let reply = second.sync(&house).await;
+    let told: Vec<_> = reply.scopes.iter().flat_map(|scope| &scope.feed).filter(|entry| entry.e == "visit").collect();
+    let body = told.last().and_then(|entry| entry.body.as_ref()).expect("the visit");
+    let entity: VisitEntity = serde_json::from_str(body.get()).expect("a visit");
+    let kinds: Vec<_> = entity.plan.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!((kinds.as_slice(), entity.plan[0].op), (&["visit.opened", "office.assigned"][..], op));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

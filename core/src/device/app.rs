@@ -2,6 +2,7 @@
 //! call but [`FieldApp::enrol`] and [`FieldApp::sync_once`] touches the network.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -20,7 +21,7 @@ use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
 use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
 use super::store::enrolment;
 use super::store::{Store, blob_row, outbox_row};
-use super::sync::Speaker;
+use super::sync::{BATCH_BYTES, Speaker};
 use super::trouble::Trouble;
 use super::{desk_view, draft, joining, mirror, obstacle, register, signature, words};
 use crate::canon::hash::Sha;
@@ -78,6 +79,7 @@ struct Inner {
     connect: Connect,
     way: Mutex<Option<(String, Arc<dyn Transport>)>>,
     pass: Mutex<Option<Pass>>,
+    load: AtomicUsize,
     gate: Mutex<()>,
 }
 
@@ -119,6 +121,7 @@ impl FieldApp {
             connect,
             way: Mutex::new(None),
             pass: Mutex::new(None),
+            load: AtomicUsize::new(BATCH_BYTES),
             gate: Mutex::new(()),
         };
         Ok(Self { inner: Arc::new(inner), runner: Arc::default() })
@@ -466,11 +469,14 @@ impl FieldApp {
         Ok(self.inner.store.settle()?)
     }
 
-    /// How the exchange stands. That the company has revoked this phone outweighs whatever a later try met.
+    /// How the exchange stands. That the company has revoked this phone, or that its key is lost, outweighs whatever a try
+    /// met.
     fn standing(&self, connection: &Connection) -> Result<RunnerState, Trouble> {
         let mut runner = self.runner.state();
         if enrolment::is_revoked(connection)? {
             runner.obstacle = Some(obstacle::of_revocation());
+        } else if enrolment::find(connection)?.is_some_and(|known| !joining::is_certified(&known, &*self.inner.key)) {
+            runner.obstacle = Some(obstacle::of_lost_key());
         }
         Ok(runner)
     }
@@ -513,6 +519,7 @@ impl Inner {
             speaker: &self.speaker,
             transport: &*transport,
             pass: &self.pass,
+            load: &self.load,
         }
         .run();
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some((known.url, transport));

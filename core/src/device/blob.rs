@@ -117,16 +117,23 @@ fn write_file(dir: &Path, sha: Sha, beside: &Beside, bytes: &[u8]) -> Result<(),
     let temp = folder.join(&beside.file).with_extension(TEMP);
     let cipher = Aes256Gcm::new(GenericArray::from_slice(&beside.key));
     let mut encryptor = EncryptorBE32::from_aead(cipher, GenericArray::from_slice(&beside.nonce));
-    let mut file = File::create(&temp)?;
-    let mut chunks = bytes.chunks(CHUNK).peekable();
-    while let Some(chunk) = chunks.next() {
-        if chunks.peek().is_none() {
-            file.write_all(&encryptor.encrypt_last(chunk).map_err(|_| unreadable(sha))?)?;
-            break;
+    let write = || {
+        let mut file = File::create(&temp)?;
+        let mut chunks = bytes.chunks(CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
+            if chunks.peek().is_none() {
+                file.write_all(&encryptor.encrypt_last(chunk).map_err(|_| unreadable(sha))?)?;
+                break;
+            }
+            file.write_all(&encryptor.encrypt_next(chunk).map_err(|_| unreadable(sha))?)?;
         }
-        file.write_all(&encryptor.encrypt_next(chunk).map_err(|_| unreadable(sha))?)?;
+        Ok::<_, Trouble>(file.sync_all()?)
+    };
+    if let Err(trouble) = write() {
+        // On a disk that is full what came of it takes the room that a record needs.
+        let _ = fs::remove_file(&temp);
+        return Err(trouble);
     }
-    file.sync_all()?;
     drill::effect(drill::Side::Phone);
     fs::rename(&temp, folder.join(&beside.file))?;
     drill::effect(drill::Side::Phone);

@@ -59,14 +59,14 @@ impl CaseFile {
         let enrolment = enrolment::get(connection)?;
         let (book, rules) = rules(connection)?;
         let mut visit = Visit::new(id, book);
+        let rows = outbox_row::of_visit(connection, id)?;
         let told: Option<VisitEntity> = mirror::entity(connection, VISIT, &id.to_string())?;
         let departed = mirror::departed(connection, id)?;
         match (&told, &departed) {
-            (Some(told), _) => fold_plan(&mut visit, told),
+            (Some(told), _) => fold_plan(&mut visit, told, &rows),
             (None, Some(departed)) => stand_in(&mut visit, departed, &enrolment),
             (None, None) => {}
         }
-        let rows = outbox_row::of_visit(connection, id)?;
         let anchors = enrolment::anchors(connection)?;
         for row in &rows {
             fold(&mut visit, &own_fact(&enrolment, &anchors, row));
@@ -221,8 +221,9 @@ fn qualification(worker: &WorkerEntity) -> Qualification {
     }
 }
 
-fn fold_plan(visit: &mut Visit, told: &VisitEntity) {
-    for event in &told.plan {
+/// The plan as the office tells it. That it was opened at a door stands in the log of this phone already if it was here.
+fn fold_plan(visit: &mut Visit, told: &VisitEntity, own: &[OutboxRow]) {
+    for event in told.plan.iter().filter(|event| own.iter().all(|row| row.op != event.op)) {
         let fact = Fact {
             op: event.op,
             device: event.device,
@@ -258,7 +259,8 @@ fn stand_in(visit: &mut Visit, departed: &DepartedVisit, enrolment: &Enrolment) 
         note: None,
         follows: None,
     };
-    visit.mirror(plan.clone(), departed.basis, departed.lane, None);
+    // A lane is named by the version that gave it: what was done before the last change of the plan belongs to it, too.
+    visit.mirror(plan.clone(), departed.lane, departed.lane, None);
     plan.assignee = None;
     visit.mirror(plan, departed.basis + 1, 0, None);
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blob;
 use super::clock::Clock;
@@ -11,7 +12,7 @@ use super::sync::{self, Applied, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::drill;
-use crate::record::{DeviceKey, sign_low_s};
+use crate::record::{DeviceKey, KeyError, sign_low_s};
 use crate::wire::auth::{ChallengeReply, ChallengeRequest, TokenReply, TokenRequest, b64, challenge_bytes};
 use crate::wire::dictionary::Dictionary;
 use crate::wire::upload;
@@ -58,6 +59,9 @@ pub enum Unreachable {
     /// No network, no server, or not in time.
     #[error("unreachable: {0}")]
     NoAnswer(String),
+    /// There is a way, but it took too long.
+    #[error("too slow")]
+    Slow,
     /// Somebody answered who can't show the server's key.
     #[error("not our server: {0}")]
     Untrusted(String),
@@ -95,7 +99,7 @@ pub enum Stop {
     },
     /// The device's key does not sign.
     #[error("key: {0}")]
-    Key(String),
+    Key(KeyError),
     /// The phone itself.
     #[error(transparent)]
     Trouble(#[from] Trouble),
@@ -141,6 +145,8 @@ pub struct Courier<'a> {
     pub transport: &'a dyn Transport,
     /// What it is let in with, kept between runs.
     pub pass: &'a Mutex<Option<Pass>>,
+    /// Bytes of operations that an exchange may carry: less on a slow link, until all of it is through.
+    pub load: &'a AtomicUsize,
 }
 
 /// Bytes of a file sent with one PATCH.
@@ -184,16 +190,25 @@ impl Courier<'_> {
     fn exchange(&self) -> Result<Applied, Stop> {
         // The server takes the request's arrival for a bound of this clock: it is read last, after a token is there.
         let mut asked = None;
+        let load = self.load.load(Ordering::Relaxed);
         let answer = self.authorised(|| {
-            let request = sync::next_request(self.store, self.speaker, self.clock.stamp())?;
+            let request = sync::next_request(self.store, self.speaker, self.clock.stamp(), load)?;
             let body =
                 serde_json::to_vec(asked.insert(request)).map_err(|error| Trouble::Damaged(error.to_string()))?;
             Ok(Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() })
-        })?;
+        });
+        if matches!(answer, Err(Stop::Unreachable(Unreachable::Slow))) {
+            self.load.store(sync::lighter(load), Ordering::Relaxed);
+        }
+        let answer = answer?;
         let received = self.clock.stamp();
         let Some(request) = asked else { return Err(Stop::NotAReceipt(NotAReceipt::OtherRequest)) };
         let reply = sync::read_reply(&answer.body).map_err(Stop::NotAReceipt)?;
-        sync::apply_reply(self.store, self.speaker, &request, &reply, received)?.map_err(Stop::NotAReceipt)
+        let applied = sync::apply_reply(self.store, self.speaker, &request, &reply, received)?;
+        if applied.as_ref().is_ok_and(|applied| applied.acked == applied.head) {
+            self.load.store(sync::BATCH_BYTES, Ordering::Relaxed);
+        }
+        applied.map_err(Stop::NotAReceipt)
     }
 
     fn send_files(&self, run: &mut Run) -> Result<(), Stop> {
@@ -327,8 +342,7 @@ impl Courier<'_> {
     fn ask_token(&self, enrolment: &enrolment::Enrolment, introduce: bool) -> Result<TokenReply, Stop> {
         let device = enrolment.device;
         let challenge: ChallengeReply = post(self.transport, "/v1/challenge", &ChallengeRequest { device })?;
-        let signature = sign_low_s(self.key, &challenge_bytes(device, &challenge.nonce))
-            .map_err(|error| Stop::Key(error.to_string()))?;
+        let signature = sign_low_s(self.key, &challenge_bytes(device, &challenge.nonce)).map_err(Stop::Key)?;
         let request = TokenRequest {
             device,
             nonce: challenge.nonce,

@@ -1,11 +1,12 @@
 //! Drafts: what is typed is saved at every change, and is there again after the app was killed.
 
-use super::store::{Store, draft_row};
+use super::casefile;
+use super::store::{Store, draft_row, enrolment};
 use super::trouble::Trouble;
 use crate::canon::envelope::BODY_LIMIT;
 use crate::error::Refusal;
 use crate::id::VisitId;
-use crate::time::Stamp;
+use crate::time::{Millis, Stamp};
 
 /// Saves the draft of one form of a visit; on the disk when this returns. `body` is the screen's own JSON.
 ///
@@ -21,7 +22,12 @@ pub fn save(store: &Store, visit: VisitId, form: &str, body: &str, now: Stamp) -
         )
         .into());
     }
-    store.write(|transaction| draft_row::put(transaction, visit, form, body, now.wall_ms))
+    store.write(|transaction| {
+        // A clock that runs behind makes nothing older than the last word of the server.
+        let synced = enrolment::find(transaction)?.and_then(|known| known.synced).unwrap_or(Millis(0));
+        let at = casefile::now(transaction, now)?.best().max(synced);
+        draft_row::put(transaction, visit, form, body, at.0)
+    })
 }
 
 /// The draft of one form, if there is one.

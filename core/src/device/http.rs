@@ -169,7 +169,8 @@ fn unreachable(error: &reqwest::Error) -> Unreachable {
             None => cause.source(),
         };
     }
-    Unreachable::NoAnswer(text)
+    // Who did not even let himself be reached is no slow link.
+    if error.is_timeout() && !error.is_connect() { Unreachable::Slow } else { Unreachable::NoAnswer(text) }
 }
 
 /// Why an error of TLS is no trust in who answered, if that is what it is.

@@ -1,10 +1,15 @@
 //! How a phone becomes a device: a one-time code against a certificate, with the supplier checked before it is trusted.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::courier::{Call, Stop, Transport, post, stop_of};
 use super::outbox;
 use super::store::{Store, enrolment};
+use super::trouble::Trouble;
 use crate::canon::hash::Sha;
-use crate::record::{Certificate, DeviceKey, Holder, KeyKind, Keys, PublicKey};
+use crate::record::{
+    Certificate, Certified, DeviceKey, Holder, Jws, KeyError, KeyKind, Keys, PublicKey, open_certificate,
+};
 use crate::wire::auth::{EnrolReply, EnrolRequest, Invitation, b64};
 
 /// Enrols this phone with a one-time code. After a fork the log's unsafe part is logged again under the new device.
@@ -19,7 +24,8 @@ pub fn enrol(
     name: &str,
     app: &str,
 ) -> Result<enrolment::Enrolment, Stop> {
-    let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| Stop::Key(error.to_string()))?;
+    let unreadable = |error: &dyn std::fmt::Display| Stop::Key(KeyError::Unavailable { why: error.to_string() });
+    let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| unreadable(&error))?;
     let continues =
         store.read(enrolment::find)?.map_or_else(Vec::new, |known| [known.continues, vec![known.device]].concat());
     let request = EnrolRequest {
@@ -70,8 +76,29 @@ pub fn enrol(
 
 /// Whether an enrolment still holds: its log is this phone's alone, and its certificate is for the key at hand.
 pub fn stands(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
-    let certified = serde_json::from_str(&known.certificate).ok().and_then(|jws| Certificate::open(&jws).ok());
-    !known.forked && certified.is_some_and(|certified| certified.key.to_sec1() == key.public_key())
+    !known.forked && is_certified(known, key)
+}
+
+/// Whether the key at hand is the one that was enrolled. A keystore that lost it may have made another.
+pub fn is_certified(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
+    certified(&known.certificate).is_ok_and(|certified| certified.key.to_sec1() == key.public_key())
+}
+
+/// The device's certificate, checked once in a process: that takes longer than signing, and a resident waits for each.
+///
+/// # Errors
+/// [`Trouble::Damaged`] if it is none.
+pub fn certified(certificate: &str) -> Result<Arc<Certified>, Trouble> {
+    static CHECKED: Mutex<Option<(String, Arc<Certified>)>> = Mutex::new(None);
+    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = checked.as_ref().filter(|(known, _)| known == certificate) {
+        return Ok(Arc::clone(known));
+    }
+    let damaged = || Trouble::Damaged("设备证书".to_owned());
+    let jws: Jws = serde_json::from_str(certificate).map_err(|_| damaged())?;
+    let opened = Arc::new(open_certificate(&jws).map_err(|_| damaged())?);
+    *checked = Some((certificate.to_owned(), Arc::clone(&opened)));
+    Ok(opened)
 }
 
 /// The certificate must be for our key, this device and this worker; returns the root key it names.

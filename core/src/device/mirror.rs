@@ -19,6 +19,7 @@ const UNDER_WAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What an entry says that gives no reason.
 const REASSIGNED: &str = "reassigned";
 const SCHEDULED: &str = "office.visit_scheduled";
+const OPENED: &str = "visit.opened";
 
 /// The part of a plan that may outlive the visit's stay on this phone.
 #[derive(serde::Deserialize)]
@@ -179,7 +180,7 @@ fn remember(connection: &Connection, visit: VisitId, why: Option<&str>) -> Resul
     let told: Option<VisitEntity> = entity(connection, VISIT, &visit.to_string())?;
     let (basis, lane) = told.as_ref().map_or((0, 0), |told| (told.version, told.lane));
     let plan = told.as_ref().and_then(|told| {
-        let plans = told.plan.iter().rev().filter(|event| event.kind == SCHEDULED);
+        let plans = told.plan.iter().rev().filter(|event| [SCHEDULED, OPENED].contains(&event.kind.as_str()));
         plans.filter_map(|event| serde_json::from_str::<Scheduled>(event.body.get()).ok()).next()
     });
     let household = plan.as_ref().map(|plan| plan.household);
@@ -224,16 +225,15 @@ pub fn let_go(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Res
         if untold {
             forget(transaction, visit)?;
         }
-        if is_on_the_way(transaction, visit, now)? {
-            // He goes on as if it had been given to another.
-            if untold {
-                mirror_row::put_departed(transaction, &DepartedVisit { why: REASSIGNED.to_owned(), ..departed })?;
-            }
-        } else if !outbox_row::has_unsafe(transaction, visit)? {
+        let stays = is_on_the_way(transaction, visit, now)? || outbox_row::has_unsafe(transaction, visit)?;
+        if !stays {
             mirror_row::delete_departed(transaction, visit)?;
+        } else if untold {
+            // He goes on as if it had been given to another, with what he begins from here on.
+            mirror_row::put_departed(transaction, &DepartedVisit { why: REASSIGNED.to_owned(), ..departed })?;
         }
     }
-    draft_row::prune(transaction, before)?;
+    draft_row::prune(transaction, now, before)?;
     blob_row::prune_unlogged(transaction)
 }
 

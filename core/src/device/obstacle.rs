@@ -8,6 +8,7 @@ use super::trouble::Trouble;
 use crate::canon::envelope::BlobRef;
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
+use crate::record::KeyError;
 
 /// Why the last try stopped, or which files it left behind: kept to explain what is stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,11 @@ pub fn of_revocation() -> Obstacle {
     refused(REVOKED)
 }
 
+/// What it means to the worker that the platform has lost the key this phone was enrolled with.
+pub fn of_lost_key() -> Obstacle {
+    of(&Stop::Key(KeyError::Gone))
+}
+
 /// What files mean to the worker that can't be read any more; nothing where all can.
 pub fn of_unreadable(files: &[Sha]) -> Option<Obstacle> {
     if files.is_empty() {
@@ -90,6 +96,12 @@ pub fn of(stop: &Stop) -> Obstacle {
             "no_network",
             Words::new("没有网络，或服务器没有应答", "no network, or the server does not answer"),
             Words::new("有网络时自动发送", "it is sent when there is a network"),
+            false,
+        ),
+        Stop::Unreachable(Unreachable::Slow) => (
+            "slow_network",
+            Words::new("网络太慢，没有传完", "the network is too slow, it did not get through in time"),
+            Words::new("会自动分成更小的部分再送", "it is tried again by itself, in smaller parts"),
             false,
         ),
         Stop::Unreachable(Unreachable::Untrusted(why)) if why == OTHER_DATES => (
@@ -142,7 +154,30 @@ pub fn of(stop: &Stop) -> Obstacle {
             false,
         ),
         Stop::Refused { code } => return refused(code),
-        Stop::Key(why) => ("key", Words::new(why.clone(), format!("the key does not sign: {why}")), again(), false),
+        Stop::Key(KeyError::Gone | KeyError::Wrong) => (
+            "key_lost",
+            Words::new(
+                "本机的签名密钥已失效，需要重新登记本机",
+                "this phone's signing key is lost; it must be enrolled anew",
+            ),
+            Words::new(
+                "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
+                "ask for a new enrolment code; what is not safe is then sent again by itself",
+            ),
+            true,
+        ),
+        Stop::Key(KeyError::Locked) => (
+            "key_locked",
+            Words::new("签名密钥已锁定", "the signing key is locked"),
+            Words::new("解锁手机后自动发送", "it is sent once the phone is unlocked"),
+            false,
+        ),
+        Stop::Key(KeyError::Unavailable { why }) => (
+            "key",
+            Words::new(format!("签名密钥暂不可用（{why}）"), format!("the key does not sign: {why}")),
+            again(),
+            false,
+        ),
         Stop::Trouble(Trouble::Damaged(why)) => {
             return Obstacle {
                 code: "device.damaged".to_owned(),

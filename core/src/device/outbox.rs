@@ -156,18 +156,36 @@ pub fn batch(
 /// id and its own times; what it says is untouched. The enrolment is replaced by `new`.
 pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) -> Result<u64, Trouble> {
     let unsafe_rows = outbox_row::after(transaction, old.device, old.safe, |_| true)?;
-    let (mut seq, mut prev) = (0, Sha::ZERO);
-    for mut row in unsafe_rows {
+    let seq = relog_behind(transaction, unsafe_rows, new.device, 0, Sha::ZERO)?;
+    enrolment::put(transaction, new)?;
+    blob_row::rest_is_whole(transaction, new.device)?;
+    Ok(seq)
+}
+
+/// After the server was restored, which may have lost it: what is still here of devices this folder was before is logged
+/// again under the present one, behind its own. What the server still has counts once.
+pub fn relog_earlier(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
+    let (seq, prev) = enrolment::head(transaction, enrolment)?;
+    let earlier = outbox_row::of_others(transaction, enrolment.device)?;
+    relog_behind(transaction, earlier, enrolment.device, seq, prev).map(drop)
+}
+
+fn relog_behind(
+    transaction: &Transaction<'_>,
+    rows: Vec<OutboxRow>,
+    device: DeviceId,
+    mut seq: u64,
+    mut prev: Sha,
+) -> Result<u64, Trouble> {
+    for mut row in rows {
         seq += 1;
-        row.device = new.device;
+        row.device = device;
         row.seq = seq;
         row.prev = prev;
         row.sha = sha_after(&row)?;
         prev = row.sha;
         outbox_row::relog(transaction, &row)?;
     }
-    enrolment::put(transaction, new)?;
-    blob_row::rest_is_whole(transaction, new.device)?;
     Ok(seq)
 }
 

@@ -7,13 +7,14 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use super::blob;
+use super::joining::certified;
 use super::store::enrolment::{self, Enrolment};
 use super::store::outbox_row::{self, OutboxRow};
 use super::store::{Store, blob_row};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
-use crate::record::{Certificate, DeviceKey, Jws, KeyError, LogHead, PublicKey, SignError};
+use crate::record::{Certified, DeviceKey, Jws, KeyError, LogHead, PublicKey, SignError};
 use crate::time::{Millis, Stamp};
 use crate::wire::rescue::{Frame, RescueHead, Sealer};
 
@@ -44,10 +45,9 @@ pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &
         let rows = outbox_row::after(connection, enrolment.device, enrolment.floor, |_| true)?;
         Ok((enrolment, rows))
     })?;
-    let certificate: Jws = serde_json::from_str(&enrolment.certificate).map_err(damaged)?;
-    let certified = Certificate::open(&certificate).map_err(damaged)?;
+    let certified = certified(&enrolment.certificate)?;
     let supplier = certified.certificate.issuer.key().map_err(damaged)?;
-    let head = sign(key, &enrolment, &rows, now, certified.kid)?;
+    let head = sign(key, &enrolment, &rows, now, &certified)?;
     let files = wanted(&enrolment, &rows);
     let part = path.with_extension("part");
     let written = write(store, app, &enrolment, &rows, &files, head, &supplier, &part);
@@ -112,18 +112,22 @@ fn write(
     Ok(view)
 }
 
-/// The device's word for the head of its log; none when its key is gone for good.
+/// The device's word for the head of its log; none when its key is gone for good, whether or not there is another now: what
+/// another key signed the company would have to take for forged.
 fn sign(
     key: &dyn DeviceKey,
     enrolment: &Enrolment,
     rows: &[OutboxRow],
     now: Stamp,
-    kid: Sha,
+    certified: &Certified,
 ) -> Result<Option<String>, Trouble> {
+    if certified.key.to_sec1() != key.public_key() {
+        return Ok(None);
+    }
     let (seq, head) = rows.last().map_or((enrolment.floor, enrolment.floor_sha), |row| (row.seq, row.sha));
     let claimed_ms = Millis(now.wall_ms);
     let statement = LogHead { schema: 1, device: enrolment.device, seq, head, claimed_ms };
-    match Jws::sign(&statement, key, kid) {
+    match Jws::sign(&statement, key, certified.kid) {
         Ok(jws) => Ok(Some(serde_json::to_string(&jws).map_err(damaged)?)),
         Err(SignError::Key(KeyError::Locked)) => Err(Refusal::new(
             "rescue.key_locked",

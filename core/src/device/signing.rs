@@ -1,12 +1,11 @@
 //! Signing at the door, and refusing to: the paper as it was shown becomes a signed record, and record, event and
 //! outbox row are one transaction.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rusqlite::Transaction;
 use uuid::Uuid;
 
 use super::casefile::CaseFile;
+use super::joining::certified;
 use super::outbox::{self, NewOp};
 use super::paper::{self, Paper};
 use super::signature::KeptSignature;
@@ -23,9 +22,9 @@ use crate::error::Refusal;
 use crate::forms::{PrintedForm, RefusalNote, template_sha};
 use crate::id::RecordId;
 use crate::record::{
-    Attendant, Certified, DeviceKey, Handwriting, InstrumentCited, Jws, LogPosition, Outcome, PhotoCited,
-    PriceListCited, QuoteCited, RecordTime, SCHEMA, SignError, SignedRecordBody, StatementShown, Strokes, Supplier,
-    Template, Witness, open_certificate, sign_certified,
+    Attendant, DeviceKey, Handwriting, InstrumentCited, LogPosition, Outcome, PhotoCited, PriceListCited, QuoteCited,
+    RecordTime, SCHEMA, SignError, SignedRecordBody, StatementShown, Strokes, Supplier, Template, Witness,
+    sign_certified,
 };
 use crate::wire::feed_entity::{COMPANY, CompanyEntity, STATEMENT, StatementEntity};
 
@@ -144,7 +143,7 @@ impl Desk<'_> {
                 end,
             },
         )?;
-        let record = sign_certified(&body, self.key, &*certified(file)?).map_err(unsigned)?;
+        let record = sign_certified(&body, self.key, &*certified(&file.enrolment.certificate)?).map_err(unsigned)?;
         let command = Command::Sign(Signed {
             purpose: request.purpose.clone(),
             signer,
@@ -195,7 +194,7 @@ impl Desk<'_> {
                 end: End::Refused { reason: reason.clone() },
             },
         )?;
-        let record = sign_certified(&body, self.key, &*certified(file)?).map_err(unsigned)?;
+        let record = sign_certified(&body, self.key, &*certified(&file.enrolment.certificate)?).map_err(unsigned)?;
         let command = Command::RefuseToSign(SignatureRefused {
             purpose: request.purpose.clone(),
             reason,
@@ -226,7 +225,7 @@ impl Desk<'_> {
             .household_id()
             .filter(|household| !household.0.is_nil())
             .ok_or_else(|| missing("没有热用户信息", "the household is not known"))?;
-        let supplier = certified(file)?.certificate.supplier;
+        let supplier = certified(&file.enrolment.certificate)?.certificate.supplier;
         let (seq, prev) = outbox::next_position(transaction)?;
         let (rules, form) = (file.rules(), record.form);
         words::printable(&form)?;
@@ -379,20 +378,6 @@ fn statement(connection: &rusqlite::Connection, file: &CaseFile, id: &str) -> Re
     let told: Vec<(String, StatementEntity)> = mirror::entities(connection, STATEMENT)?;
     let told: Vec<StatementEntity> = told.into_iter().map(|(_, statement)| statement).collect();
     paper::statement(file, &told, id).ok_or_else(|| Trouble::Damaged(format!("签字说明 {id}")))
-}
-
-/// The device's certificate, checked once in a process: that takes longer than signing, and a resident waits for each.
-fn certified(file: &CaseFile) -> Result<Arc<Certified>, Trouble> {
-    static CHECKED: Mutex<Option<(String, Arc<Certified>)>> = Mutex::new(None);
-    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = &file.enrolment.certificate;
-    if let Some((_, known)) = checked.as_ref().filter(|(known, _)| known == text) {
-        return Ok(Arc::clone(known));
-    }
-    let jws: Jws = serde_json::from_str(text).map_err(|_| Trouble::Damaged("设备证书".to_owned()))?;
-    let certified = Arc::new(open_certificate(&jws).map_err(unsigned)?);
-    *checked = Some((text.clone(), Arc::clone(&certified)));
-    Ok(certified)
 }
 
 fn clean_witness(witness: Option<&Witness>) -> Result<Option<Witness>, Trouble> {

@@ -24,6 +24,8 @@ use crate::wire::{BlobNeed, Caps, Clocks, Heard, ScopeCursor, SyncReply, SyncReq
 pub const BATCH_OPS: usize = 500;
 /// Bytes of JSON the operations of an exchange take at most: the request stays well under its limit.
 pub const BATCH_BYTES: usize = 3 * 1024 * 1024;
+/// Bytes that an exchange may carry on the slowest link.
+const LEAST_BYTES: usize = 16 * 1024;
 
 /// What the phone says of itself with each exchange.
 #[derive(Debug, Clone)]
@@ -72,11 +74,11 @@ pub struct Applied {
     pub poll_after_s: u32,
 }
 
-/// What to ask now.
+/// What to ask now, with operations of `load` bytes at most, or one.
 ///
 /// # Errors
 /// [`Trouble::NotEnrolled`], or what the database says.
-pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<SyncRequest, Trouble> {
+pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp, load: usize) -> Result<SyncRequest, Trouble> {
     store.read(|connection| {
         let enrolment = enrolment::get(connection)?;
         // Below what was pruned nothing can be sent: a release took a restored server's 0 for a receipt.
@@ -84,7 +86,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp) -> Result<Sync
         let base_sha = enrolment::sha_of(connection, &enrolment, base)?
             .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
         let count = drill::limit(drill::Limit::BatchOps, BATCH_OPS);
-        let (ops, head_sha) = outbox::batch(connection, &enrolment, base, count, BATCH_BYTES)?;
+        let (ops, head_sha) = outbox::batch(connection, &enrolment, base, count, load)?;
         let mut heard: Vec<Heard> = enrolment::anchors(connection)?.iter().map(Anchor::heard).collect();
         heard.retain(|heard| heard.boot == now.boot || ops.iter().any(|op| op.t.boot == heard.boot));
         let mut owes = blob_row::owes(connection)?;
@@ -196,6 +198,7 @@ pub fn apply_reply(
         }
         let restored = reply.epoch != enrolment.epoch;
         take_receipt(transaction, &mut enrolment, request, reply, restored, received)?;
+        let (head, _) = enrolment::head(transaction, &enrolment)?;
         let mut applied = Applied {
             acked: enrolment.acked,
             safe: enrolment.safe,
@@ -275,6 +278,7 @@ fn take_receipt(
     enrolment.synced = Some(reply.now_ms);
     enrolment::put(transaction, enrolment)?;
     if restored {
+        outbox::relog_earlier(transaction, enrolment)?;
         blob_row::forget_whole(transaction, enrolment.device)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;
@@ -300,6 +304,12 @@ fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNee
         }
     }
     Ok(found)
+}
+
+/// What the next exchange may carry when one with `load` bytes did not get through in its time: on a slow link the same
+/// again never would.
+pub fn lighter(load: usize) -> usize {
+    (load / 4).max(LEAST_BYTES)
 }
 
 /// The server says that it has all of a file.

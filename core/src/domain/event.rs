@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::inspection::Finding;
 use super::office_event::{
-    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, FormCompleted, HouseholdErased, Imported,
-    InvoiceRecorded, LaneChosen, LateDecided, Rejudged, Rescheduled, Restored, SettingsChanged, UserAdded,
-    UserDisabled, VisitPlan,
+    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, EnrolmentIssued, FormCompleted, HouseholdErased,
+    Imported, InvoiceRecorded, LaneChosen, LateDecided, PasswordReset, Rejudged, Rescheduled, Restored,
+    SettingsChanged, UserAdded, UserDisabled, VisitPlan,
 };
 use super::quote::QuoteShown;
 use super::signature::{SignatureRefused, Signed};
@@ -158,6 +158,10 @@ events! {
     UserAdded(UserAdded) = "office.user_added",
     /// An office user leaves.
     UserDisabled(UserDisabled) = "office.user_disabled",
+    /// Somebody else set an office user's password.
+    PasswordReset(PasswordReset) = "office.password_reset",
+    /// A code to enrol a worker's phone was given out.
+    EnrolmentIssued(EnrolmentIssued) = "office.enrolment_issued",
     /// A phone is enrolled for a worker.
     DeviceEnrolled(DeviceEnrolled) = "office.device_enrolled",
     /// A phone leaves.
@@ -249,6 +253,21 @@ mod tests {
             let bare = Event::parse(kind, r#"{"n":"00ff"}"#);
             assert_eq!(bare.kind(), kind);
             assert_eq!(bare.to_body("00ff"), r#"{"n":"00ff"}"#);
+        }
+    }
+
+    #[test]
+    fn of_a_password_and_of_a_code_only_stands_whose_they_are() {
+        let whose = WorkerId(uuid::Uuid::from_u128(7));
+        let reset = Event::PasswordReset(PasswordReset { user: whose });
+        let issued = Event::EnrolmentIssued(EnrolmentIssued { worker: whose });
+        for (event, kind, key) in
+            [(reset, "office.password_reset", "user"), (issued, "office.enrolment_issued", "worker")]
+        {
+            let body = event.to_body("00ff");
+            assert_eq!(body, format!(r#"{{"n":"00ff","{key}":"{whose}"}}"#));
+            assert_eq!((event.kind(), event.is_office()), (kind, true));
+            assert_eq!(Event::parse(kind, &body), event);
         }
     }
 

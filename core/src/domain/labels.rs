@@ -51,6 +51,8 @@ pub fn event_label(event: &Event) -> (&'static str, &'static str) {
         Event::Imported(_)
         | Event::UserAdded(_)
         | Event::UserDisabled(_)
+        | Event::PasswordReset(_)
+        | Event::EnrolmentIssued(_)
         | Event::DeviceEnrolled(_)
         | Event::DeviceRevoked(_)
         | Event::SettingsChanged(_)

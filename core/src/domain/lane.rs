@@ -110,8 +110,8 @@ pub struct Lane {
     pub rules: Option<Sha>,
     /// Born here.
     pub opened: Option<Opened>,
-    /// The time agreed by the worker; goes before the plan's.
-    pub agreed_window: Option<Window>,
+    /// The time agreed by the worker, and the plan version he knew then.
+    pub agreed: Option<(Window, u64)>,
     /// Told that the time can't be kept, with when.
     pub delays: Vec<(Delayed, Moment)>,
     /// 已接.
@@ -167,7 +167,7 @@ impl Lane {
             last,
             rules: None,
             opened: None,
-            agreed_window: None,
+            agreed: None,
             delays: Vec::new(),
             acknowledged: false,
             departed: None,
@@ -189,9 +189,15 @@ impl Lane {
         }
     }
 
+    /// The time that the worker agreed; it goes before the plan's, unless the office has set another since.
+    pub fn agreed_window(&self, plan: Option<&PlanVersion>) -> Option<Window> {
+        let (window, basis) = self.agreed?;
+        plan.is_none_or(|plan| plan.timed <= basis).then_some(window)
+    }
+
     /// The agreed time: the worker's own agreement, else the office's.
     pub fn window(&self, plan: Option<&PlanVersion>) -> Option<Window> {
-        self.agreed_window.or_else(|| Some(plan?.appointment()?.0))
+        self.agreed_window(plan).or_else(|| Some(plan?.appointment()?.0))
     }
 
     /// 漏水等紧急诉求.
@@ -288,9 +294,9 @@ impl Lane {
         }
         match &fact.event {
             Event::Opened(opened) => self.opened = Some(opened.clone()),
-            Event::Notified(notified) => self.agreed_window = Some(notified.window),
+            Event::Notified(notified) => self.agreed = Some((notified.window, fact.basis)),
             Event::Delayed(delayed) => {
-                self.agreed_window = Some(delayed.new_window);
+                self.agreed = Some((delayed.new_window, fact.basis));
                 self.delays.push((delayed.clone(), moment));
                 if self.entry.is_none() {
                     self.departed = None;

@@ -123,6 +123,10 @@ pub struct LateDecided {
     pub decision: LateDecision,
     /// Why.
     pub reason: String,
+    /// How many records of the lane it was decided on. With more than these the lane waits for a decision again, unless it
+    /// was made the result: what follows belongs to that. None: it holds whatever comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
 }
 
 /// Which ledger an import is about.
@@ -176,6 +180,20 @@ pub struct UserDisabled {
     pub user: WorkerId,
     /// Why.
     pub reason: String,
+}
+
+/// `office.password_reset`: somebody else set this user's password. It stands in the vault alone, as its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PasswordReset {
+    /// Whose.
+    pub user: WorkerId,
+}
+
+/// `office.enrolment_issued`: who has the code may enrol a phone as this worker's. The code stands nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EnrolmentIssued {
+    /// For whose phone.
+    pub worker: WorkerId,
 }
 
 /// `office.device_enrolled`.

@@ -18,6 +18,8 @@ pub struct PlanVersion {
     pub plan: VisitPlan,
     /// The lane in force: the version of the last assignment; 0 = none.
     pub lane: u64,
+    /// The version that set its window; 0 = none did.
+    pub timed: u64,
     /// Taken back, and why.
     pub cancelled: Option<String>,
     /// The event that made it; none = told by the feed.
@@ -75,7 +77,7 @@ impl Plan {
                 note: None,
                 follows: None,
             };
-            self.versions.push(PlanVersion { version: 0, plan, lane: 0, cancelled: None, op: Some(op) });
+            self.versions.push(PlanVersion { version: 0, plan, lane: 0, timed: 0, cancelled: None, op: Some(op) });
         }
     }
 
@@ -95,7 +97,14 @@ impl Plan {
         let mut next = match (event, self.current()) {
             (Event::VisitScheduled(plan), _) => {
                 let lane = if plan.assignee.is_some() { version } else { 0 };
-                PlanVersion { version, plan: plan.clone(), lane, cancelled: None, op: Some(op) }
+                PlanVersion {
+                    version,
+                    plan: plan.clone(),
+                    lane,
+                    timed: timed(plan, version),
+                    cancelled: None,
+                    op: Some(op),
+                }
             }
             (Event::Assigned(_) | Event::Rescheduled(_) | Event::Cancelled(_), Some(current)) => {
                 PlanVersion { version, op: Some(op), ..current.clone() }
@@ -110,6 +119,7 @@ impl Plan {
             }
             Event::Rescheduled(rescheduled) => {
                 next.plan.window = Some(rescheduled.window);
+                next.timed = version;
                 next.plan.appointment = rescheduled.appointment.clone();
             }
             Event::Cancelled(cancelled) => next.cancelled = Some(cancelled.reason.clone()),
@@ -118,6 +128,11 @@ impl Plan {
         self.versions.push(next);
         true
     }
+}
+
+/// Which version the window of a plan is from that comes with `version`.
+pub(super) fn timed(plan: &VisitPlan, version: u64) -> u64 {
+    if plan.window.is_some() { version } else { 0 }
 }
 
 impl PlanVersion {

@@ -38,7 +38,7 @@ pub fn view(visit: &Visit, lane: u64, context: &Context) -> VisitView {
         emergency: lane.is_emergency(scene.plan),
         scope: plan.map_or_else(String::new, |plan| plan.scope.clone()),
         note: plan.and_then(|plan| plan.note.clone()),
-        window: lane.agreed_window.or_else(|| plan.and_then(|plan| plan.window)),
+        window: lane.agreed_window(scene.plan).or_else(|| plan.and_then(|plan| plan.window)),
         price_list: plan.and_then(|plan| plan.price_list),
         protocol: plan.and_then(|plan| plan.protocol.clone()),
         agreed: scene.agreed(),
@@ -125,7 +125,9 @@ pub fn overview(visit: &Visit) -> VisitOverview {
         kind: plan.map(|version| version.plan.kind),
         household: plan.map(|version| version.plan.household),
         emergency: plan.is_some_and(|version| version.plan.emergency),
-        window: chosen.and_then(|lane| lane.agreed_window).or_else(|| plan.and_then(|version| version.plan.window)),
+        window: chosen
+            .and_then(|lane| lane.agreed_window(plan))
+            .or_else(|| plan.and_then(|version| version.plan.window)),
         assignee: plan.and_then(|version| version.plan.assignee),
         plan_version: visit.plan().version(),
         state: match chosen {

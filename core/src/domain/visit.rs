@@ -12,8 +12,10 @@ use super::checklist::Evidence;
 use super::event::{Event, Fact};
 use super::judge::{Case, judge};
 use super::lane::{Lane, Moment};
-use super::office_event::{CallbackMade, FormCompleted, InvoiceRecorded, LateDecision, OtherSource, VisitPlan};
-use super::plan::{Plan, PlanVersion};
+use super::office_event::{
+    CallbackMade, FormCompleted, InvoiceRecorded, LateDecided, LateDecision, OtherSource, VisitPlan,
+};
+use super::plan::{Plan, PlanVersion, timed};
 use super::rules::{RuleBook, Rules};
 use super::view::Violation;
 use crate::error::Refusal;
@@ -26,7 +28,7 @@ pub struct OfficeWord {
     /// The lane chosen as the result.
     pub chosen: Option<u64>,
     /// Decisions about late lanes, the last one for a lane holds.
-    pub late: Vec<(u64, LateDecision)>,
+    pub late: Vec<LateDecided>,
     /// 回访 and spot checks.
     pub callbacks: Vec<CallbackMade>,
     /// The office's part of forms.
@@ -157,9 +159,17 @@ impl Visit {
         self.plan.current().is_some_and(|version| version.lane != lane || version.cancelled.is_some())
     }
 
-    /// What the office decided about a late lane.
+    /// What the office decided about a late lane as it stands now.
     pub fn late_decision(&self, lane: u64) -> Option<LateDecision> {
-        self.office.late.iter().rev().find(|(number, _)| *number == lane).map(|(_, decision)| *decision)
+        let decided = self.office.late.iter().rev().find(|decided| decided.lane == lane)?;
+        let holds = decided.decision == LateDecision::Primary
+            || decided.records.is_none_or(|known| self.records_in(lane) <= known);
+        holds.then_some(decided.decision)
+    }
+
+    /// How many records there are of a lane, in all logs that wrote in it.
+    pub fn records_in(&self, lane: u64) -> u64 {
+        self.lanes.iter().filter(|own| own.number == lane).map(|own| own.count).sum()
     }
 
     /// When the server had all of the lane (F.13): acknowledged to its end, all files whole.
@@ -179,7 +189,8 @@ impl Visit {
 
     /// A version of the plan told by the feed, where the office's own facts are not at hand (the phone).
     pub fn mirror(&mut self, plan: VisitPlan, version: u64, lane: u64, cancelled: Option<String>) {
-        let told = PlanVersion { version, plan, lane, cancelled, op: None };
+        let timed = timed(&plan, version);
+        let told = PlanVersion { version, plan, lane, timed, cancelled, op: None };
         if self.mirrored.last() != Some(&told) {
             self.mirrored.push(told);
             self.rebuild();
@@ -279,7 +290,7 @@ fn hear(plan: &mut Plan, office: &mut OfficeWord, fact: &Fact) {
     match &fact.event {
         Event::LaneChosen(chosen) => office.chosen = Some(chosen.lane),
         Event::LateDecided(decided) => {
-            office.late.push((decided.lane, decided.decision));
+            office.late.push(decided.clone());
             if decided.decision == LateDecision::Primary {
                 office.chosen = Some(decided.lane);
             } else if office.chosen == Some(decided.lane) {

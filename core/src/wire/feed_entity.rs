@@ -204,14 +204,15 @@ pub struct VisitEntity {
     pub household: HouseholdId,
     /// Still to be done; when false, the household has left the scope.
     pub open: bool,
-    /// The plan's events so far, in order: folding them gives the plan the office sees.
+    /// The plan's events so far, in order: folding them gives the plan the office sees. Of a visit that was opened at a door
+    /// the first is that, from its worker's log.
     pub plan: Vec<PlanEvent>,
 }
 
 /// One event of a plan, as it lies in the office's log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanEvent {
-    /// Its kind: `office.visit_scheduled` …
+    /// Its kind: `office.visit_scheduled`, `visit.opened` …
     pub kind: String,
     /// Its operation id.
     pub op: crate::id::OpId,

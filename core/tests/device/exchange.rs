@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::courier::{Answer, Call, Stop, Transport, Unreachable};
 use nuanfang_core::device::store::{blob_row, draft_row, mirror_row, outbox_row};
-use nuanfang_core::device::sync::{self, NotAReceipt};
+use nuanfang_core::device::sync::{self, BATCH_BYTES, NotAReceipt};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, outbox};
 use nuanfang_core::id::VisitId;
@@ -49,7 +49,7 @@ fn an_exchange_is_packed_with_a_dictionary_once_the_server_says_that_it_has_it()
         assert_eq!(packed_with(&server).last(), Some(&expected), "{offers:?}");
         assert_eq!(phone.enrolment().acked, phone.texts().len() as u64);
     }
-    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
     assert_eq!(request.caps.enc, ["zstd", "zstd-dict:32769"], "what it reads itself it always names");
 }
 
@@ -157,7 +157,7 @@ fn a_lost_answer_is_asked_again_and_nothing_doubles() {
 fn the_same_reply_twice_changes_nothing_the_second_time() {
     let (_dir, server, phone) = one_op();
     server.put(COMPANY_SCOPE, "community", "示例小区", 1, r#"{"name":"示例小区"}"#);
-    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
     let reply = server.answer(&request);
     let first = sync::apply_reply(&phone.store, &phone.speaker, &request, &reply, phone.now()).unwrap().unwrap();
     assert_eq!((first.acked, first.changed), (1, 1));
@@ -178,14 +178,14 @@ fn a_gap_or_a_wrong_hash_asks_for_the_whole_scope_anew_and_keeps_the_mirror_mean
         server.put(COMPANY_SCOPE, "community", "甲", 1, r#"{"name":"甲"}"#);
         phone.sync(&server).unwrap();
         server.put(COMPANY_SCOPE, "community", "乙", 1, r#"{"name":"乙"}"#);
-        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
         let mut reply = server.answer(&request);
         twist(&mut reply);
         let applied = sync::apply_reply(&phone.store, &phone.speaker, &request, &reply, phone.now()).unwrap().unwrap();
         assert!(!applied.violations.is_empty() && applied.more);
         assert_eq!(applied.acked, 1, "the receipt holds whatever the feed does");
         assert_eq!(phone.mirrored("community"), ["甲"]);
-        let anew = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let anew = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
         assert_eq!(anew.scopes.iter().find(|scope| scope.id == COMPANY_SCOPE).unwrap().pos, 0);
         phone.sync(&server).unwrap();
         assert_eq!(phone.mirrored("community"), ["甲", "乙"]);
@@ -302,7 +302,7 @@ fn what_a_forked_server_does_not_call_safe_is_logged_again() {
         server.lie(Lie::Twist(twist));
         assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked), "{name}");
         phone.enrol(&server).unwrap();
-        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
         assert_eq!(request.ops.len(), again, "{name}");
         phone.sync(&server).unwrap();
         assert_eq!((phone.enrolment().acked, phone.texts().len()), (again as u64, 5), "{name}");
@@ -375,7 +375,7 @@ fn nothing_is_cleared_away_between_the_pages_of_a_scope_that_is_told_anew() {
     phone.sync(&server).unwrap();
     draft::save(&phone.store, VISIT, "problem", "暖气不热", phone.now()).unwrap();
     server.with(|state| state.now.0 += 31 * 86_400_000);
-    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
     let mut anew = request.clone();
     anew.scopes.iter_mut().for_each(|cursor| cursor.pos = 0);
     let mut first = server.answer(&anew);
@@ -423,7 +423,7 @@ fn what_was_begun_outlives_a_scope_told_anew_in_pages_where_its_visit_is_told_ag
         }
         phone.sync(&server).unwrap();
         begin(&phone, other, 3);
-        let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
         let mut anew = request.clone();
         anew.scopes.iter_mut().for_each(|cursor| cursor.pos = 0);
         let whole = server.answer(&anew);
@@ -637,6 +637,39 @@ fn a_fork_enrols_anew_and_logs_again_what_was_not_safe() {
 }
 
 #[test]
+fn a_restored_server_is_offered_too_what_was_safe_before_a_fork() {
+    let (dir, server, phone) = one_op();
+    let photo = blob::keep(&phone.store, &[1; 5000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+    phone.say_with("二", vec![photo.sha]);
+    phone.sync(&server).unwrap();
+    let first = phone.enrolment().device;
+    let copy = tempfile::tempdir().unwrap();
+    phone.store.settle().unwrap();
+    std::fs::copy(dir.path().join("phone.db"), copy.path().join("phone.db")).unwrap();
+    let clone = Phone::open(copy.path());
+    phone.say("原机第三条");
+    phone.sync(&server).unwrap();
+    clone.say("副本第三条");
+    assert_eq!(not_a_receipt(&clone, &server), Some(NotAReceipt::Forked));
+    clone.enrol(&server).unwrap();
+    clone.sync(&server).unwrap();
+    let device = clone.enrolment().device;
+    assert_eq!(server.kinds(device).len(), 1, "the rest was safe");
+    // It comes back from the disk of another week, without either.
+    server.with(|state| {
+        state.epoch = 2;
+        state.logs.get_mut(&first).unwrap().ops.clear();
+        state.logs.get_mut(&device).unwrap().ops.clear();
+        state.blobs.clear();
+    });
+    clone.sync(&server).unwrap();
+    assert_eq!((server.kinds(device).len(), clone.enrolment().safe), (3, 3));
+    server.with(|state| assert_eq!(state.blobs[&photo.sha].bytes, [1; 5000]));
+    assert_eq!(clone.texts(), ["漏水", "二", "副本第三条"], "in the order they were made");
+    assert!(clone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
+}
+
+#[test]
 fn a_phone_put_back_to_an_older_state_notices_that_the_server_knows_more() {
     let (dir, server, phone) = one_op();
     phone.sync(&server).unwrap();
@@ -703,13 +736,67 @@ fn ten_thousand_operations_wait_and_then_go_in_bounded_requests() {
         .unwrap();
     drop(phone);
     let phone = Phone::open(dir.path());
-    let request = sync::next_request(&phone.store, &phone.speaker, phone.now()).unwrap();
+    let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
     assert_eq!((request.owes.ops, request.base), (10_000, 0));
     assert!(serde_json::to_vec(&request).unwrap().len() < nuanfang_core::wire::REQUEST_LIMIT);
     assert_eq!(request.t.tz, "Europe/Madrid");
     let run = phone.sync(&server).unwrap();
     assert_eq!(run.applied.acked, 10_000);
     assert!(run.exchanges <= 25, "{}", run.exchanges);
+}
+
+/// A link on which a body of more bytes than these does not get through in its time.
+struct SlowLink<'a> {
+    server: &'a FakeServer,
+    most: usize,
+}
+
+impl Transport for SlowLink<'_> {
+    fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
+        if call.body.len() > self.most { Err(Unreachable::Slow) } else { self.server.call(call) }
+    }
+}
+
+#[test]
+fn on_a_slow_link_a_weeks_work_goes_in_smaller_parts() {
+    let (_dir, server, phone) = one_op();
+    for _ in 0..40 {
+        phone.say(&"热".repeat(2_000));
+    }
+    let way = SlowLink { server: &server, most: 100_000 };
+    let mut too_slow = 0;
+    while let Err(stop) = phone.sync(&way) {
+        assert!(matches!(stop, Stop::Unreachable(Unreachable::Slow)), "{stop:?}");
+        too_slow += 1;
+        assert!(too_slow < 5, "the same again and again");
+    }
+    assert!(too_slow > 0 && phone.enrolment().acked == 41);
+    for _ in 0..40 {
+        phone.say(&"热".repeat(2_000));
+    }
+    assert_eq!(phone.sync(&server).unwrap().exchanges, 1, "what was slow may be fast again");
+}
+
+#[test]
+fn a_draft_is_not_old_because_the_clock_says_so() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    let year = 365 * 86_400_000;
+    let there = || draft::load(&phone.store, VisitId(uuid::Uuid::from_u128(0x99)), "problem").unwrap().is_some();
+    for jump in [-6 * year, 6 * year] {
+        let wall = phone.clock_now();
+        phone.clock.reboot();
+        phone.clock.set_wall(Millis(wall.0 + jump));
+        draft::save(&phone.store, VisitId(uuid::Uuid::from_u128(0x99)), "problem", "门口", phone.now()).unwrap();
+        phone.clock.set_wall(wall);
+        phone.sync(&server).unwrap();
+        assert!(there(), "{jump}");
+    }
+    for days in [29, 2] {
+        server.with(|state| state.now = state.now.plus_minutes(days * 24 * 60));
+        phone.sync(&server).unwrap();
+        assert_eq!(there(), days == 29, "a month after it was saved, by the server's clock, it goes");
+    }
 }
 
 #[test]

@@ -79,6 +79,10 @@ pub struct State {
     pub reads_dictionaries: bool,
     /// With which dictionary each exchange came that reached the server.
     pub packed_with: Vec<Option<u32>>,
+    /// How many operations of an exchange it takes in at most.
+    pub takes: usize,
+    /// The answers that went out as they are meant.
+    pub went_out: Vec<SyncReply>,
     root: SoftwareKey,
 }
 
@@ -108,6 +112,8 @@ impl FakeServer {
             offers: Vec::new(),
             reads_dictionaries: false,
             packed_with: Vec::new(),
+            takes: usize::MAX,
+            went_out: Vec::new(),
             root: SoftwareKey::from_secret(&[7; 32]).unwrap(),
         })))
     }
@@ -130,6 +136,21 @@ impl FakeServer {
 
     pub fn revoke(&self, scope: &str, e: &str, id: &str, ver: u64, why: &str) {
         self.push(scope, FeedKind::Revoke, e, id, ver, None, Some(why));
+    }
+
+    /// It is lost, and comes back as it was before any visit was planned in this scope.
+    pub fn restore_without_visits(&self, scope: &str) {
+        self.with(|state| state.epoch += 1);
+        self.tell_anew_without_visits(scope);
+    }
+
+    /// The scope is told anew from its beginning, and no visit is in it any more.
+    pub fn tell_anew_without_visits(&self, scope: &str) {
+        self.with(|state| {
+            let feed = state.feeds.get_mut(scope).unwrap();
+            feed.retain(|entry| entry.e == "worker");
+            feed.iter_mut().zip(1..).for_each(|(entry, pos)| entry.pos = pos);
+        });
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -253,7 +274,10 @@ impl State {
             Some(Lie::Status(status, body)) => {
                 return Some(Answer { status: *status, body: body.as_bytes().to_vec(), ..Answer::default() });
             }
-            _ => truth.clone(),
+            _ => {
+                self.went_out.push(reply);
+                truth.clone()
+            }
         };
         self.last_reply = truth;
         Some(Answer { status: 200, body, ..Answer::default() })
@@ -268,7 +292,7 @@ impl State {
             let held = if request.base == 0 { Sha::ZERO } else { log.ops[request.base as usize - 1].1 };
             fork = held != request.base_sha;
         }
-        for op in &request.ops {
+        for op in request.ops.iter().take(self.takes) {
             if fork {
                 break;
             }

@@ -13,12 +13,14 @@ use nuanfang_core::device::signing::SignRequest;
 use nuanfang_core::domain::command::{DraftLine, QuoteDraft};
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Mask, Outcome};
-use nuanfang_core::domain::office_event::{Appointment, VisitPlan};
+use nuanfang_core::domain::measurement::MeasurementPurpose;
+use nuanfang_core::domain::office_event::{Appointment, Assigned, VisitPlan};
 use nuanfang_core::domain::signature::{Purpose, Signer, SignerRole};
 use nuanfang_core::domain::worker_event::{
-    Arrived, ChargeTold, ChargedLine, Completed, Departed, Entered, ItemsAnswered, PriceListShown,
+    Arrived, ChargeTold, ChargedLine, Completed, Departed, Entered, ItemsAnswered, MeasurementStarted, Opened,
+    PriceListShown, ProblemDescribed,
 };
-use nuanfang_core::domain::{Command, Fen, Place, VisitKind, Window};
+use nuanfang_core::domain::{Command, DeciCelsius, Fen, Place, VisitKind, Window};
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{HouseholdId, InstrumentId, VisitId};
 use nuanfang_core::record::{Jws, SignedRecordBody, SoftwareKey, Strokes};
@@ -62,12 +64,54 @@ fn signature_png() -> Vec<u8> {
 
 /// A camera's picture; another seed, another picture.
 pub fn jpeg(seed: &str) -> Vec<u8> {
-    let tint = Sha::of(seed.as_bytes()).0[0];
-    let image: RgbImage =
-        ImageBuffer::from_fn(400, 300, |x, y| Rgb([(x % 256) as u8, (y % 256) as u8, tint ^ ((x * y % 256) as u8)]));
+    picture(seed, 400, 300)
+}
+
+/// The same in any size: a small one is sooner made.
+pub fn picture(seed: &str, width: u32, height: u32) -> Vec<u8> {
+    let [red, green, blue, ..] = Sha::of(seed.as_bytes()).0;
+    let image: RgbImage = ImageBuffer::from_fn(width, height, |x, y| {
+        Rgb([red ^ ((x % 256) as u8), green ^ ((y % 256) as u8), blue ^ ((x * y % 256) as u8)])
+    });
     let mut out = Vec::new();
     image.write_to(&mut std::io::Cursor::new(&mut out), ImageFormat::Jpeg).unwrap();
     out
+}
+
+pub fn problem(text: &str) -> Command {
+    Command::DescribeProblem(ProblemDescribed { text: text.to_owned() })
+}
+
+pub fn not_done() -> Command {
+    Command::Complete(Completed { outcome: Outcome::NotDone, reason: Some("已改派".into()), next_window: None })
+}
+
+/// What a worker does until he is in the home, in its order.
+pub fn way_in() -> [Command; 5] {
+    let tick = ItemAnswer { item: "F7-1".into(), state: AnswerState::Satisfied, ground: None, note: None };
+    [
+        Command::Acknowledge,
+        Command::AnswerItems(ItemsAnswered { answers: vec![tick] }),
+        Command::Depart(Departed { tools_checked: true, parts: vec![] }),
+        Command::Arrive(Arrived { place: nowhere() }),
+        Command::Enter(Entered { knocked: true, permitted: true, shoe_covers: true, mask: Mask::NotNeeded }),
+    ]
+}
+
+/// An ordinary measurement.
+pub fn routine() -> MeasurementStarted {
+    MeasurementStarted {
+        protocol: "745-M2".into(),
+        instrument: INSTRUMENT,
+        purpose: MeasurementPurpose::Routine,
+        weather: "晴".into(),
+        outdoor: Some(DeciCelsius(-50)),
+        window_open: false,
+        extra_heater: false,
+        radiators_covered: false,
+        reason: None,
+        note: None,
+    }
 }
 
 fn open(dir: &std::path::Path, server: &FakeServer, clock: &Arc<SoftwareClock>, key: SoftwareKey) -> FieldApp {
@@ -96,13 +140,19 @@ impl Field {
     pub fn with_visit(kind: VisitKind) -> Self {
         let field = Self::new(&FakeServer::new());
         field.tell_registers();
-        let scope = field.server.worker_scope();
+        field.tell_visit(kind, &[]);
+        field.app.sync_once().unwrap();
+        field
+    }
+
+    /// The office's plan of the visit: what was scheduled, at nine, and how the office changed it since.
+    pub fn tell_visit(&self, kind: VisitKind, changes: &[Event]) {
         let plan = VisitPlan {
             kind,
             household: HOUSEHOLD,
             window: Some(Window { from: MORNING, until: MORNING.plus_minutes(60) }),
             scope: "客厅散热器不热".into(),
-            assignee: Some(field.server.with(|state| state.worker)),
+            assignee: Some(self.server.with(|state| state.worker)),
             price_list: Some(Sha::of(b"prices")),
             protocol: Some("745-M2".into()),
             agreed: None,
@@ -111,21 +161,55 @@ impl Field {
             note: None,
             follows: None,
         };
-        let event = serde_json::json!({
-            "kind": "office.visit_scheduled",
-            "op": Uuid::from_u128(1), "device": Uuid::from_u128(2), "seq": 1, "worker": Uuid::from_u128(3),
-            "at": MORNING.plus_minutes(-600),
-            "body": serde_json::from_str::<serde_json::Value>(&Event::VisitScheduled(plan).to_body("00")).unwrap(),
-        });
+        let mut events = vec![Event::VisitScheduled(plan)];
+        events.extend_from_slice(changes);
+        let assigned = events.iter().rposition(|event| matches!(event, Event::VisitScheduled(_) | Event::Assigned(_)));
+        let (version, lane) = (events.len() as u64, assigned.unwrap() as u64 + 1);
+        let told = |(event, seq): (&Event, u64)| {
+            serde_json::json!({
+                "kind": event.kind(),
+                "op": Uuid::from_u128(seq.into()), "device": Uuid::from_u128(2), "seq": seq,
+                "worker": Uuid::from_u128(3), "at": MORNING.plus_minutes(-600),
+                "body": serde_json::from_str::<serde_json::Value>(&event.to_body("00")).unwrap(),
+            })
+        };
+        let plan: Vec<serde_json::Value> = events.iter().zip(1..).map(told).collect();
         let entity = serde_json::json!({
-            "id": field.visit, "version": 1, "lane": 1, "household": HOUSEHOLD, "open": true, "plan": [event],
+            "id": self.visit, "version": version, "lane": lane, "household": HOUSEHOLD, "open": true, "plan": plan,
         });
-        field.server.put(&scope, "visit", &field.visit.to_string(), 1, &entity.to_string());
-        field.app.sync_once().unwrap();
-        field
+        let scope = self.server.worker_scope();
+        self.server.put(&scope, "visit", &self.visit.to_string(), version, &entity.to_string());
+    }
+
+    /// Another worker opened the visit at the door, and the office gave it to this one.
+    pub fn tell_opened_elsewhere(&self) {
+        let own = self.server.with(|state| state.worker);
+        let opened =
+            Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason: "示例：漏水".into(), emergency: true };
+        let events = [
+            (Uuid::from_u128(9), Event::Opened(opened)),
+            (Uuid::from_u128(2), Event::Assigned(Assigned { assignee: own, reason: None })),
+        ];
+        let told = |(device, event): &(Uuid, Event)| {
+            serde_json::json!({
+                "kind": event.kind(), "op": device, "device": device, "seq": 1, "worker": Uuid::from_u128(3),
+                "at": MORNING, "body": serde_json::from_str::<serde_json::Value>(&event.to_body("00")).unwrap(),
+            })
+        };
+        let entity = serde_json::json!({
+            "id": self.visit, "version": 1, "lane": 1, "household": HOUSEHOLD, "open": true,
+            "plan": events.iter().map(told).collect::<Vec<_>>(),
+        });
+        self.server.put(&self.server.worker_scope(), "visit", &self.visit.to_string(), 1, &entity.to_string());
     }
 
     pub fn tell_registers(&self) {
+        self.tell_company();
+        self.tell_household();
+    }
+
+    /// The company with its instrument, and the worker's own badge: no dwelling.
+    pub fn tell_company(&self) {
         let scope = self.server.worker_scope();
         let worker = self.server.with(|state| state.worker);
         let company = serde_json::json!({
@@ -143,12 +227,16 @@ impl Field {
             "skills": ["维修员"], "preseason_deci_hours": 240, "theory_passed": true, "practical_passed": true,
         });
         self.server.put(&scope, "worker", &worker.to_string(), 1, &own.to_string());
+    }
+
+    pub fn tell_household(&self) {
         let household = serde_json::json!({
             "id": HOUSEHOLD, "address": "示例小区1号楼2单元301", "community": "示例小区", "building": "1号楼",
             "unit": "2单元", "floor": "3", "room": "301", "owner_name": "王示例",
             "owner_phone_masked": "138****0001",
             "fields": {"热源站": "示例热力站", "相对热源距离": "近", "房屋位置": "边户"},
         });
+        let scope = self.server.worker_scope();
         self.server.put(&scope, "household", &HOUSEHOLD.to_string(), 1, &household.to_string());
     }
 
@@ -159,8 +247,17 @@ impl Field {
 
     /// The same; the platform's keystore has another key by then.
     pub fn killed_with(self, key: SoftwareKey) -> Self {
+        self.begun_again(std::mem::forget, key)
+    }
+
+    /// The app is closed, and opened again in the same folder.
+    pub fn reopened(self) -> Self {
+        self.begun_again(drop, own_key())
+    }
+
+    fn begun_again(self, end: fn(FieldApp), key: SoftwareKey) -> Self {
         let Self { app, clock, server, visit, dir } = self;
-        std::mem::forget(app);
+        end(app);
         let app = open(dir.path(), &server, &clock, key);
         Self { app, clock, server, visit, dir }
     }
@@ -183,16 +280,12 @@ impl Field {
     }
 
     pub fn go_in(&self) {
-        self.act(&Command::Acknowledge);
-        let tick = |item: &str| {
-            let answer = ItemAnswer { item: item.into(), state: AnswerState::Satisfied, ground: None, note: None };
-            self.act(&Command::AnswerItems(ItemsAnswered { answers: vec![answer] }));
-        };
-        tick("F7-1");
-        self.act(&Command::Depart(Departed { tools_checked: true, parts: vec![] }));
-        self.clock.advance_ms(5 * MINUTE);
-        self.act(&Command::Arrive(Arrived { place: nowhere() }));
-        self.act(&Command::Enter(Entered { knocked: true, permitted: true, shoe_covers: true, mask: Mask::NotNeeded }));
+        for command in way_in() {
+            if matches!(command, Command::Arrive(_)) {
+                self.clock.advance_ms(5 * MINUTE);
+            }
+            self.act(&command);
+        }
     }
 
     pub fn quote(&self, material: i64, change: Option<&str>) {

@@ -2,6 +2,7 @@
 //! break off or forget; and against kills, full disks' leftovers, wrong clocks and bad pictures.
 
 mod bad_photos;
+mod begun_lanes;
 mod exchange;
 mod fake_server;
 mod field;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::clock::{Clock, SoftwareClock};
@@ -11,7 +12,7 @@ use nuanfang_core::device::outbox::{self, NewOp};
 use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::enrolment::{self, Enrolment};
 use nuanfang_core::device::store::outbox_row::OutboxRow;
-use nuanfang_core::device::sync::Speaker;
+use nuanfang_core::device::sync::{BATCH_BYTES, Speaker};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::worker_event::ProblemDescribed;
@@ -31,6 +32,7 @@ pub struct Phone {
     pub clock: SoftwareClock,
     pub speaker: Speaker,
     pub pass: Mutex<Option<Pass>>,
+    pub load: AtomicUsize,
 }
 
 impl Phone {
@@ -41,6 +43,7 @@ impl Phone {
             clock: SoftwareClock::at(Millis(1_795_000_000_000)),
             speaker: Speaker { app: "test".to_owned(), tz: "Europe/Madrid".to_owned(), keep_days: 30 },
             pass: Mutex::new(None),
+            load: AtomicUsize::new(BATCH_BYTES),
         }
     }
 
@@ -76,8 +79,8 @@ impl Phone {
     }
 
     pub fn sync(&self, transport: &dyn Transport) -> Result<Run, Stop> {
-        let (store, key, clock, speaker, pass) = (&self.store, &self.key, &self.clock, &self.speaker, &self.pass);
-        Courier { store, key, clock, speaker, transport, pass }.run()
+        let (store, key, clock, speaker) = (&self.store, &self.key, &self.clock, &self.speaker);
+        Courier { store, key, clock, speaker, transport, pass: &self.pass, load: &self.load }.run()
     }
 
     pub fn enrolment(&self) -> Enrolment {

@@ -6,13 +6,12 @@ use nuanfang_core::device::signing::RefuseRequest;
 use nuanfang_core::device::status::{RecordState, SyncState};
 use nuanfang_core::domain::command::Freeze;
 use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Outcome};
-use nuanfang_core::domain::measurement::MeasurementPurpose;
 use nuanfang_core::domain::room::{Room, RoomKind};
 use nuanfang_core::domain::signature::{Purpose, Signer, SignerRole};
 use nuanfang_core::domain::view::FrozenState;
 use nuanfang_core::domain::worker_event::{
-    Absent, Arrived, CallAttempt, Completed, Demonstrated, Departed, Explained, ItemsAnswered, MeasurementStarted,
-    Opened, Photographed, ProblemDescribed, ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
+    Absent, Arrived, CallAttempt, Completed, Demonstrated, Departed, Explained, ItemsAnswered, Opened, Photographed,
+    ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
 };
 use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, Window, role};
 use nuanfang_core::record::{self, Certificate, Jws, SoftwareKey, Witness, check_arrival};
@@ -20,11 +19,7 @@ use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 
 use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
-use crate::field::{self, Field, HOUSEHOLD, INSTRUMENT, MINUTE, MORNING, jpeg, nowhere};
-
-fn problem(text: &str) -> Command {
-    Command::DescribeProblem(ProblemDescribed { text: text.to_owned() })
-}
+use crate::field::{self, Field, HOUSEHOLD, MINUTE, MORNING, jpeg, not_done, nowhere, problem};
 
 fn measure(field: &Field) {
     for (key, kind, permitted) in [
@@ -39,18 +34,7 @@ fn measure(field: &Field) {
         let room = Room { key: key.to_owned(), kind, label: label.to_owned(), orientation: None };
         field.act(&Command::EnterRoom(RoomEntered { room, permitted }));
     }
-    field.act(&Command::StartMeasurement(MeasurementStarted {
-        protocol: "745-M2".into(),
-        instrument: INSTRUMENT,
-        purpose: MeasurementPurpose::Routine,
-        weather: "晴".into(),
-        outdoor: Some(DeciCelsius(-50)),
-        window_open: false,
-        extra_heater: false,
-        radiators_covered: false,
-        reason: None,
-        note: None,
-    }));
+    field.act(&Command::StartMeasurement(field::routine()));
     for (room, values) in [("bedroom1", [186, 186, 187, 187]), ("living", [171, 172, 172, 172])] {
         for (index, value) in values.into_iter().enumerate() {
             field.act(&Command::TakeReading(ReadingTaken { room: room.to_owned(), value: DeciCelsius(value) }));
@@ -277,10 +261,6 @@ fn a_visit_moved_away_while_offline_is_finished_and_goes_out_as_late() {
     assert!(field.app.visits().unwrap().is_empty(), "safe: the phone has done its part");
 }
 
-fn not_done() -> Command {
-    Command::Complete(Completed { outcome: Outcome::NotDone, reason: Some("已改派".into()), next_window: None })
-}
-
 /// Twenty degrees are agreed with the household.
 fn agree_on_twenty(field: &Field) {
     let warm = serde_json::json!({
@@ -352,17 +332,48 @@ fn whose_home_it_is_stays_known_however_often_and_in_whatever_order_the_visit_is
 }
 
 #[test]
+fn what_is_begun_on_the_way_stays_when_a_scope_is_told_anew_without_its_visit_before_anything_is_safe() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.server.with(|state| state.safe_lag = 1_000);
+    field.go_in();
+    field.server.tell_anew_without_visits(&field.server.worker_scope());
+    field.app.sync_once().unwrap();
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("begun")).unwrap();
+    field.app.save_draft(field.visit, "repair", "{}").unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.app.draft(field.visit, "repair").unwrap().as_deref(), Some("{}"));
+    let after = Photographed { role: role::PHOTO_AFTER.into(), subject: None, place: None };
+    field.app.act(field.visit, &Command::Photograph(after), &[photo.sha]).unwrap();
+}
+
+#[test]
+fn a_visit_that_another_opened_at_a_door_is_served_like_any_other() {
+    let field = Field::new(&FakeServer::new());
+    field.tell_registers();
+    field.tell_opened_elsewhere();
+    field.app.sync_once().unwrap();
+    agree_on_twenty(&field);
+    let there = field.visit();
+    assert_eq!((there.view.kind, there.view.household), (Some(VisitKind::Repair), Some(HOUSEHOLD)));
+    assert!(there.view.emergency && there.household.is_some());
+    field.go_in();
+    field.app.sync_once().unwrap();
+    take_away(&field);
+    assert_eq!(field.visit().view.agreed, DeciCelsius(200));
+    field.quote(10_000, None);
+    field.tell_and_show();
+    field.sign(Purpose::Quote { revision: 1 }).unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.records()[0].household, HOUSEHOLD);
+}
+
+#[test]
 fn who_is_in_the_home_goes_on_when_a_restored_server_does_not_know_the_visit() {
     let field = Field::with_visit(VisitKind::Repair);
     field.go_in();
     field.app.sync_once().unwrap();
     let scope = field.server.worker_scope();
-    field.server.with(|state| {
-        state.epoch = 2;
-        let feed = state.feeds.get_mut(&scope).unwrap();
-        feed.retain(|entry| entry.e == "worker");
-        feed.iter_mut().zip(1..).for_each(|(entry, pos)| entry.pos = pos);
-    });
+    field.server.restore_without_visits(&scope);
     field.app.sync_once().unwrap();
     field.app.sync_once().unwrap();
     assert!(field.visit().departed.is_some());
@@ -481,6 +492,11 @@ fn a_phone_whose_key_is_lost_or_that_was_revoked_enrols_anew_and_sends_what_it_h
     let lost = Field::with_visit(VisitKind::Repair);
     lost.act(&Command::Acknowledge);
     let lost = lost.killed_with(SoftwareKey::generate());
+    lost.app.sync_once().unwrap_err();
+    let record = lost.app.records(None, 1).unwrap().remove(0);
+    assert!(record.next.zh.contains("新的登记二维码"), "{record:?}");
+    let file = lost.dir.path().join("rescue.nuanfang");
+    assert!(!lost.app.export_rescue(&file).unwrap().signed, "another key's word would be taken for forged");
     let revoked = Field::with_visit(VisitKind::Repair);
     revoked.act(&Command::Acknowledge);
     revoked.server.lie(Lie::Status(403, r#"{"code":"device_revoked"}"#));

@@ -106,7 +106,8 @@ fn day(title: &str, kind: VisitKind, play: impl FnOnce(&mut Phone), after: Vec<(
 
 fn vectors() -> Vec<(&'static str, Vector)> {
     let moved = Assigned { assignee: WorkerId(uuid(11)), reason: Some("请假".into()) };
-    let decided = LateDecided { lane: 1, decision: LateDecision::Supplement, reason: "留作补充".into() };
+    let decided =
+        LateDecided { lane: 1, decision: LateDecision::Supplement, reason: "留作补充".into(), records: None };
     let called = CallbackMade { source: OtherSource::CallBack, answers: vec![], satisfied: Some(true), note: None };
     vec![
         (

@@ -5,7 +5,8 @@ use nuanfang_core::domain::command::{DraftLine, QuoteDraft};
 use nuanfang_core::domain::inspection::{Finding, FindingResult, FixtureOwner, Hazard};
 use nuanfang_core::domain::kind::{AnswerState, Channel, DelayReason, Mask, Outcome};
 use nuanfang_core::domain::office_event::{
-    Assigned, CallbackMade, Cancelled, InvoiceRecorded, LateDecided, LateDecision, OtherSource,
+    Appointment, Assigned, CallbackMade, Cancelled, InvoiceRecorded, LateDecided, LateDecision, OtherSource,
+    Rescheduled,
 };
 use nuanfang_core::domain::signature::Purpose;
 use nuanfang_core::domain::units::Fen;
@@ -465,6 +466,33 @@ fn an_inspection_with_hazards_in_own_and_shared_fixtures() {
 }
 
 #[test]
+fn of_two_agreed_times_the_one_agreed_with_knowledge_of_the_other_holds() {
+    let mut office = Office::new();
+    let mut visit = Visit::new(VisitId(uuid(4)), RuleBook::default());
+    let mut phone = Phone::of(VisitKind::Inspection);
+    let hours = |from: i64| Window {
+        from: Millis(MORNING + from * 60 * MINUTE),
+        until: Millis(MORNING + (from + 2) * 60 * MINUTE),
+    };
+    let notify = |window| Command::Notify(Notified { channel: Channel::Phone, window });
+    fold(&mut visit, &office.says(0, Event::VisitScheduled(plan(VisitKind::Inspection, phone.worker))));
+    phone.act(notify(hours(5)), &[]);
+    fold(&mut visit, phone.facts.last().expect("a fact"));
+    assert_eq!(overview(&visit).window, Some(hours(5)));
+
+    let appointment = Some(Appointment { channel: Channel::Phone, agreed_at: Millis(MORNING) });
+    let later = Rescheduled { window: hours(24), appointment, reason: "热用户改约".into() };
+    fold(&mut visit, &office.says(1, Event::Rescheduled(later)));
+    assert_eq!(overview(&visit).window, Some(hours(24)), "the office knew what the worker had agreed");
+    assert_eq!(view(&visit, 1, &phone.context(&[])).window, Some(hours(24)));
+
+    phone.basis = 2;
+    phone.act(notify(hours(26)), &[]);
+    fold(&mut visit, phone.facts.last().expect("a fact"));
+    assert_eq!(overview(&visit).window, Some(hours(26)), "and now the worker knew the office's");
+}
+
+#[test]
 fn moved_away_while_offline_the_work_is_late_and_nothing_is_lost() {
     let first = WorkerId(uuid(10));
     let second = WorkerId(uuid(11));
@@ -486,10 +514,19 @@ fn moved_away_while_offline_the_work_is_late_and_nothing_is_lost() {
     let late = view(&visit, 1, &phone.context(&[]));
     assert!(late.late && late.reassigned && late.violations.is_empty());
 
-    let decided = LateDecided { lane: 1, decision: LateDecision::Primary, reason: "以先到为准".into() };
+    let decided =
+        LateDecided { lane: 1, decision: LateDecision::Primary, reason: "以先到为准".into(), records: None };
     fold(&mut visit, &office.says(2, Event::LateDecided(decided)));
     let board = overview(&visit);
     assert_eq!((board.state, board.lane, board.late_undecided), (VisitState::NotDone, 1, false));
+
+    // A lane whose work was put aside waits again once there is more of it than was decided on.
+    let known = visit.records_in(1);
+    let aside = |records| LateDecided { lane: 1, decision: LateDecision::Rejected, reason: "重复".into(), records };
+    fold(&mut visit, &office.says(2, Event::LateDecided(aside(Some(known - 1)))));
+    assert!(overview(&visit).late_undecided);
+    fold(&mut visit, &office.says(2, Event::LateDecided(aside(Some(known)))));
+    assert!(!overview(&visit).late_undecided);
 
     // The one who hears of it in time does not set out.
     let mut told = Phone::of(VisitKind::Inspection);

@@ -32,7 +32,12 @@ fn office(choices: &[u8]) -> Vec<Fact> {
             2 => Event::Rescheduled(Rescheduled { window, appointment: None, reason: "改期".into() }),
             3 => Event::Cancelled(Cancelled { reason: "撤单".into() }),
             4 => Event::LaneChosen(LaneChosen { lane: 1, reason: "先到".into() }),
-            5 => Event::LateDecided(LateDecided { lane: 1, decision: LateDecision::Rejected, reason: "重复".into() }),
+            5 => Event::LateDecided(LateDecided {
+                lane: 1,
+                decision: LateDecision::Rejected,
+                reason: "重复".into(),
+                records: None,
+            }),
             6 => Event::parse("office.invented", "{}"),
             _ => Event::VisitScheduled(plan(VisitKind::Inspection, WorkerId(uuid(SECOND)))),
         };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, afterEach, before, test } from 'node:test'
-import { holds, launch, logIn, logins, openScreen, pages, settle, startServer } from './stage.mjs'
+import { holds, launch, logIn, logins, openScreen, pages, password, settle, startServer } from './stage.mjs'
 import { xlsx } from './xlsx.mjs'
 
 let server
@@ -164,6 +164,23 @@ test('a visit goes from planned to assigned, moved and cancelled, and another sc
   assert.deepEqual(watcher.faults, [])
 })
 
+test('who logs out and in again in the same tab sees the board live as before', async () => {
+  const { page: watcher } = await screenOf('supervisor')
+  const live = watcher.getByRole('status').filter({ hasText: '实时' })
+  await live.waitFor()
+  await watcher.getByRole('button', { name: '退出登录' }).click()
+  await watcher.waitForURL('**/login')
+  await watcher.locator('[name=login]').fill(logins.supervisor)
+  await watcher.locator('[name=password]').fill(password)
+  await watcher.keyboard.press('Enter')
+  await watcher.waitForURL('**/board')
+  await live.waitFor()
+  const { page } = await screenOf('dispatcher')
+  await page.getByRole('button', { name: '安排入户' }).click()
+  const id = await schedule(page, '示例：重新登录')
+  await watcher.locator(`[data-visit="${id}"]`).waitFor()
+})
+
 test('who changed the plan meanwhile is not overwritten', async () => {
   const first = await screenOf('dispatcher')
   await first.page.getByRole('button', { name: '安排入户' }).click()
@@ -176,7 +193,16 @@ test('who changed the plan meanwhile is not overwritten', async () => {
   })
   assert.equal(answer.status(), 200)
   await first.page.locator('.version').filter({ hasText: '第 2 版' }).waitFor()
-  await first.page.getByRole('button', { name: '取消入户' }).click()
+  // The new plan stands behind the dialog, where nobody has read it: he who opened the dialog decided on the old one.
+  const dialog = first.page.getByRole('dialog')
+  await dialog.getByRole('button', { name: '取消入户' }).click()
+  await dialog.getByRole('alert').filter({ hasText: 'plan.changed' }).waitFor()
+  await dialog.getByRole('button', { name: '返回' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  await first.page.getByRole('button', { name: '取消', exact: true }).click()
+  await dialog.getByLabel(/^原因/).fill('二')
+  assert.equal(await dialog.getByRole('alert').count(), 0)
+  await dialog.getByRole('button', { name: '取消入户' }).click()
   await first.page.getByText('取消原因').waitFor()
   const stale = await first.page.request.post(`/api/visits/${id}/cancel`, {
     headers: { 'x-nuanfang': '1' },
@@ -350,19 +376,30 @@ test('an enrolment shows its code and QR once', async () => {
   await holds(screen, 'an enrolment')
 })
 
-test('a phone is revoked in one of two ways', async () => {
+test('a phone is revoked in one of two ways, and one whose worker left can still be found stolen', async () => {
   const screen = await screenOf('admin')
   const { page } = screen
   await page.goto('/devices')
   const active = page.getByRole('row').filter({ hasText: '使用中' })
   await active.first().waitFor()
   const before = await active.count()
-  await page.getByRole('button', { name: /^停用手机/ }).last().click()
+  const id = await active.last().locator('code').getAttribute('title')
+  const row = page.getByRole('row').filter({ has: page.locator(`code[title="${id}"]`) })
+  await row.getByRole('button', { name: /^停用手机/ }).click()
   await holds(screen, 'revoking')
-  await page.getByLabel('离职停用').check()
-  await page.getByRole('dialog').getByRole('button', { name: '停用', exact: true }).click()
-  await page.getByRole('row').filter({ hasText: '离职停用' }).first().waitFor()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('离职停用').check()
+  await dialog.getByRole('button', { name: '停用', exact: true }).click()
+  await row.filter({ hasText: '离职停用' }).waitFor()
   assert.equal(await active.count(), before - 1)
+  await dialog.waitFor({ state: 'hidden' })
+
+  await row.getByRole('button', { name: /^停用手机/ }).click()
+  await dialog.getByLabel('遗失停用').check()
+  assert.equal(await dialog.getByLabel('离职停用').count(), 0)
+  await dialog.getByRole('button', { name: '停用', exact: true }).click()
+  await row.filter({ hasText: '遗失停用' }).waitFor()
+  assert.equal(await row.getByRole('button').count(), 0)
 })
 
 test('an administrator adds a user, resets a password and disables the user', async () => {

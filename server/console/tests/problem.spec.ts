@@ -10,10 +10,13 @@ const refused = async (request: Promise<{ data?: unknown }>): Promise<Problem> =
 it('speaks the language of the page when the server has both', async () => {
   const refusal = { code: 'worker.untrained', clause: '6.1.2', zh: '学时不足', en: 'too few hours' }
   const gate = JSON.stringify({ code: 'dispatch.refused', title: '不能派工：学时不足', refusals: [refusal] })
+  const decided = JSON.stringify({ code: 'lane.decided', title: '已裁定' })
   const single = JSON.stringify({ code: 'visit.too_early', title: '尚未约定', detail: 'no appointment', clause: 'F.1' })
   await speak('en')
   answer(409, gate)
   expect(await refused(api.GET('/api/board'))).toMatchObject({ title: 'This worker can\'t be sent', refusals: [refusal] })
+  answer(409, decided)
+  expect(await refused(api.GET('/api/board'))).toMatchObject({ title: 'Somebody else has decided about this part: go back and look at it' })
   answer(422, single)
   expect(await refused(api.GET('/api/board'))).toMatchObject({ title: 'no appointment', detail: '', clause: 'F.1' })
   await speak('zh-CN')

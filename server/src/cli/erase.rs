@@ -16,7 +16,8 @@ use crate::serve::open;
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship::place::Place;
-use crate::store::ship::{self, segments};
+use crate::store::ship::{self, ever_shipped};
+use crate::store::sqlite::compact;
 use crate::terminal::{complain, say, untried};
 
 /// It may not be done, and why; or there is no such household.
@@ -90,7 +91,7 @@ impl Erase {
         match done {
             Ok(Done::Nothing(code)) => ExitCode::from(code),
             // Even one that is not in the backup yet leaves no deleted pages behind.
-            Ok(Done::Erased(code)) => match erase::compact(&self.data) {
+            Ok(Done::Erased(code)) => match compact::complete(&self.data) {
                 Ok(()) => ExitCode::from(code),
                 Err(error) => untried(error),
             },
@@ -103,7 +104,7 @@ impl Erase {
         if self.reason.trim().is_empty() {
             return Err("--reason 不能为空".into());
         }
-        let shipped = !state.store.read_now(segments).map_err(said)?.is_empty();
+        let shipped = state.store.read_now(ever_shipped).map_err(said)?;
         if shipped && self.backup.is_none() {
             return Err("此数据目录有备份：请同时给出 --backup，否则备份仍可读出".into());
         }
@@ -152,7 +153,8 @@ impl Erase {
                 Ok(Done::Erased(0))
             }
             Err(error) => {
-                complain(format_args!("备份尚未更新（{error}）：请修复后再次运行同一命令"));
+                // Its 交费编号 is nobody's any more, or another's.
+                complain(format_args!("备份尚未更新（{error}）：请修复后再次运行，热用户写作 {household}，其余不变"));
                 Ok(Done::Erased(HALF))
             }
         }

@@ -36,16 +36,16 @@ impl Rebuild {
             Err(error) => return untried(error),
         };
         let done = (|| {
-            let stand = state.store.read_now(Reading::verify_chains)?;
+            let stand = state.store.read_all(Reading::verify_chains)?;
             say(format_args!("日志完整：{stand} 条记录，链条无误"));
             // Who was erased is not told again, so the feed's positions are others.
             let dump = match state.store.read_now(erasure::any)? {
                 true => rebuild::dump_without_feed,
                 false => rebuild::dump,
             };
-            let before = state.store.read_now(dump)?;
+            let before = state.store.read_all(dump)?;
             let folded = state.store.rebuild()?;
-            let after = state.store.read_now(dump)?;
+            let after = state.store.read_all(dump)?;
             say(format_args!("已由 {folded} 条记录重建全部数据表"));
             Ok::<_, StoreError>(before == after)
         })();

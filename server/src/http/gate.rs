@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Problem;
+use super::connections::Connections;
 use super::permission::bearer;
 use crate::state::AppState;
 use crate::store::Store;
@@ -42,6 +43,12 @@ const PART: usize = 4;
 /// How much may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Connections that are open; fewer where the system allows the process fewer files.
+    pub connections: usize,
+    /// Connections that are open from one address. A proxy's count as one by one.
+    pub connections_of_one: usize,
+    /// How long a connection may be open without its first request.
+    pub unsaid: Duration,
     /// Bytes of exchanges under way, as they are in memory. Whoever finds room waits for all that came before him: more
     /// room serves nobody sooner, it only lets everybody wait longer.
     pub exchange_bytes: usize,
@@ -68,6 +75,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // Two thousand phones, as many pages of the office, and as many again.
+            connections: 8192,
+            // A station's phones and desks come through one address.
+            connections_of_one: 1024,
+            unsaid: Duration::from_secs(30),
             exchange_bytes: 8 * 1024 * 1024,
             pieces: 64,
             strangers: 64,
@@ -118,6 +130,8 @@ pub struct Gate {
     pub answered: Family<Answered, Histogram, fn() -> Histogram>,
     /// Requests turned away.
     pub turned_away: Family<TurnedAway, Counter>,
+    /// The connections they come through.
+    pub connections: Connections,
 }
 
 impl Gate {
@@ -141,6 +155,7 @@ impl Gate {
             stranger: limits.stranger,
             answered: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14))),
             turned_away: Family::default(),
+            connections: Connections::new(limits.connections, limits.connections_of_one),
         }
     }
 

@@ -2,6 +2,7 @@
 //! console.
 
 pub mod api;
+pub mod connections;
 pub mod console;
 pub mod device;
 pub mod gate;

@@ -69,7 +69,7 @@ fn clashes(db: &Connection, worker: WorkerId, errand: &Errand) -> Result<Vec<Ref
     let mut query = db.prepare_cached(
         "SELECT v.from_ms, v.until_ms, h.community, h.address FROM visit v
          LEFT JOIN household h ON h.id = v.household
-         WHERE v.assignee = ?1 AND v.open AND v.state <> 'cancelled' AND v.from_ms < ?2 AND v.until_ms > ?3
+         WHERE v.assignee = ?1 AND v.open = 1 AND v.state <> 'cancelled' AND v.from_ms < ?2 AND v.until_ms > ?3
          AND v.id IS NOT ?4 ORDER BY v.from_ms",
     )?;
     let own = errand.visit.map(|visit| visit.0.into_bytes());

@@ -31,8 +31,8 @@ use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::blobs::sync_dir;
 use crate::store::ship::unmasked;
-use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::writing::Writing;
+use crate::store::sqlite::{Sqlite, compact};
 
 pub use hold::{find, holds};
 
@@ -85,7 +85,9 @@ pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &
     };
     let act = OfficeAct { event: Event::HouseholdErased(event), visit: None, basis: 0, blobs };
     let (office, at) = (state.office.clone(), state.now());
+    compact::due(state.store.dir())?;
     state.store.write_blocking::<_, StoreError, _>(0, move |writing| {
+        writing.tx.execute_batch("PRAGMA secure_delete = ON")?;
         office.append_in(writing, WorkerId(registers::SYSTEM), act)?;
         destroy(writing, &bodies, &visits, &replaced, at)
     })?;
@@ -159,29 +161,19 @@ pub fn forget_papers(data: &Path) -> Result<(), StoreError> {
     Ok(sync_dir(data)?)
 }
 
-/// Writes the database anew without the space of what was deleted. The store must be closed, its folder still locked.
-pub fn compact(data: &Path) -> Result<(), StoreError> {
-    let db = Connection::open(data.join("nuanfang.db"))?;
-    db.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; VACUUM;")?;
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).map_err(StoreError::from)?;
-    Ok(())
-}
-
-/// The household's visits, those too whose beginning is kept apart.
+/// The household's visits, those too that only what is kept apart tells of: a beginning, a signed record.
 fn visits(db: &Connection, household: Uuid) -> Result<Vec<VisitId>, StoreError> {
     let mut query = db.prepare("SELECT id FROM visit WHERE household = ?1")?;
     let rows = query.query_map([household.as_bytes()], |row| log::uuid(row, 0).map(VisitId))?;
     let mut visits: Vec<VisitId> = rows.collect::<Result<_, _>>()?;
     let mut query = db.prepare(
-        "SELECT e.visit, b.body FROM outcome o JOIN envelope e ON e.g = o.g JOIN body b ON b.g = o.g
-         WHERE o.o IN ('held', 'quarantined') AND e.kind = 'visit.opened' AND e.visit NOT IN (SELECT id FROM visit)",
+        "SELECT e.visit, e.kind, b.body FROM outcome o JOIN envelope e ON e.g = o.g JOIN body b ON b.g = o.g
+         WHERE o.o IN ('held', 'quarantined') AND e.visit NOT IN (SELECT id FROM visit)",
     )?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if let Event::Opened(opened) = log::read_event("visit.opened", body)
-            && opened.household.0 == household
-        {
+        let (kind, body): (String, String) = (row.get(1)?, row.get(2)?);
+        if erasure::home(&log::read_event(&kind, &body)) == Some(HouseholdId(household)) {
             visits.push(VisitId(log::uuid(row, 0)?));
         }
     }
@@ -259,7 +251,6 @@ fn destroy(
     at: Millis,
 ) -> Result<(), StoreError> {
     let tx = writing.tx;
-    tx.execute_batch("PRAGMA secure_delete = ON")?;
     for g in bodies {
         tx.prepare_cached("DELETE FROM body WHERE g = ?1")?.execute([*g as i64])?;
         tx.prepare_cached("DELETE FROM outcome WHERE g = ?1")?.execute([*g as i64])?;

@@ -3,7 +3,7 @@
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::Rejudged;
 use nuanfang_core::id::{OpId, WorkerId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::{Office, OfficeAct, log, project, registers};
@@ -44,10 +44,11 @@ fn held(db: &Connection) -> Result<Vec<OpId>, StoreError> {
     Ok(ops)
 }
 
-/// Whether something of the operation is kept apart.
-pub fn is_kept(db: &Connection, op: Uuid) -> Result<bool, StoreError> {
+/// Why something of the operation is kept apart; `None` if nothing of it is.
+pub fn kept(db: &Connection, op: Uuid) -> Result<Option<String>, StoreError> {
     let mut query = db.prepare_cached(
-        "SELECT 1 FROM envelope e JOIN outcome o ON o.g = e.g WHERE e.op = ?1 AND o.o IN ('held', 'quarantined')",
+        "SELECT coalesce(o.why, '') FROM envelope e JOIN outcome o ON o.g = e.g
+         WHERE e.op = ?1 AND o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT 1",
     )?;
-    Ok(query.exists([op.as_bytes()])?)
+    Ok(query.query_row([op.as_bytes()], |row| row.get(0)).optional()?)
 }

@@ -18,6 +18,7 @@ use super::accept::{self, Exchange};
 use super::project::device;
 use super::{readmission, uploads};
 use crate::keys::Keys;
+use crate::serve;
 use crate::state::AppState;
 use crate::store::StoreError;
 
@@ -99,6 +100,13 @@ pub fn rescue(state: &AppState, file: impl Read) -> Result<Rescued, Refused> {
     }
     let mut rescued = take(state, &head, ops)?;
     rescued.files = head.files;
+    let read = files(state, &mut opener, &mut rescued);
+    // Whatever became of the files, its operations are here and will not be new another time.
+    owes_less(state, &rescued)?;
+    read.map(|()| rescued)
+}
+
+fn files<R: Read>(state: &AppState, opener: &mut Opener<R>, rescued: &mut Rescued) -> Result<(), Refused> {
     loop {
         match opener.read() {
             Ok(Frame::File(sha, bytes)) => {
@@ -109,14 +117,33 @@ pub fn rescue(state: &AppState, file: impl Read) -> Result<Rescued, Refused> {
                 // The phone could not read the others itself.
                 rescued.files -= rescued.files_cut;
                 rescued.files_cut = 0;
-                return Ok(rescued);
+                return Ok(());
             }
-            Ok(Frame::Head(_) | Frame::Op(_)) => return Ok(rescued),
+            Ok(Frame::Head(_) | Frame::Op(_)) => return Ok(()),
             Err(Unread::Io(error)) => return Err(StoreError::from(error).into()),
             // What came before is whole: each chunk of it was held to its tag, each file to its hash.
-            Err(_) => return Ok(rescued),
+            Err(_) => return Ok(()),
         }
     }
+}
+
+/// What is in its log now, and the files of that, the phone no longer holds alone: it may never come to say so itself. What
+/// is kept apart proves nothing of it.
+fn owes_less(state: &AppState, rescued: &Rescued) -> Result<(), StoreError> {
+    if rescued.apart.is_some() {
+        return Ok(());
+    }
+    let device = rescued.device;
+    let (files, bytes) = state.store.read_now::<_, StoreError>(|db| {
+        let mut query = db.prepare_cached(
+            "SELECT count(*), coalesce(sum(n.len), 0) FROM blob_need n JOIN writer w ON w.dev = n.dev
+             WHERE w.device = ?1",
+        )?;
+        Ok(query.query_row([device.0.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?)
+    })?;
+    state.seen.received(device, rescued.new_ops);
+    state.seen.missing(device, files.unsigned_abs(), bytes.unsigned_abs());
+    serve::save_seen(state)
 }
 
 /// The secret of the key that is known as `kid`: the supplier's root.

@@ -4,7 +4,7 @@
 //! Nothing is seen of it before it is whole: it is made in a folder beside and gets its name at the end.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ use crate::store::ship::line::{FileLine, GoneLine, Line, file_name};
 use crate::store::ship::place::Place;
 use crate::store::ship::reader::{self, Body, Chains, Fault, Heads};
 use crate::store::ship::{Shipped, advance_safe, record_segment, seal};
-use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::writing::Writing;
+use crate::store::sqlite::{LOCK, Sqlite};
 use crate::store::vault::{Contents, DataKey, Vault};
 
 /// What was brought back.
@@ -54,6 +54,12 @@ pub enum Unrestored {
     /// There is something in the folder already.
     #[error("{} 不是空目录：恢复只写入新的或空的目录", .0.display())]
     Occupied(PathBuf),
+    /// The folder can't give way to the one that is made beside it.
+    #[error("{} 是挂载点或链接，恢复不能写入：请改为其中的一个新目录，例如 {}", .0.display(), .0.join("data").display())]
+    Fixed(PathBuf),
+    /// Another restore is at it.
+    #[error("另一个恢复正在写入 {}：请等它结束", .0.display())]
+    Busy(PathBuf),
     /// The backup is not what was written.
     #[error("备份已损坏，未恢复任何内容：{0}")]
     Damaged(Fault),
@@ -91,11 +97,19 @@ pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Un
     let about = reader::about(from)?.ok_or_else(|| StoreError::Backup(format!("{} 不是备份", from.name())))?;
     let missing = || StoreError::Backup(format!("{} 中没有密钥库副本", from.name()));
     let vault = reader::vault(from, key)?.ok_or_else(missing)?;
-    let beside = beside(data)?;
-    let done = fill(from, &vault, &beside, about.supplier).and_then(|restored| {
-        if data.is_dir() {
-            fs::remove_dir(data)?;
+    let there = data.symlink_metadata().is_ok();
+    // Hours later it would be too late to find that it can't.
+    if there && fs::remove_dir(data).is_err() {
+        return Err(Unrestored::Fixed(data.to_owned()));
+    }
+    let beside = match beside(data) {
+        Ok(beside) => beside,
+        Err(error) => {
+            give_back(there, data);
+            return Err(error);
         }
+    };
+    let done = fill(from, &vault, &beside, about.supplier).and_then(|restored| {
         fs::rename(&beside, data)?;
         sync_dir(data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
         Ok(restored)
@@ -103,16 +117,29 @@ pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Un
     if done.is_err() {
         // What was wrong is worth more than what the disk says now.
         let _ = fs::remove_dir_all(&beside);
+        give_back(there, data);
     }
     done
 }
 
-/// The folder beside `data` in which it is made; what an ended attempt left there goes.
+/// The empty folder that was `there` before.
+fn give_back(there: bool, data: &Path) {
+    if there {
+        // What was wrong is worth more than what the disk says now.
+        let _ = fs::create_dir(data);
+    }
+}
+
+/// The folder beside `data` in which it is made; what an ended attempt left there goes, one under way stays.
 fn beside(data: &Path) -> Result<PathBuf, Unrestored> {
     let mut name = data.file_name().ok_or_else(|| Unrestored::Occupied(data.to_owned()))?.to_owned();
     name.push(".restoring");
     let beside = data.with_file_name(name);
     if beside.exists() {
+        let lock = File::open(beside.join(LOCK));
+        if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
+            return Err(Unrestored::Busy(beside));
+        }
         fs::remove_dir_all(&beside)?;
     }
     fs::create_dir_all(&beside)?;
@@ -277,7 +304,9 @@ fn await_files(tx: &Connection) -> Result<u64, StoreError> {
     // A file that was erased and that somebody names who is not was named again, and had not come yet. Rows that were
     // written anew are named for ever.
     tx.execute_batch(&format!(
-        "UPDATE blob SET flag = NULL, whole_ms = NULL WHERE flag = 'erased' AND EXISTS (
+        "UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, 0)
+           WHERE sha IN (SELECT was FROM blob_replaced);
+         UPDATE blob SET flag = NULL, whole_ms = NULL WHERE flag = 'erased' AND EXISTS (
            SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha)
            AND sha NOT IN (SELECT was FROM blob_replaced);
          UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (
@@ -298,8 +327,8 @@ fn await_files(tx: &Connection) -> Result<u64, StoreError> {
 fn next_epoch(store: &Sqlite, now: Millis) -> Result<u64, StoreError> {
     let last: Option<String> = store.read_now::<_, StoreError>(|db| {
         let mut query = db.prepare(
-            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g WHERE e.kind = 'office.restored'
-             ORDER BY e.g DESC LIMIT 1",
+            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g
+             WHERE e.kind = 'office.restored' AND e.kind >= 'office.' AND e.kind < 'pii/' ORDER BY e.g DESC LIMIT 1",
         )?;
         Ok(query.query_row([], |row| row.get(0)).optional()?)
     })?;

@@ -165,6 +165,20 @@ impl Seen {
         }
     }
 
+    /// Notes what of the files that the operations of `device` name is missing here. Once all of its operations are here, it
+    /// holds no others.
+    pub fn missing(&self, device: DeviceId, files: u64, bytes: u64) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = devices.get_mut(&device).filter(|device| device.owes.ops == 0) {
+            device.owes.blobs = device.owes.blobs.min(files);
+            device.owes.bytes = device.owes.bytes.min(bytes);
+            if device.owes.blobs == 0 {
+                device.owing_since = None;
+            }
+            device.changed = true;
+        }
+    }
+
     /// Notes that `device` showed another log than the one received.
     pub fn note_fork(&self, device: DeviceId, now: Millis) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);

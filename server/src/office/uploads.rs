@@ -83,16 +83,15 @@ pub fn whole(writing: &mut Writing<'_>, sha: &Sha, len: u64, flag: Option<&str>,
     tell(writing, sha)
 }
 
-/// A whole file went bad before it was safe: it is not whole any more, and who still owes it to the backup keeps it and
-/// is asked for it again.
+/// A whole file went bad: it is not whole any more, and every phone that named it is asked for it again. Who still owes it to
+/// the backup keeps it; others may.
 pub fn spoiled(writing: &mut Writing<'_>, sha: &Sha) -> Result<(), StoreError> {
     let tx = writing.tx;
     tx.prepare_cached("UPDATE blob SET whole_ms = NULL, flag = NULL WHERE sha = ?1")?.execute([sha.0.as_slice()])?;
     tx.prepare_cached(
         "INSERT OR IGNORE INTO blob_need (dev, sha, len, role)
-           SELECT o.dev, b.sha, b.len, r.role FROM blob_owed o JOIN blob b ON b.sha = o.sha
-           JOIN envelope e ON e.dev = o.dev AND e.seq = o.seq JOIN blob_ref r ON r.g = e.g AND r.sha = o.sha
-           WHERE o.sha = ?1",
+           SELECT e.dev, b.sha, b.len, r.role FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN blob b ON b.sha = r.sha
+           WHERE r.sha = ?1",
     )?
     .execute([sha.0.as_slice()])?;
     tell(writing, sha)

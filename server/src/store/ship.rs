@@ -30,7 +30,7 @@ use nuanfang_core::wire::FILE_LIMIT;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-pub use collect::{Shipped, all as segments, unmasked};
+pub use collect::{Shipped, all as segments, any as ever_shipped, unmasked};
 pub use vault_copy::recovery_key;
 
 use self::line::{BodyLine, FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
@@ -40,6 +40,7 @@ use self::vault_copy::Looked;
 use super::StoreError;
 use super::sqlite::Sqlite;
 use super::sqlite::writing::Writing;
+use crate::office::project::erasure;
 use crate::office::uploads;
 
 /// How often is looked for something new.
@@ -196,9 +197,11 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     to.settle()?;
     let before = store.read_now(collect::last)?;
     let (number, after) = before.map_or((1, 0), |before| (before.segment + 1, before.through));
-    let gone = store.read_now(|db| collect::gone(db, FILES))?;
     let files = store.read_now(|db| collect::files(db, FILES))?;
     let rows = store.read_now(|db| collect::envelopes(db, after, SEGMENT, &files))?;
+    let through = rows.last().map_or(after, |row| row.head.g);
+    // A backup without a file must say why: the erasure comes first, and what it put in the file's place.
+    let gone = store.read_now(|db| collect::gone(db, through, FILES))?;
     let nothing = rows.is_empty() && files.is_empty() && gone.is_empty();
     if nothing && vault_copy::is_there(store, to, looked)? {
         return match store.read_now(collect::spoiled)? {
@@ -230,7 +233,6 @@ fn ship_next(store: &Sqlite, to: &Place, looked: &mut Looked) -> Result<bool, St
     let bodies = rows.iter().map(|row| sealed(store, row)).collect::<Result<Vec<_>, _>>()?;
     // Sealed content is worth nothing without its keys: those go first.
     vault_copy::ship(store, to)?;
-    let through = rows.last().map_or(after, |row| row.head.g);
     let mut lines: Vec<Line> = files.into_iter().map(Line::File).collect();
     lines.extend(rows.into_iter().map(|row| Line::Head(Box::new(row.head))));
     lines.extend(gone.iter().map(|gone| Line::Gone(GoneLine { gone: *gone })));
@@ -393,13 +395,17 @@ fn copy(store: &Sqlite, to: &Place, sha: &Sha) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// A body's line. One that is erased, or whose key is, stands without it.
+/// A body's line. One that is erased stands without it. Where its owner's key is destroyed and nobody was erased, it is
+/// sealed with the company's: what is called safe can be read.
 fn sealed(store: &Sqlite, row: &collect::Envelope) -> Result<BodyLine, StoreError> {
-    let (g, owner) = (row.head.g, row.owner);
-    let sealed = match (&row.body, store.vault.data_key(owner)?) {
-        (Some(body), Some(key)) => Some(seal::body(&key, &row.head.sha, body)?),
-        _ => None,
-    };
+    let (g, mut owner) = (row.head.g, row.owner);
+    let Some(body) = &row.body else { return Ok(BodyLine { g, owner, sealed: None }) };
+    let mut key = store.vault.data_key(owner)?;
+    if key.is_none() && !store.read_now(|db| erasure::is_owner(db, owner))? {
+        owner = Uuid::nil();
+        key = store.vault.data_key(owner)?;
+    }
+    let sealed = key.map(|key| seal::body(&key, &row.head.sha, body)).transpose()?;
     Ok(BodyLine { g, owner, sealed })
 }
 

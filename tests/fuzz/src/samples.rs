@@ -82,6 +82,8 @@ fn others() -> Value {
                 "refused": 0}),
         ),
         ("office.user_added", json!({"n": "00", "user": ID, "login": "shili", "name": "示例", "role": "admin"})),
+        ("office.password_reset", json!({"n": "00", "user": ID})),
+        ("office.enrolment_issued", json!({"n": "00", "worker": ID})),
         ("office.device_enrolled", json!({"n": "00", "device": ID, "worker": ID, "public_key": "", "name": "示例"})),
         ("office.device_revoked", json!({"n": "00", "device": ID, "reason": "stolen"})),
         ("office.settings_changed", json!({"n": "00", "changes": [{"key": "phone.silence_hours", "value": "24"}]})),

@@ -152,7 +152,7 @@ impl Far {
         let lane = dice.between(0, version as i64) as u64;
         let event = if dice.chance(500) {
             let decision = *dice.pick(&[LateDecision::Primary, LateDecision::Supplement]).expect("one");
-            Event::LateDecided(LateDecided { lane, decision, reason: "以实际上门为准".into() })
+            Event::LateDecided(LateDecided { lane, decision, reason: "以实际上门为准".into(), records: None })
         } else {
             Event::LaneChosen(LaneChosen { lane, reason: "以实际上门为准".into() })
         };

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use nuanfang_core::canon::hash::Sha;
@@ -11,7 +12,7 @@ use nuanfang_core::device::clock::{Clock, SoftwareClock};
 use nuanfang_core::device::courier::{Courier, Pass, Run, Stop};
 use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::enrolment::{self, Enrolment};
-use nuanfang_core::device::sync::Speaker;
+use nuanfang_core::device::sync::{BATCH_BYTES, Speaker};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, joining};
 use nuanfang_core::drill::{self, Ended, Side};
@@ -69,6 +70,7 @@ pub struct Phone {
     clock: Arc<SoftwareClock>,
     key: Arc<SoftwareKey>,
     pass: Mutex<Option<Pass>>,
+    load: AtomicUsize,
     speaker: Speaker,
     drafts: BTreeMap<(VisitId, String), String>,
     loose: BTreeSet<(VisitId, Sha)>,
@@ -130,6 +132,7 @@ impl Phone {
             clock,
             key,
             pass: Mutex::new(None),
+            load: AtomicUsize::new(BATCH_BYTES),
             speaker,
             drafts: BTreeMap::new(),
             loose: BTreeSet::new(),
@@ -281,6 +284,7 @@ impl Phone {
             speaker: &self.speaker,
             transport: wire,
             pass: &self.pass,
+            load: &self.load,
         };
         courier.run()
     }

@@ -17,7 +17,7 @@ use nuanfang_core::device::courier::{Answer, Call, Courier, Pass, Transport, Unr
 use nuanfang_core::device::http::{Http, Trust};
 use nuanfang_core::device::store::outbox_row::{self, OutboxRow};
 use nuanfang_core::device::store::{Store, enrolment};
-use nuanfang_core::device::sync::Speaker;
+use nuanfang_core::device::sync::{BATCH_BYTES, Speaker};
 use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{joining, outbox};
 use nuanfang_core::domain::{Event, Rules};
@@ -106,6 +106,7 @@ struct Phone {
     clock: SoftwareClock,
     speaker: Speaker,
     pass: Mutex<Option<Pass>>,
+    load: AtomicUsize,
 }
 
 impl Phone {
@@ -117,7 +118,15 @@ impl Phone {
         joining::enrol(&store, &key, way, &invitation, "示例手机", "0.1.0")?;
         let clock = SoftwareClock::at(Millis(1_795_400_000_000));
         let speaker = Speaker { app: "0.1.0".into(), tz: "Asia/Shanghai".into(), keep_days: 30 };
-        Ok(Self { _folder: folder, store, key, clock, speaker, pass: Mutex::new(None) })
+        Ok(Self {
+            _folder: folder,
+            store,
+            key,
+            clock,
+            speaker,
+            pass: Mutex::new(None),
+            load: AtomicUsize::new(BATCH_BYTES),
+        })
     }
 
     /// Logs an event as it happens now by the phone's clock, its id made now too: ids that are made one after another
@@ -160,6 +169,7 @@ impl Phone {
             speaker: &self.speaker,
             transport: way,
             pass: &self.pass,
+            load: &self.load,
         };
         let run = courier.run()?;
         if run.applied.acked != run.applied.head {

@@ -50,8 +50,10 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
 }
 
 /// Forgets drafts of visits that are neither planned nor expected here, and of which nothing is on its way or waits to be
-/// judged; of those never logged only drafts from before `before`: a visit may be opened at a door yet.
-pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Trouble> {
+/// judged; of those never logged only drafts from before `before`: a visit may be opened at a door yet. What a clock says
+/// that runs ahead of `now` counts as now.
+pub fn prune(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Result<(), Trouble> {
+    transaction.prepare_cached("UPDATE draft SET updated_ms = ?1 WHERE updated_ms > ?1")?.execute([now.0])?;
     let (planned, settled) = (planned("draft.visit"), settled("draft.visit"));
     transaction
         .prepare_cached(&format!(

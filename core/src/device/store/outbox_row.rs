@@ -162,6 +162,13 @@ pub fn after(
     Ok(found)
 }
 
+/// Rows of all devices but `device`, in the order they were logged.
+pub fn of_others(connection: &Connection, device: DeviceId) -> Result<Vec<OutboxRow>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT * FROM outbox WHERE device <> ?1 ORDER BY n")?;
+    let found = statement.query_map([device.0.as_bytes()], read)?.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
 /// All that was done about a visit here, in the order it was done.
 pub fn of_visit(connection: &Connection, visit: VisitId) -> Result<Vec<OutboxRow>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT * FROM outbox WHERE visit = ?1 ORDER BY n")?;

@@ -9,6 +9,8 @@ export const link = ref<Link>('connecting')
 
 const listeners = new Set<(change: Change) => void>()
 let ask: ((asked: Asked) => void) | undefined
+/** Whether somebody is logged in who wants to hear: a page may come back after its log-out. */
+let wanted = false
 /** Whether the stream was lost since it was last open: then everything may have changed. */
 let lost = false
 
@@ -42,18 +44,28 @@ function connect(): (asked: Asked) => void {
 
 /** Begins to listen; again after a log-in. */
 export function openStream(): void {
+  wanted = true
   if (!ask) {
     ask = connect()
-    window.addEventListener('pagehide', () => ask?.('leave'))
+    window.addEventListener('pagehide', leave)
     addEventListener('pageshow', (event) => {
-      if ((event as PageTransitionEvent).persisted) ask?.('open')
+      if (wanted && (event as PageTransitionEvent).persisted) ask?.('open')
     })
   }
   ask('open')
 }
 
+/** Nobody says any more how the stream is: what was last said of it must not stand. */
+function leave(): void {
+  ask?.('leave')
+  hear({ type: 'state', state: 'connecting' })
+}
+
 /** Stops listening: after a log-out. */
-export const leaveStream = () => ask?.('leave')
+export function leaveStream(): void {
+  wanted = false
+  leave()
+}
 
 /** Calls `listener` at every change until the returned function is called. */
 export function onChange(listener: (change: Change) => void): () => void {

@@ -14,7 +14,6 @@ function tell(said: Said): void {
 worker.onconnect = (event) => {
   const tab = event.ports[0]
   if (!tab) return
-  tabs.add(tab)
   tab.onmessage = (message: MessageEvent<Asked>) => {
     if (message.data === 'leave') {
       tabs.delete(tab)
@@ -23,7 +22,11 @@ worker.onconnect = (event) => {
         stream = undefined
         link = 'closed'
       }
-    } else if (!stream || link === 'closed') {
+      return
+    }
+    // A tab that left comes back by the same port: after a log-in, or out of the browser's back and forward cache.
+    tabs.add(tab)
+    if (!stream || link === 'closed') {
       stream?.close()
       stream = listen(tell)
     } else {

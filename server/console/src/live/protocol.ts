@@ -13,21 +13,45 @@ export type Said = { type: 'change', change: Change } | { type: 'state', state: 
 /** Asked by a tab: begin (again), after a log-in for instance; or leave. */
 export type Asked = 'open' | 'leave'
 
-/** How the stream is. `closed` = the server refused it (no session); nobody tries again until asked. */
+/** How the stream is. `closed` = it was refused (no session, or no server behind the proxy); it is asked for again after a while. */
 export type Link = 'connecting' | 'open' | 'closed'
 
-/** Opens the board's stream and tells what comes. The browser reconnects by itself and sends Last-Event-ID along. */
+/** Milliseconds until a refused stream is asked for again: longer each time, up to a minute, and not all browsers at once. */
+const pause = (refused: number) => Math.min(60_000, 2_000 * 2 ** refused) * (0.5 + Math.random() / 2)
+
+/** Opens the board's stream and tells what comes. After a broken line the browser reconnects by itself and sends Last-Event-ID along. */
 export function listen(tell: (said: Said) => void): { close: () => void } {
-  const source = new EventSource('/api/board/events')
-  tell({ type: 'state', state: 'connecting' })
-  source.onopen = () => tell({ type: 'state', state: 'open' })
-  source.onerror = () => tell({ type: 'state', state: source.readyState === EventSource.CLOSED ? 'closed' : 'connecting' })
-  for (const kind of ['visit', 'device', 'task', 'resync'] as const) {
-    source.addEventListener(kind, (event) => {
-      tell({ type: 'change', change: { ...parsed(event.data), kind } })
-    })
+  let source: EventSource | undefined
+  let again: ReturnType<typeof setTimeout> | undefined
+  let refused = 0
+  function begin(): void {
+    const stream = new EventSource('/api/board/events')
+    source = stream
+    tell({ type: 'state', state: 'connecting' })
+    stream.onopen = () => {
+      refused = 0
+      tell({ type: 'state', state: 'open' })
+    }
+    stream.onerror = () => {
+      const closed = stream.readyState === EventSource.CLOSED
+      // Whatever is not 200 the browser takes for the end: a proxy without its server, a server that has no room just now.
+      // A session that is over looks the same; the next call of a page tells, and leaves.
+      if (closed) again = setTimeout(begin, pause(refused++))
+      tell({ type: 'state', state: closed ? 'closed' : 'connecting' })
+    }
+    for (const kind of ['visit', 'device', 'task', 'resync'] as const) {
+      stream.addEventListener(kind, (event) => {
+        tell({ type: 'change', change: { ...parsed(event.data), kind } })
+      })
+    }
   }
-  return { close: () => source.close() }
+  begin()
+  return {
+    close: () => {
+      clearTimeout(again)
+      source?.close()
+    },
+  }
 }
 
 function parsed(data: string): { pos: number, visit?: string } {

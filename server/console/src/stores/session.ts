@@ -17,12 +17,10 @@ export const useSession = defineStore('session', () => {
   function keep(view: Schema<'SessionView'> | undefined): void {
     session.value = view
     rememberLoggedIn(view !== undefined)
-    if (view) {
-      ahead.value = view.now_ms - Date.now()
-      openStream()
-    } else {
-      leaveStream()
-    }
+    if (view) ahead.value = view.now_ms - Date.now()
+    // Who may not see the board is refused its stream too, and would be again and again.
+    if (view && mayOpen(view.user.role, 'board')) openStream()
+    else leaveStream()
   }
 
   /** Asks once who we are. Nobody is not an error; anything else is, and is thrown. */

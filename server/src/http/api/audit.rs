@@ -1,5 +1,7 @@
 //! Who did what: the office's acts and every unmasking, from the hash-chained log itself.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use nuanfang_core::domain::Event;
@@ -11,6 +13,7 @@ use super::details::{details, label};
 use super::people::{AuditQuery, AuditRow};
 use super::permit::{May, ReadAudit};
 use super::views::{Named, Page};
+use super::visit_view::DetailView;
 use super::{Asked, page};
 use crate::http::Problem;
 use crate::office::registers::names;
@@ -58,7 +61,7 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
         params_from_iter(&values),
         |row| row.get(0),
     )?;
-    let names = names(db)?;
+    let (names, people) = (names(db)?, people(db)?);
     let mut statement = db.prepare(&format!(
         "SELECT e.op, e.seq, e.recv_ms, e.worker, e.kind, e.visit, e.sha, b.body FROM envelope e
          LEFT JOIN body b ON b.g = e.g WHERE {conditions} ORDER BY e.g DESC LIMIT {size} OFFSET {}",
@@ -79,10 +82,34 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
             zh,
             en,
             visit: row.get::<_, Option<[u8; 16]>>(5)?.map(Uuid::from_bytes),
-            details: body.map(|body| details(&Event::parse(&kind, &body), &body)).unwrap_or_default(),
+            details: body.map(|body| named(details(&Event::parse(&kind, &body), &body), &people)).unwrap_or_default(),
             sha: hex::encode(row.get::<_, [u8; 32]>(6)?),
             kind,
         });
     }
     Ok(Page { total: total.unsigned_abs(), page, size, rows })
+}
+
+/// Whom an act is about: workers by name and badge, office users by name and login. Names alone are not one person's.
+fn people(db: &rusqlite::Connection) -> Result<HashMap<Uuid, String>, StoreError> {
+    let mut people = HashMap::new();
+    for sql in ["SELECT id, name, login FROM office_user", "SELECT id, name, badge_number FROM worker"] {
+        let mut query = db.prepare_cached(sql)?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, number): (String, String) = (row.get(1)?, row.get(2)?);
+            people.insert(Uuid::from_bytes(row.get(0)?), format!("{name}（{number}）"));
+        }
+    }
+    Ok(people)
+}
+
+/// The same details, with people for their ids.
+fn named(mut details: Vec<DetailView>, people: &HashMap<Uuid, String>) -> Vec<DetailView> {
+    for detail in &mut details {
+        if let Some(person) = detail.value.parse::<Uuid>().ok().and_then(|id| people.get(&id)) {
+            detail.value.clone_from(person);
+        }
+    }
+    details
 }

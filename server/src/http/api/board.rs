@@ -143,6 +143,22 @@ impl BoardState {
     }
 }
 
+/// The visits of a day.
+const DAYS: &str = "v.from_ms >= ?1 AND v.from_ms < ?2";
+
+/// What has no time yet, and what is left of earlier days, is today's business too. Each part has an index of its own: no
+/// other visit is read.
+const TODAYS: &str = "v.id IN (SELECT id FROM visit WHERE from_ms >= ?1 AND from_ms < ?2
+    UNION ALL SELECT id FROM visit WHERE open = 1 AND from_ms IS NULL
+    UNION ALL SELECT id FROM visit WHERE open = 1 AND from_ms < ?1
+    UNION ALL SELECT id FROM visit WHERE late > 0
+    UNION ALL SELECT id FROM visit WHERE open = 0 AND from_ms IS NULL AND last_ms >= ?1 AND last_ms < ?2
+    UNION ALL SELECT visit FROM task WHERE kind = 'call_back' AND done_ms IS NULL)";
+
+/// What changed since a position: few where the position is near, however many visits there are.
+const SINCE: &str = "SELECT v.id, v.last_g FROM visit v
+    WHERE v.id IN (SELECT visit FROM envelope WHERE g > ?1) AND v.last_g > ?1 ORDER BY v.last_g";
+
 /// Cards on one board at most.
 const CARDS: u32 = 10_000;
 
@@ -195,16 +211,7 @@ fn read(
 ) -> Result<BoardView, Problem> {
     let (from, until) = bounds(day)?;
     let mut values = vec![SqlValue::Integer(from), SqlValue::Integer(until)];
-    let mut condition = "v.from_ms >= ?1 AND v.from_ms < ?2".to_owned();
-    if is_today {
-        // What has no time yet, and what is left of earlier days, is today's business too.
-        condition = format!(
-            "({condition} OR v.open AND (v.from_ms IS NULL OR v.from_ms < ?1) OR v.late > 0 OR v.last_ms >= ?1 AND \
-             v.last_ms < ?2 AND v.from_ms IS NULL OR EXISTS (SELECT 1 FROM task t WHERE t.visit = v.id AND \
-             t.kind = 'call_back' AND t.done_ms IS NULL))"
-        );
-    }
-    let all = cards::cards(db, &condition, &values, CARDS, role)?;
+    let all = cards::cards(db, if is_today { TODAYS } else { DAYS }, &values, CARDS, role)?;
     let mut workers: Vec<Named> = all.iter().filter_map(|card| card.assignee.clone()).collect();
     workers.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     workers.dedup();
@@ -240,8 +247,8 @@ fn bounds(day: &str) -> Result<(i64, i64), Problem> {
 /// Comments keep the stream alive through proxies.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
-/// Changes that are told one by one after a gap; a longer gap is told as `resync`.
-const GAP: usize = 1_000;
+/// Operations after which a gap is no longer told visit by visit, but as `resync`.
+const GAP: u64 = 1_000;
 
 /// What changes, as it changes: server-sent events. After `resync` everything may have changed.
 #[utoipa::path(get, path = "/api/board/events", tag = "board", operation_id = "board_events",
@@ -294,20 +301,15 @@ type Told = Result<Event, std::convert::Infallible>;
 
 fn since(db: &Connection, last: u64) -> Result<Vec<Event>, StoreError> {
     let now = position(db)?;
-    if last > now {
-        // The stream is of another time: the server was restored.
+    // A later one is of another time: the server was restored.
+    if now.checked_sub(last).is_none_or(|gap| gap > GAP) {
         return Ok(vec![resync(now)]);
     }
-    let mut query = db.prepare_cached("SELECT id, last_g FROM visit WHERE last_g > ?1 ORDER BY last_g LIMIT ?2")?;
-    let changed = query
-        .query_map([last as i64, GAP as i64 + 1], |row| {
-            Ok((Uuid::from_bytes(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    if changed.len() > GAP {
-        return Ok(vec![resync(now)]);
-    }
-    Ok(changed.into_iter().map(|(visit, g)| poke(g, Some(visit))).collect())
+    let mut query = db.prepare_cached(SINCE)?;
+    let changed = query.query_map([last as i64], |row| {
+        Ok(poke(row.get::<_, i64>(1)?.unsigned_abs(), Some(Uuid::from_bytes(row.get(0)?))))
+    })?;
+    Ok(changed.collect::<Result<_, _>>()?)
 }
 
 fn poke(pos: u64, visit: Option<Uuid>) -> Event {
@@ -322,4 +324,43 @@ fn named(name: &str, poke: BoardPoke) -> Event {
     let data = serde_json::to_string(&poke).unwrap_or_default();
     let event = Event::default().event(name).data(data);
     if poke.pos > 0 { event.id(poke.pos.to_string()) } else { event }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::params_from_iter;
+
+    use super::super::registers::{BEGUN_VISITS, OPEN_VISITS};
+    use super::*;
+
+    /// How a statement is read, step by step.
+    fn steps(sql: &str) -> Vec<String> {
+        let db = crate::store::sqlite::bare();
+        let mut query = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("it is understood");
+        let bound = vec![0; query.parameter_count()];
+        let rows = query.query_map(params_from_iter(bound), |row| row.get(3)).expect("a plan");
+        rows.collect::<Result<_, _>>().expect("its steps")
+    }
+
+    #[test]
+    fn what_is_asked_all_day_reads_no_visit_in_vain() {
+        let today = steps(&cards::select(TODAYS, CARDS));
+        let parts = [
+            "visit_from (from_ms>? AND from_ms<?)",
+            "visit_due (from_ms=?)",
+            "visit_due (from_ms<?)",
+            "visit_late",
+            "visit_timeless (from_ms=? AND last_ms>? AND last_ms<?)",
+            "task_call_back",
+        ];
+        for part in parts {
+            assert!(today.iter().any(|step| step.ends_with(part)), "{part}: {today:?}");
+        }
+        let all = [today, steps(&cards::select(DAYS, CARDS)), steps(SINCE), steps(OPEN_VISITS), steps(BEGUN_VISITS)];
+        for step in all.iter().flatten() {
+            // Of an index that holds only what is asked for all is read.
+            let whole = step.starts_with("SCAN") && !step.ends_with("visit_late") && !step.ends_with("task_call_back");
+            assert!(!whole && !step.contains("visit_assignee"), "{all:?}");
+        }
+    }
 }

@@ -19,6 +19,13 @@ const SELECT: &str = "SELECT v.id, v.kind, v.state, v.household, v.from_ms, v.un
     EXISTS (SELECT 1 FROM task t WHERE t.visit = v.id AND t.kind = 'call_back' AND t.done_ms IS NULL)
     FROM visit v LEFT JOIN household h ON h.id = v.household LEFT JOIN worker w ON w.id = v.assignee";
 
+/// How cards that fit `conditions` are read.
+pub(super) fn select(conditions: &str, limit: u32) -> String {
+    format!(
+        "{SELECT} WHERE {conditions} ORDER BY v.from_ms IS NULL, v.from_ms, h.community, h.address, v.id LIMIT {limit}"
+    )
+}
+
 /// Cards that fit `conditions`, by window, then address.
 pub(super) fn cards(
     db: &Connection,
@@ -28,9 +35,7 @@ pub(super) fn cards(
     role: Role,
 ) -> Result<Vec<VisitCard>, StoreError> {
     let missing = files_missing(db)?;
-    let mut query = db.prepare_cached(&format!(
-        "{SELECT} WHERE {conditions} ORDER BY v.from_ms IS NULL, v.from_ms, h.community, h.address, v.id LIMIT {limit}"
-    ))?;
+    let mut query = db.prepare_cached(&select(conditions, limit))?;
     let mut rows = query.query(params_from_iter(values))?;
     let mut cards = Vec::new();
     while let Some(row) = rows.next()? {

@@ -137,11 +137,11 @@ pub async fn rejudge(
     let check = move |db: &Connection| {
         let gone =
             || Problem::new(StatusCode::NOT_FOUND, "quarantine.not_kept", "该记录不在暂存或隔离中，可能已被重新判定");
-        if rejudge::is_kept(db, op)? { Ok(()) } else { Err(gone()) }
+        rejudge::kept(db, op)?.map(drop).ok_or_else(gone)
     };
     state.office.append(WorkerId(may.user.id), vec![act], check).await?;
-    let still = state.read(move |db| Ok::<_, StoreError>(read(db)?.into_iter().find(|kept| kept.op == op))).await?;
-    Ok(Json(RejudgedView { kept: still.is_some(), why: still.map(|kept| kept.why) }))
+    let why = state.read(move |db| rejudge::kept(db, op)).await?;
+    Ok(Json(RejudgedView { kept: why.is_some(), why }))
 }
 
 fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {

@@ -9,7 +9,7 @@ use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::convert::{Builder, Shape};
 use fast_qr::{ECL, QRBuilder};
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::office_event::{DeviceRevoked, RevokeReason};
+use nuanfang_core::domain::office_event::{DeviceRevoked, EnrolmentIssued, RevokeReason};
 use nuanfang_core::domain::worker::local_date;
 use nuanfang_core::domain::{Event, Rules};
 use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
@@ -210,6 +210,14 @@ pub struct PriceItemView {
     pub warranty_days: i64,
 }
 
+/// Of each worker, his visits that are not over.
+pub(super) const OPEN_VISITS: &str =
+    "SELECT assignee, count(*) FROM visit WHERE open = 1 AND assignee IS NOT NULL GROUP BY assignee";
+
+/// Those of them whose time has begun.
+pub(super) const BEGUN_VISITS: &str = "SELECT assignee, count(*) FROM visit
+    WHERE open = 1 AND assignee IS NOT NULL AND from_ms <= ?1 GROUP BY assignee";
+
 /// All workers, each with what stands against sending him.
 #[utoipa::path(get, path = "/api/workers", tag = "registers", operation_id = "workers", params(WorkerQuery),
     responses((status = 200, description = "All workers, by badge number", body = Vec<WorkerView>)))]
@@ -230,11 +238,7 @@ pub async fn workers(
             };
             let phones =
                 counted(db, "SELECT worker, count(*) FROM device WHERE status = 'active' GROUP BY worker", [])?;
-            let visits = counted(
-                db,
-                "SELECT assignee, count(*) FROM visit WHERE open AND assignee IS NOT NULL GROUP BY assignee",
-                [],
-            )?;
+            let visits = counted(db, OPEN_VISITS, [])?;
             let rules = Rules::builtin();
             let mut views = Vec::new();
             for found in worker::all(db)? {
@@ -270,20 +274,21 @@ fn counted(db: &Connection, sql: &str, params: impl Params) -> Result<HashMap<Uu
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// A one-time code to enrol a worker's phone, and its QR. Shown once.
+/// A one-time code to enrol a worker's phone, and its QR. Shown once; who asked for it stays on record.
 #[utoipa::path(post, path = "/api/workers/{id}/enrolment", tag = "registers", operation_id = "enrolment",
     params(("id" = Uuid, Path, description = "The worker")),
     responses((status = 201, description = "A one-time code; shown once", body = EnrolmentView)))]
 pub async fn enrolment(
-    _may: May<ManageDevices>,
+    may: May<ManageDevices>,
     State(state): State<AppState>,
     At(id): At<Uuid>,
 ) -> Result<(StatusCode, HeaderMap, Json<EnrolmentView>), Problem> {
     let worker = WorkerId(id);
-    state
-        .read(move |db| worker::find(db, worker))
-        .await?
-        .ok_or_else(|| Problem::not_found("worker.unknown", "没有这名服务人员"))?;
+    let missing = || Problem::not_found("worker.unknown", "没有这名服务人员");
+    let check = move |db: &Connection| worker::find(db, worker)?.map(|_| ()).ok_or_else(missing);
+    let act = OfficeAct::of(Event::EnrolmentIssued(EnrolmentIssued { worker }));
+    // The record first: no code is given out by nobody.
+    state.office.append(WorkerId(may.user.id), vec![act], check).await?;
     let vault = state.vault.clone();
     let code = blocking(move || crate::enrolment::issue(&vault, worker)).await?;
     let expires_ms = crate::clock::real_now().0 + 24 * 3_600_000;
@@ -309,12 +314,9 @@ pub async fn devices(_may: May<ReadDevices>, State(state): State<AppState>) -> R
 pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<Vec<DeviceView>, StoreError> {
     let missing =
         counted(db, "SELECT w.device, count(*) FROM blob_need n JOIN writer w ON w.dev = n.dev GROUP BY w.device", [])?;
-    let begun = counted(
-        db,
-        "SELECT assignee, count(*) FROM visit WHERE open = 1 AND assignee IS NOT NULL AND from_ms <= ?1 GROUP BY assignee",
-        [now.0],
-    )?;
+    let begun = counted(db, BEGUN_VISITS, [now.0])?;
     let patience = setting::silence_ms(db)?;
+    let replaced = device::replaced(db)?;
     let in_force: Option<Sha> = setting::get(db, setting::RULES_IN_FORCE)?.and_then(|sha| sha.parse().ok());
     let mut query = db.prepare_cached(
         "SELECT d.id, d.worker, p.name, d.name, d.status, d.enrolled_ms, coalesce(w.acked, 0), coalesce(w.safe, 0),
@@ -332,6 +334,7 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
         let missing = missing.get(&id).copied().unwrap_or(0);
         let since = said.as_ref().map_or(row.get(5)?, |said| said.seen.0);
         let owing = said.as_ref().is_some_and(|said| said.owing_since.is_some());
+        let replaced = replaced.contains(&DeviceId(id));
         let holds = owing || missing > 0 || (status == "active" && begun.contains_key(&worker));
         views.push(DeviceView {
             id,
@@ -350,8 +353,8 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
                 bytes: said.owes.bytes,
             }),
             files_missing: missing,
-            silent: status != "stolen" && holds && now.0.saturating_sub(since) > patience,
-            forked: said.as_ref().is_some_and(|said| said.forked.is_some()),
+            silent: status != "stolen" && !replaced && holds && now.0.saturating_sub(since) > patience,
+            forked: !replaced && said.as_ref().is_some_and(|said| said.forked.is_some()),
             rules_current: row.get::<_, Option<[u8; 32]>>(8)?.map(|rules| Some(Sha(rules)) == in_force),
             clock_error_ms: said.as_ref().map(|said| said.clock_error_ms),
             tz: said.as_ref().map(|said| said.tz.clone()),

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nuanfang_core::domain::worker::local_date;
+use uuid::Uuid;
 
 use super::Body;
 use super::people::{SessionView, SupplierView, UserView};
@@ -108,10 +109,20 @@ pub async fn change_password(
 
 /// Keeps a new password for `user`.
 pub(super) async fn set_password(state: &AppState, user: &OfficeUser, password: String) -> Result<(), Problem> {
+    let hash = hashed(state, user, password).await?;
+    keep(state, user.id, hash).await
+}
+
+/// The hash of a new password for `user`, unless it is weak.
+pub(super) async fn hashed(state: &AppState, user: &OfficeUser, password: String) -> Result<String, Problem> {
     desk::weigh(&user.login, &password).map_err(weak)?;
-    let hash = state.desk.hash(password).await?;
-    let (vault, id) = (state.vault.clone(), user.id);
-    Ok(blocking(move || desk::keep(&vault, id, &hash)).await?)
+    Ok(state.desk.hash(password).await?)
+}
+
+/// Keeps the hash of a user's password.
+pub(super) async fn keep(state: &AppState, user: Uuid, hash: String) -> Result<(), Problem> {
+    let vault = state.vault.clone();
+    Ok(blocking(move || desk::keep(&vault, user, &hash)).await?)
 }
 
 /// Too many tries; `left` until the next one.

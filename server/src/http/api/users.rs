@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use nuanfang_core::domain::Event;
-use nuanfang_core::domain::office_event::{UserAdded, UserDisabled};
+use nuanfang_core::domain::office_event::{PasswordReset, UserAdded, UserDisabled};
 use nuanfang_core::id::WorkerId;
 use uuid::Uuid;
 
 use super::people::UserView;
 use super::permit::{ManageUsers, May, ReadUsers};
 use super::requests::{AddUserRequest, DisableUserRequest, ResetPasswordRequest};
-use super::session::{set_password, weak};
+use super::session::{hashed, keep, set_password, weak};
 use super::{At, Body, text};
 use crate::http::Problem;
 use crate::office::OfficeAct;
@@ -68,18 +68,23 @@ pub async fn disable_user(
     Ok(Json(UserView::from(&user)))
 }
 
-/// Set a user's password. All sessions end.
+/// Set a user's password, on record. All sessions end.
 #[utoipa::path(post, path = "/api/users/{id}/password", tag = "users", operation_id = "reset_password",
     params(("id" = Uuid, Path, description = "The user")), request_body = ResetPasswordRequest,
     responses((status = 204, description = "Set; sessions ended")))]
 pub async fn reset_password(
-    _may: May<ManageUsers>,
+    may: May<ManageUsers>,
     State(state): State<AppState>,
     At(id): At<Uuid>,
     Body(request): Body<ResetPasswordRequest>,
 ) -> Result<StatusCode, Problem> {
     let user = find(&state, id).await?;
-    set_password(&state, &user, request.password).await?;
+    let hash = hashed(&state, &user, request.password).await?;
+    // The record first: no password is set by nobody.
+    let event = Event::PasswordReset(PasswordReset { user: WorkerId(id) });
+    let check = |_: &rusqlite::Connection| Ok::<(), Problem>(());
+    state.office.append(WorkerId(may.user.id), vec![OfficeAct::of(event)], check).await?;
+    keep(&state, id, hash).await?;
     state.desk.end_all(id, None);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -207,11 +207,21 @@ pub async fn decide_late(
         LateChoice::Supplement => LateDecision::Supplement,
         LateChoice::Rejected => LateDecision::Rejected,
     };
-    let event = Event::LateDecided(LateDecided { lane, decision, reason: text("reason", &request.reason, 200)? });
+    let reason = text("reason", &request.reason, 200)?;
+    // Counted before the check: what comes in between is not what was decided on.
+    let records = state
+        .read(move |db| Ok::<_, Problem>(folded::visit(db, visit)?.ok_or_else(no_visit)?.records_in(lane)))
+        .await?;
+    let event = Event::LateDecided(LateDecided { lane, decision, reason, records: Some(records) });
     let check = move |db: &Connection| {
         let folded = folded::visit(db, visit)?.ok_or_else(no_visit)?;
-        let late = folded.lanes().iter().any(|own| own.number == lane && folded.is_late(own));
-        if late { Ok(()) } else { Err(Problem::conflict("lane.not_late", "这条记录不是迟到记录")) }
+        if !folded.lanes().iter().any(|own| own.number == lane && folded.is_late(own)) {
+            return Err(Problem::conflict("lane.not_late", "这条记录不是迟到记录"));
+        }
+        match folded.late_decision(lane) {
+            Some(_) => Err(Problem::conflict("lane.decided", "这条迟到记录已由他人处理，请返回查看")),
+            None => Ok(()),
+        }
     };
     let basis = version(&state, visit).await?;
     act(&state, may.user.id, visit, basis, event, check).await?;
@@ -342,7 +352,7 @@ async fn version(state: &AppState, visit: VisitId) -> Result<u64, Problem> {
 fn unchanged(db: &Connection, visit: VisitId, seen: u64) -> Result<Planned, Problem> {
     let planned = dispatch::planned(db, visit)?.ok_or_else(no_visit)?;
     if planned.version != seen {
-        return Err(Problem::conflict("plan.changed", "安排已被他人修改，请刷新后重试")
+        return Err(Problem::conflict("plan.changed", "安排已被他人修改，请返回查看后重试")
             .detail(format!("the plan is at version {}, not {seen}", planned.version)));
     }
     if planned.open || planned.cancelled { Ok(planned) } else { Err(over()) }

@@ -1,5 +1,7 @@
 //! Devices: who enrolled which phone, and which of them may still do what.
 
+use std::collections::HashSet;
+
 use nuanfang_core::domain::office_event::{DeviceEnrolled, DeviceRevoked, RevokeReason};
 use nuanfang_core::id::{DeviceId, WorkerId};
 use nuanfang_core::time::Millis;
@@ -119,8 +121,22 @@ pub fn placed(db: &Connection, device: DeviceId) -> Result<Placed, StoreError> {
 pub fn before(db: &Connection, device: DeviceId) -> Result<Vec<DeviceId>, StoreError> {
     let mut query = db.prepare_cached("SELECT continues FROM device WHERE id = ?1 AND root IS NOT NULL")?;
     let found: Option<String> = query.query_row([device.0.as_bytes()], |row| row.get(0)).optional()?;
-    let devices = found.map(|text| serde_json::from_str(&text)).transpose();
-    Ok(devices.map_err(|error| StoreError::Damaged(format!("a device's past: {error}")))?.unwrap_or_default())
+    Ok(found.map(|text| past(&text)).transpose()?.unwrap_or_default())
+}
+
+/// The devices whose phone was enrolled anew since, under another name: nothing is to be expected of them any more.
+pub fn replaced(db: &Connection) -> Result<HashSet<DeviceId>, StoreError> {
+    let mut replaced = HashSet::new();
+    let mut query = db.prepare_cached("SELECT continues FROM device WHERE root IS NOT NULL")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        replaced.extend(past(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+    }
+    Ok(replaced)
+}
+
+fn past(continues: &str) -> Result<Vec<DeviceId>, StoreError> {
+    serde_json::from_str(continues).map_err(|error| StoreError::Damaged(format!("a device's past: {error}")))
 }
 
 /// The first device of the folder that says it was `continues`. None where one of them is somebody else's.

@@ -3,7 +3,8 @@
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::HouseholdErased;
-use nuanfang_core::id::VisitId;
+use nuanfang_core::id::{HouseholdId, VisitId};
+use nuanfang_core::record::{Jws, SignedRecordBody};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed_entity::{HOUSEHOLD, VISIT};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,7 +21,10 @@ use crate::store::sqlite::writing::Writing;
 pub const TRACES: &str = "erasure.traces";
 
 /// The kind of a visit's beginning on a phone.
-const OPENED: &str = "visit.opened";
+pub(super) const OPENED: &str = "visit.opened";
+
+/// The kinds of a phone's operations that say themselves whose dwelling they are about.
+const NAMING: [&str; 4] = [OPENED, "visit.signed", "visit.notice_received", "visit.refused_to_sign"];
 
 /// The word the feed tells phones.
 const WHY: &str = "erased";
@@ -126,10 +130,11 @@ fn revoke(writing: &mut Writing<'_>, entity: &str, id: &str) -> Result<(), Store
     Ok(())
 }
 
-/// A visit that begins without a body belonged to somebody who was erased before: it is erased from there on. Nothing
-/// says any more whose it was, so that its household is nil.
+/// A visit that begins without a body, or of which a record was signed that has none, belonged to somebody who was erased
+/// before: it is erased from there on. Nothing says any more whose it was, so that its household is nil.
 pub fn begun(tx: &Connection, logged: &Logged) -> Result<(), StoreError> {
-    let Some(visit) = logged.visit.filter(|_| logged.fact.event.kind() == OPENED) else { return Ok(()) };
+    let named = NAMING.contains(&logged.fact.event.kind());
+    let Some(visit) = logged.visit.filter(|_| named) else { return Ok(()) };
     tx.prepare_cached("INSERT OR IGNORE INTO erased_visit (visit, household, g) VALUES (?1, ?2, ?3)")?
         .execute(params![visit.0.as_bytes(), Uuid::nil().as_bytes(), logged.g as i64])?;
     Ok(())
@@ -151,19 +156,42 @@ pub fn is_erased(db: &Connection, visit: Option<VisitId>) -> Result<bool, StoreE
     Ok(db.prepare_cached("SELECT 1 FROM erased_visit WHERE visit = ?1")?.exists([visit.0.as_bytes()])?)
 }
 
-/// Whether the event is about an erased household itself: a visit that it begins there, a reading of its masked fields.
-/// The same dwelling in the ledger once more is another household.
+/// Whose dwelling an event names itself: where a visit begins, what was signed there, whose masked fields were read.
+pub fn home(event: &Event) -> Option<HouseholdId> {
+    let record = match event {
+        Event::Opened(opened) => return Some(opened.household),
+        Event::Unmasked(unmasked) => return Some(unmasked.household),
+        Event::Signed(signed) | Event::NoticeReceived(signed) => &signed.jws,
+        Event::SignatureRefused(refused) => &refused.jws,
+        _ => return None,
+    };
+    let record: Jws = serde_json::from_str(record).ok()?;
+    Some(record.open::<SignedRecordBody>().ok()?.statement.household)
+}
+
+/// Whether the event names an erased household itself and is about a visit that nobody knows of: the plan may be what a
+/// restore lost. The same dwelling in the ledger once more is another household.
 pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> Result<bool, StoreError> {
-    let (household, visit) = match event {
-        // One that is known already is not begun by it.
-        Event::Opened(opened) => (opened.household, visit),
-        Event::Unmasked(unmasked) => (unmasked.household, None),
+    let own = match event {
+        Event::Unmasked(_) => None,
+        Event::Opened(_) | Event::Signed(_) | Event::NoticeReceived(_) | Event::SignatureRefused(_) => visit,
         _ => return Ok(false),
     };
+    let known =
+        db.prepare_cached("SELECT 1 FROM visit WHERE id = ?1")?.exists([own.map(|visit| visit.0.into_bytes())])?;
+    if known || !any(db)? {
+        return Ok(false);
+    }
+    let Some(household) = home(event) else { return Ok(false) };
+    Ok(db.prepare_cached("SELECT 1 FROM erased_household WHERE household = ?1")?.exists([household.0.as_bytes()])?)
+}
+
+/// Whether a data key is, or is to be, destroyed because somebody was erased.
+pub fn is_owner(db: &Connection, owner: Uuid) -> Result<bool, StoreError> {
     let mut query = db.prepare_cached(
-        "SELECT 1 FROM erased_household WHERE household = ?1 AND NOT EXISTS (SELECT 1 FROM visit WHERE id = ?2)",
+        "SELECT 1 FROM erased_household WHERE household = ?1 UNION ALL SELECT 1 FROM erased_visit WHERE visit = ?1",
     )?;
-    Ok(query.exists(params![household.0.as_bytes(), visit.as_ref().map(|visit| visit.0.as_bytes())])?)
+    Ok(query.exists([owner.as_bytes()])?)
 }
 
 /// When the household was erased, if it was.

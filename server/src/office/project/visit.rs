@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::erasure::OPENED;
 use crate::office::log::{self, Logged};
 use crate::office::{feed, registers};
 use crate::store::StoreError;
@@ -179,10 +180,9 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
          (SELECT min(g) FROM envelope WHERE visit = ?1), g, recv_ms, ?17
          FROM envelope WHERE visit = ?1 AND g <= ?18 ORDER BY g DESC LIMIT 1
          ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, plan = excluded.plan, lane = excluded.lane,
-         until_ms = excluded.until_ms, state = excluded.state, open = excluded.open, late = excluded.late,
-         tasks = excluded.tasks, violations = excluded.violations, emergency = excluded.emergency,
-         scope = excluded.scope, follows = excluded.follows, last_g = excluded.last_g, last_ms = excluded.last_ms,
-         overview = excluded.overview",
+         until_ms = excluded.until_ms, state = excluded.state, tasks = excluded.tasks,
+         violations = excluded.violations, emergency = excluded.emergency, scope = excluded.scope,
+         follows = excluded.follows, last_g = excluded.last_g, last_ms = excluded.last_ms, overview = excluded.overview",
     )?
     .execute(params![
         visit.0.as_bytes(),
@@ -206,14 +206,16 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
     ])?;
     // What indexes stand on seldom changes; naming it above would write them anew with every row.
     tx.prepare_cached(
-        "UPDATE visit SET household = ?2, from_ms = ?3, assignee = ?4
-         WHERE id = ?1 AND (household, from_ms, assignee) IS NOT (?2, ?3, ?4)",
+        "UPDATE visit SET household = ?2, from_ms = ?3, assignee = ?4, open = ?5, late = ?6
+         WHERE id = ?1 AND (household, from_ms, assignee, open, late) IS NOT (?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         visit.0.as_bytes(),
         plan.plan.household.0.as_bytes(),
         seen.window.map(|window| window.from.0),
         plan.plan.assignee.as_ref().map(|worker| worker.0.as_bytes()),
+        open,
+        seen.late_undecided,
     ])?;
     registers::task::tell(writing, &seen, at)?;
     if !writing.touched.visits.contains(&visit) {
@@ -256,9 +258,9 @@ fn entity(writing: &mut Writing<'_>, visit: VisitId, now: Held) -> Result<VisitE
     let mut query = writing.tx.prepare_cached(
         "SELECT e.kind, e.op, w.device, e.seq, e.worker, e.recv_ms, b.body
          FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
-         WHERE e.visit = ?1 AND w.office ORDER BY e.g",
+         WHERE e.visit = ?1 AND (w.office OR e.kind = ?2) ORDER BY e.g",
     )?;
-    let mut rows = query.query([visit.0.as_bytes()])?;
+    let mut rows = query.query(params![visit.0.as_bytes(), OPENED])?;
     let mut plan = Vec::new();
     while let Some(row) = rows.next()? {
         let op = OpId(log::uuid(row, 1)?);

@@ -2,7 +2,7 @@
 //! does about it.
 
 use nuanfang_core::domain::VisitOverview;
-use nuanfang_core::domain::view::TaskKind;
+use nuanfang_core::domain::view::{Task, TaskKind};
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -26,7 +26,8 @@ pub fn kind_name(kind: TaskKind) -> &'static str {
 }
 
 /// Writes a visit's tasks as they are now; `at` is when what changed them came. One that the office has done stays
-/// done.
+/// done; one that nothing gives rise to any more is done too. A decision about late work is open again once there is more of
+/// it.
 pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Result<(), StoreError> {
     let visit = overview.visit;
     let mut put = writing.tx.prepare_cached(
@@ -52,11 +53,21 @@ pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Resu
         ])?;
     }
     for lane in overview.lanes.iter().filter(|lane| lane.late) {
+        let subject = lane.lane.to_string();
+        if lane.decision.is_none() {
+            writing
+                .tx
+                .prepare_cached(
+                    "UPDATE task SET opened_ms = ?5, done_ms = NULL
+                     WHERE visit = ?1 AND kind = ?2 AND op = ?3 AND subject = ?4 AND done_ms IS NOT NULL",
+                )?
+                .execute(params![visit.0.as_bytes(), LATE, visit.0.as_bytes(), subject, at.0])?;
+        }
         put.execute(params![
             visit.0.as_bytes(),
             LATE,
             visit.0.as_bytes(),
-            lane.lane.to_string(),
+            subject,
             lane.lane as i64,
             "已改派的服务有迟到记录，请决定如何处理",
             "late work on a visit that was moved: decide about it",
@@ -65,6 +76,33 @@ pub fn tell(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Resu
             None::<i64>,
             None::<i64>,
         ])?;
+    }
+    close(writing, overview, at)
+}
+
+/// Closes what the visit does not ask for any more: the resident signed after all, a finding was corrected.
+fn close(writing: &Writing<'_>, overview: &VisitOverview, at: Millis) -> Result<(), StoreError> {
+    let visit = overview.visit;
+    let open: Vec<(String, [u8; 16], String)> = writing
+        .tx
+        .prepare_cached("SELECT kind, op, subject FROM task WHERE visit = ?1 AND done_ms IS NULL")?
+        .query_map([visit.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (kind, op, subject) in open {
+        let asked_for = if kind == LATE {
+            overview.lanes.iter().any(|lane| lane.late && lane.lane.to_string() == subject)
+        } else {
+            let same = |task: &Task| (kind_name(task.kind), task.op.0.into_bytes()) == (kind.as_str(), op);
+            overview.tasks.iter().any(|task| same(task) && task.subject == subject)
+        };
+        if !asked_for {
+            writing
+                .tx
+                .prepare_cached(
+                    "UPDATE task SET done_ms = ?5 WHERE visit = ?1 AND kind = ?2 AND op = ?3 AND subject = ?4",
+                )?
+                .execute(params![visit.0.as_bytes(), kind, op, subject, at.0])?;
+        }
     }
     Ok(())
 }

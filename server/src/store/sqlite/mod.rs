@@ -1,5 +1,6 @@
 //! The embedded store: SQLite in WAL mode, one writer thread with group commit, a pool of readers.
 
+pub mod compact;
 pub mod load;
 #[cfg(feature = "mutants")]
 mod memory;
@@ -37,7 +38,11 @@ const STEPS: &[Step] = &[
     (23, include_str!("../../../migrations/sqlite/0023_erasure.sql")),
     (24, include_str!("../../../migrations/sqlite/0024_continues.sql")),
     (25, include_str!("../../../migrations/sqlite/0025_waiting.sql")),
+    (26, include_str!("../../../migrations/sqlite/0026_today.sql")),
 ];
+
+/// Held by whoever has the data folder open.
+pub const LOCK: &str = "lock";
 
 /// The open data folder. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
@@ -60,12 +65,13 @@ impl Sqlite {
     /// The supplier's keys are made for `supplier_name`, from `now` on, when there are none.
     pub fn open(dir: &Path, supplier_name: &str, now: Millis) -> Result<Self, StoreError> {
         make_dir(dir)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+        let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::Locked(dir.to_owned()),
             TryLockError::Error(error) => error.into(),
         })?;
         let file = dir.join("nuanfang.db");
+        compact::complete(dir)?;
         let mut db = Connection::open(&file)?;
         db.execute_batch(
             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -128,6 +134,11 @@ impl Sqlite {
         blocking(move || readers.read(readers::LONG, f)).await
     }
 
+    /// The same for as long as it takes: for a command that nobody beside it waits for.
+    pub fn read_all<T, E: From<StoreError>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        self.readers.read(readers::WHOLE, f)
+    }
+
     /// The same, at once on this thread: for a few point reads, and from blocking code.
     pub fn read_now<T, E: From<StoreError>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         self.readers.read(readers::LONG, f)
@@ -175,6 +186,15 @@ fn keep_plans(db: &Connection) -> Result<(), StoreError> {
 
 fn has_log(db: &Connection) -> Result<bool, StoreError> {
     Ok(db.prepare("SELECT 1 FROM envelope LIMIT 1")?.exists([])?)
+}
+
+/// A database without a row, as a store has it: to look at how statements are read.
+#[cfg(test)]
+pub(crate) fn bare() -> Connection {
+    let mut db = Connection::open_in_memory().expect("a database");
+    migrate(&mut db, Path::new("memory"), STEPS).expect("a schema");
+    keep_plans(&db).expect("a setting");
+    db
 }
 
 /// A connection that reads beside a running server, for commands that need no more.

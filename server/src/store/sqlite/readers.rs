@@ -13,6 +13,9 @@ pub const SHORT: Duration = Duration::from_secs(2);
 /// How long a report's read may take.
 pub const LONG: Duration = Duration::from_secs(60);
 
+/// How long a command's read of everything may take.
+pub const WHOLE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 struct Slot {

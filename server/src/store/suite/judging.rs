@@ -180,7 +180,8 @@ pub async fn i8_late_work_changes_neither_state_nor_result<F: Fixture>() {
     assert_eq!((seen().state, seen().assignee, result(), told()), before);
     assert!(seen().late_undecided, "it waits for the dispatcher");
     assert!(house.visits(worker(1)).is_empty());
-    let decided = LateDecided { lane: 1, decision: LateDecision::Primary, reason: "确已完成".into() };
+    let decided =
+        LateDecided { lane: 1, decision: LateDecision::Primary, reason: "确已完成".into(), records: None };
     house.act(OfficeAct::about(visit(1), house.version(visit(1)), Event::LateDecided(decided))).await;
     assert_eq!(result(), 1, "the dispatcher's word does");
     assert!(!seen().late_undecided);

@@ -1,0 +1,261 @@
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Component } from 'vue'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import { i18n } from '@/i18n'
+import type { Role } from '@/lib/roles'
+import { dayOf } from '@/lib/time'
+import { leaveStream, openStream, type Change } from '@/live'
+import BoardPage from '@/pages/BoardPage.vue'
+import DevicesPage from '@/pages/DevicesPage.vue'
+import QuarantinePage from '@/pages/QuarantinePage.vue'
+import VisitPage from '@/pages/VisitPage.vue'
+import { useSession } from '@/stores/session'
+
+const heard = vi.hoisted(() => new Set<(change: Change) => void>())
+vi.mock('@/live', async () => ({
+  link: (await import('vue')).ref('open'),
+  openStream: vi.fn(),
+  leaveStream: vi.fn(),
+  onChange: (listener: (change: Change) => void) => {
+    heard.add(listener)
+    return () => heard.delete(listener)
+  },
+}))
+
+/** What the server answers, by method and path; a number is a refusal. */
+const answers = new Map<string, unknown>()
+const asked: { what: string, body: unknown }[] = []
+const bodyOf = (what: string) => asked.filter(one => one.what === what).at(-1)?.body
+
+/** 23:59:50 of 2026-11-23 in Beijing. */
+const evening = Date.UTC(2026, 10, 23, 15, 59, 50)
+const visit = '0193aaaa-0000-7000-8000-000000000001'
+let page: VueWrapper
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  vi.setSystemTime(evening)
+  answers.clear()
+  asked.length = 0
+  vi.stubGlobal('fetch', vi.fn(async (request: Request) => {
+    const what = `${request.method} ${new URL(request.url).pathname}`
+    asked.push({ what, body: request.method === 'POST' ? JSON.parse(await request.text()) as unknown : undefined })
+    const answer = answers.get(what)
+    const given = typeof answer === 'function' ? (answer as () => unknown)() : answer
+    return given instanceof Response ? given : new Response(JSON.stringify(given ?? {}), { status: answers.has(what) ? 200 : 404 })
+  }))
+})
+afterEach(() => {
+  page.unmount()
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const refusal = (code: string) => () => new Response(JSON.stringify({ code, title: code }), { status: 409 })
+const sessionOf = (role: Role) => ({
+  user: { id: visit, login: role, name: role, role }, supplier: { id: visit, name: 's' }, now_ms: Date.now(),
+})
+
+async function open(component: Component, props = {}, stubs = {}): Promise<void> {
+  const pinia = createPinia()
+  setActivePinia(pinia)
+  answers.set('POST /api/session', sessionOf('supervisor'))
+  await useSession().logIn('a', 'b')
+  const routes = [{ path: '/:rest(.*)*', name: 'board', component: { render: () => null } }]
+  const router = createRouter({ history: createMemoryHistory(), routes })
+  const global = { plugins: [pinia, i18n, router], stubs: { RouterLink: true, ...stubs } }
+  page = mount(component, { attachTo: document.body, props, global })
+  await settle()
+}
+
+/** Lets answers come in and what is drawn be drawn. */
+async function settle(ms = 1000): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms)
+  await flushPromises()
+}
+/** The stream says that the visit changed. */
+async function poke(): Promise<void> {
+  for (const listener of heard) listener({ kind: 'visit', pos: 1, visit })
+  await settle()
+}
+const dialog = () => [...document.querySelectorAll<HTMLElement>('[role=dialog]')].find(one => one.querySelector('form'))
+async function press(text: string, within: ParentNode | undefined = document): Promise<void> {
+  const buttons = [...within.querySelectorAll('button')].filter(button => button.textContent?.trim() === text)
+  const button = buttons.at(-1) ?? expect.unreachable(`no button ${text}`)
+  button.click()
+  await settle()
+}
+async function reason(text: string): Promise<void> {
+  const field = dialog()?.querySelector<HTMLInputElement>('input[maxlength="200"]') ?? expect.unreachable('no field for the reason')
+  field.value = text
+  field.dispatchEvent(new Event('input'))
+  await settle()
+}
+
+function visitAt(version: number, decided: number[] = []) {
+  const worker = (n: number) => ({ id: `w${n}`, name: `Worker ${n}` })
+  return {
+    card: {
+      id: visit, kind: 'repair', state: 'late', emergency: false, plan_version: version, late_lanes: 2, violations: 0, files_missing: 0,
+      household: { id: visit, address: 'A 1', community: 'A' }, scope: '', changed_ms: evening, assignee: worker(version),
+      window: { from_ms: evening - 7_200_000, until_ms: evening - 3_600_000 },
+    },
+    household: { id: visit, address: 'A 1' },
+    plan: { version, scope: '' },
+    lanes: [1, 2].map(lane => ({
+      lane, worker: worker(lane), late: true, chosen: false, checklist: { other: [] },
+      decision: decided.includes(lane) ? { decision: 'primary', reason: '' } : undefined,
+    })),
+    tasks: [], documents: [], signatures: [], photos: [], timeline: [],
+  }
+}
+const panels = {
+  LanePanels: {
+    props: ['lane'],
+    emits: ['decide', 'choose'],
+    template: '<p><button @click="$emit(\'decide\')">decide {{ lane.lane }}</button><button @click="$emit(\'choose\')">choose {{ lane.lane }}</button></p>',
+  },
+  TimelinePanel: true,
+  WorkerSelect: {
+    props: ['modelValue', 'not'],
+    emits: ['update:modelValue'],
+    template: '<button type="button" @click="$emit(\'update:modelValue\', \'w9\')">not {{ not }}</button>',
+  },
+  transition: false,
+}
+
+it('sends the plan that was there when the dialog opened, and the new one only when it is opened again', async () => {
+  const texts = i18n.global.t
+  answers.set(`GET /api/visits/${visit}`, visitAt(1))
+  await open(VisitPage, { id: visit }, panels)
+  for (const act of ['cancel', 'reschedule', 'assign'] as const) {
+    const address = `POST /api/visits/${visit}/${act}`
+    const title = texts(act === 'assign' ? 'assign.again' : `${act}.title`)
+    const send = act === 'cancel' ? texts('cancel.act') : title
+    const fill = async (not: string) => {
+      if (act === 'assign') await press(`not ${not}`, dialog())
+      await reason('because')
+    }
+    answers.set(`GET /api/visits/${visit}`, visitAt(1))
+    await poke()
+    answers.set(address, refusal('plan.changed'))
+    await press(title)
+    answers.set(`GET /api/visits/${visit}`, visitAt(2))
+    await poke()
+    expect(page.find('.version').text()).toContain('2')
+    await fill('w1')
+    await press(send, dialog())
+    expect(bodyOf(address), act).toMatchObject({ plan_version: 1, reason: 'because' })
+    expect(dialog()?.querySelector('[role=alert]')?.textContent, act).toContain('plan.changed')
+
+    // The stream may be down: the page is loaded anew because the dialog closes.
+    answers.set(`GET /api/visits/${visit}`, visitAt(3))
+    await press(texts('act.back'), dialog())
+    expect(dialog(), act).toBeUndefined()
+    answers.set(address, {})
+    await press(title)
+    expect(dialog()?.querySelector('[role=alert]'), act).toBeNull()
+    await fill('w3')
+    await press(send, dialog())
+    expect(bodyOf(address), act).toMatchObject({ plan_version: 3 })
+    expect(dialog(), act).toBeUndefined()
+  }
+})
+
+it('decides on the lane that was shown when the dialog opened', async () => {
+  const texts = i18n.global.t
+  answers.set(`GET /api/visits/${visit}`, visitAt(1))
+  await open(VisitPage, { id: visit }, panels)
+  const late = `POST /api/visits/${visit}/late/1`
+  answers.set(late, refusal('lane.decided'))
+  await press('decide 1')
+  answers.set(`GET /api/visits/${visit}`, visitAt(1, [1]))
+  await poke()
+  expect(page.text()).toContain('decide 2')
+  expect(dialog()?.textContent).toContain('Worker 1')
+  dialog()?.querySelector<HTMLInputElement>('input[value=rejected]')?.click()
+  await reason('because')
+  await press(texts('late.act'), dialog())
+  expect(bodyOf(late)).toEqual({ decision: 'rejected', reason: 'because' })
+  expect(asked.some(({ what }) => what.endsWith('/late/2'))).toBe(false)
+  expect(dialog()?.querySelector('[role=alert]')?.textContent).toContain('lane.decided')
+  await press(texts('act.back'), dialog())
+
+  await press('choose 2')
+  answers.set(`GET /api/visits/${visit}`, visitAt(1))
+  await poke()
+  expect(page.text()).toContain('choose 1')
+  answers.set(`POST /api/visits/${visit}/lanes/2/choose`, {})
+  await reason('because')
+  await press(texts('lane.makeResult'), dialog())
+  expect(bodyOf(`POST /api/visits/${visit}/lanes/2/choose`)).toEqual({ reason: 'because' })
+})
+
+it('goes on to the new day at midnight, unless another day is shown', async () => {
+  const texts = i18n.global.t
+  answers.set('GET /api/board', () => ({ day: dayOf(Date.now()), pos: 1, counts: [], cards: [], workers: [], communities: [] }))
+  await open(BoardPage, {}, { ScheduleDialog: true })
+  const day = () => page.find<HTMLInputElement>('input[type=date]').element.value
+  expect([day(), page.find('h1').text()]).toEqual(['2026-11-23', texts('board.today')])
+  await settle(30_000)
+  expect([day(), page.find('h1').text()]).toEqual(['2026-11-24', texts('board.today')])
+
+  answers.set('GET /api/board', () => ({ day: '2026-11-25', pos: 1, counts: [], cards: [], workers: [], communities: [] }))
+  await press('›')
+  const loads = asked.length
+  await settle(60_000)
+  expect([day(), page.find('h1').text(), asked.length]).toEqual(['2026-11-25', texts('board.ofDay'), loads])
+})
+
+it('lets a phone whose worker left be marked stolen, and nothing else', async () => {
+  const texts = i18n.global.t
+  const device = (id: string, state: string) => ({
+    id, state, name: id, worker: { id: visit, name: id }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0, seen_ms: evening,
+    safe_through: 0, acked_through: 0, app: '1', forked: false, silent: false,
+  })
+  answers.set('GET /api/devices', [device('d1', 'active'), device('d2', 'dismissed'), device('d3', 'stolen')])
+  await open(DevicesPage, {}, { transition: false })
+  const offered = async (name: string) => {
+    await page.find(`button[aria-label="${texts('revoke.of', { name })}"]`).trigger('click')
+    await settle()
+    const ways = [...dialog()?.querySelectorAll('input') ?? []].map(input => input.value)
+    await press(texts('act.back'), dialog())
+    return ways
+  }
+  expect(page.findAll('tbody button')).toHaveLength(2)
+  expect(await offered('d1')).toEqual(['dismissed', 'stolen'])
+  expect(await offered('d2')).toEqual(['stolen'])
+})
+
+it('says how many are kept apart when not all of them are shown', async () => {
+  const row = (n: number) => ({
+    op: `o${n}`, kind: 'visit.completed', zh: '', en: '', worker: { id: visit, name: '' }, device: visit, visit_known: false,
+    at_ms: evening, recv_ms: evening, kept: 'held', why: 'never_assigned',
+  })
+  answers.set('GET /api/quarantine', [row(1), row(2)])
+  answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 2 })
+  await open(QuarantinePage)
+  const newest = i18n.global.t('quarantine.newest', { shown: 2, n: 700 })
+  expect(page.findAll('tbody tr')).toHaveLength(2)
+  expect(page.findAll('.hint')).toHaveLength(1)
+  answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 700 })
+  await poke()
+  expect(page.text()).toContain(newest)
+})
+
+it('asks for the stream of the board only for a role that may see the board', async () => {
+  setActivePinia(createPinia())
+  page = mount({ render: () => null })
+  vi.mocked(openStream).mockClear()
+  vi.mocked(leaveStream).mockClear()
+  const logIn = async (role: Role) => {
+    answers.set('POST /api/session', sessionOf(role))
+    await useSession().logIn('a', 'b')
+  }
+  await logIn('admin')
+  expect([vi.mocked(openStream).mock.calls.length, vi.mocked(leaveStream).mock.calls.length]).toEqual([0, 1])
+  await logIn('service')
+  expect([vi.mocked(openStream).mock.calls.length, vi.mocked(leaveStream).mock.calls.length]).toEqual([1, 1])
+})
