@@ -230,7 +230,7 @@ impl Running {
             if let Some(shipping) = shipping {
                 shipping.stop();
             }
-            if let Err(error) = save_seen(&state) {
+            if let Err(error) = seen::keep(&state.seen, &state.store) {
                 tracing::warn!(%error, "what devices said last is not written down");
             }
             state.store.close();
@@ -351,13 +351,4 @@ async fn housekeep(state: AppState) {
             }
         }
     }
-}
-
-/// Writes down what devices said of themselves since it was last done.
-pub(crate) fn save_seen(state: &AppState) -> Result<(), StoreError> {
-    let changed = state.seen.take_changed();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    state.store.write_blocking(0, move |writing| seen::save(writing.tx, &changed))
 }

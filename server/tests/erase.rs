@@ -436,6 +436,7 @@ async fn a_backup_that_an_erasure_is_on_its_way_to_can_be_restored_at_every_segm
 async fn what_was_signed_at_a_visit_that_a_restore_lost_goes_with_its_household() {
     let Day { house, mut phone, .. } = day().await;
     let first = home(&house, "A-1").await;
+    describe(&mut phone, visit(8), NAME, &[&photo("the hall")]);
     sign(&house, &mut phone, visit(8), first, NAME);
     let reply = phone.sync(&house).await;
     assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("visit_unknown"));
@@ -443,9 +444,18 @@ async fn what_was_signed_at_a_visit_that_a_restore_lost_goes_with_its_household(
     let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
     assert_eq!(code, 0, "{said}");
     phone.come_back(&house).await;
+    describe(&mut phone, visit(9), NAME, &[&photo("the stairs")]);
+    assert_eq!(phone.sync(&house).await.need.len(), 1, "nobody knows yet whose it is");
+    assert_eq!(phone.upload(&house, &photo("the stairs")).await, StatusCode::NO_CONTENT);
     sign(&house, &mut phone, visit(9), first, NAME);
     let reply = phone.sync(&house).await;
     assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("erased"));
+    let before = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("rebuilt");
+    let after = house.state.store.read_long::<_, StoreError, _>(rebuild::dump_without_feed).await.expect("a dump");
+    assert_eq!(before, after);
+    let (house, ..) = beside(house, &["erase", "A-1", "--reason", "核对", "--dry-run"]).await;
+    assert!(!house.state.blobs.has(&Sha::of(&photo("the stairs"))), "its files go with the next start");
     house.state.store.close();
     assert_eq!(finds(&data, NAME), Vec::<String>::new());
 }

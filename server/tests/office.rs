@@ -347,7 +347,7 @@ async fn late_work_waits_for_a_decision() {
     assert_eq!(tasks.as_array().expect("tasks").len(), 1);
     let board = office.dispatcher.get(house, "/api/board").await;
     assert_eq!(board["cards"][0]["state"], "late", "it is today's business although the visit is tomorrow's");
-    let decide = |decision: &str| json!({"decision": decision, "reason": "住户确认已来过"});
+    let decide = |decision: &str| json!({"decision": decision, "reason": "住户确认已来过", "records": 2});
     let (status, refused) = office.dispatcher.post(house, &format!("{path}/late/2"), decide("primary")).await;
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("lane.not_late")));
     let (status, card) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("supplement")).await;
@@ -364,7 +364,10 @@ async fn late_work_waits_for_a_decision() {
     phone.sync(house).await;
     let open = office.dispatcher.get(house, "/api/tasks").await;
     assert_eq!((open.as_array().map(Vec::len), &open[0]["kind"]), (Some(1), &json!("late_decision")), "{open}");
-    let (status, card) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("supplement")).await;
+    let (status, refused) = office.dispatcher.post(house, &format!("{path}/late/1"), decide("supplement")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("lane.grown")), "nobody has seen it");
+    let seen = json!({"decision": "supplement", "reason": "又来了一张照片", "records": 3});
+    let (status, card) = office.dispatcher.post(house, &format!("{path}/late/1"), seen).await;
     assert_eq!((status, &card["late_lanes"]), (StatusCode::OK, &json!(0)));
     assert_eq!(office.dispatcher.get(house, "/api/tasks").await, json!([]));
     rebuilt_is_the_same(house).await;

@@ -145,7 +145,7 @@ pub struct Courier<'a> {
     pub transport: &'a dyn Transport,
     /// What it is let in with, kept between runs.
     pub pass: &'a Mutex<Option<Pass>>,
-    /// Bytes of operations that an exchange may carry: less on a slow link, until all of it is through.
+    /// Bytes of operations that an exchange may carry: less on a slow link.
     pub load: &'a AtomicUsize,
 }
 
@@ -197,7 +197,8 @@ impl Courier<'_> {
                 serde_json::to_vec(asked.insert(request)).map_err(|error| Trouble::Damaged(error.to_string()))?;
             Ok(Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() })
         });
-        if matches!(answer, Err(Stop::Unreachable(Unreachable::Slow))) {
+        let brought = asked.as_ref().is_some_and(|request| !request.ops.is_empty());
+        if brought && matches!(answer, Err(Stop::Unreachable(Unreachable::Slow))) {
             self.load.store(sync::lighter(load), Ordering::Relaxed);
         }
         let answer = answer?;
@@ -205,8 +206,8 @@ impl Courier<'_> {
         let Some(request) = asked else { return Err(Stop::NotAReceipt(NotAReceipt::OtherRequest)) };
         let reply = sync::read_reply(&answer.body).map_err(Stop::NotAReceipt)?;
         let applied = sync::apply_reply(self.store, self.speaker, &request, &reply, received)?;
-        if applied.as_ref().is_ok_and(|applied| applied.acked == applied.head) {
-            self.load.store(sync::BATCH_BYTES, Ordering::Relaxed);
+        if applied.is_ok() {
+            self.load.store(sync::heavier(load), Ordering::Relaxed);
         }
         applied.map_err(Stop::NotAReceipt)
     }

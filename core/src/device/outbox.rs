@@ -156,35 +156,42 @@ pub fn batch(
 /// id and its own times; what it says is untouched. The enrolment is replaced by `new`.
 pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) -> Result<u64, Trouble> {
     let unsafe_rows = outbox_row::after(transaction, old.device, old.safe, |_| true)?;
-    let seq = relog_behind(transaction, unsafe_rows, new.device, 0, Sha::ZERO)?;
+    let seq = relog_from_start(transaction, unsafe_rows, new.device)?;
     enrolment::put(transaction, new)?;
     blob_row::rest_is_whole(transaction, new.device)?;
     Ok(seq)
 }
 
-/// After the server was restored, which may have lost it: what is still here of devices this folder was before is logged
-/// again under the present one, behind its own. What the server still has counts once.
+/// After the server was restored to before anything that came from this device: it may have lost, too, what came from those
+/// this folder was before. What is still here of them is logged again under the present one, all in the order it was made;
+/// what the server still has counts once. Where it has anything of this device it has what was safe before.
 pub fn relog_earlier(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
-    let (seq, prev) = enrolment::head(transaction, enrolment)?;
-    let earlier = outbox_row::of_others(transaction, enrolment.device)?;
-    relog_behind(transaction, earlier, enrolment.device, seq, prev).map(drop)
+    if enrolment.acked > 0 || enrolment.floor > 0 {
+        return Ok(());
+    }
+    let mut rows = outbox_row::of_others(transaction, enrolment.device)?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.extend(outbox_row::after(transaction, enrolment.device, 0, |_| true)?);
+    rows.sort_unstable_by_key(|row| row.n);
+    relog_from_start(transaction, rows, enrolment.device).map(drop)
 }
 
-fn relog_behind(
-    transaction: &Transaction<'_>,
-    rows: Vec<OutboxRow>,
-    device: DeviceId,
-    mut seq: u64,
-    mut prev: Sha,
-) -> Result<u64, Trouble> {
-    for mut row in rows {
+/// Logs rows again under `device`, from position 1. Returns the last position.
+fn relog_from_start(transaction: &Transaction<'_>, mut rows: Vec<OutboxRow>, device: DeviceId) -> Result<u64, Trouble> {
+    let (mut seq, mut prev) = (0, Sha::ZERO);
+    for row in &mut rows {
         seq += 1;
         row.device = device;
         row.seq = seq;
         row.prev = prev;
-        row.sha = sha_after(&row)?;
+        row.sha = sha_after(row)?;
         prev = row.sha;
-        outbox_row::relog(transaction, &row)?;
+    }
+    // From the last on: none moves to where another still is.
+    for row in rows.iter().rev() {
+        outbox_row::relog(transaction, row)?;
     }
     Ok(seq)
 }

@@ -312,6 +312,11 @@ pub fn lighter(load: usize) -> usize {
     (load / 4).max(LEAST_BYTES)
 }
 
+/// What it may carry after one that got through: what was slow may be fast again.
+pub fn heavier(load: usize) -> usize {
+    (load * 2).min(BATCH_BYTES)
+}
+
 /// The server says that it has all of a file.
 pub fn file_is_whole(store: &Store, sha: Sha) -> Result<(), Trouble> {
     store.write(|transaction| blob_row::mark_whole(transaction, sha, true))

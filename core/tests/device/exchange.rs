@@ -664,6 +664,11 @@ fn a_restored_server_is_offered_too_what_was_safe_before_a_fork() {
     });
     clone.sync(&server).unwrap();
     assert_eq!((server.kinds(device).len(), clone.enrolment().safe), (3, 3));
+    let made: Vec<_> = clone.store.read::<_, Trouble>(|connection| outbox_row::of_visit(connection, VISIT)).unwrap();
+    server.with(|state| {
+        let arrived: Vec<_> = state.logs[&device].ops.iter().map(|(op, _)| op.op).collect();
+        assert_eq!(arrived, made.iter().map(|row| row.op).collect::<Vec<_>>(), "in the order they were made");
+    });
     server.with(|state| assert_eq!(state.blobs[&photo.sha].bytes, [1; 5000]));
     assert_eq!(clone.texts(), ["漏水", "二", "副本第三条"], "in the order they were made");
     assert!(clone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
@@ -771,10 +776,11 @@ fn on_a_slow_link_a_weeks_work_goes_in_smaller_parts() {
         assert!(too_slow < 5, "the same again and again");
     }
     assert!(too_slow > 0 && phone.enrolment().acked == 41);
-    for _ in 0..40 {
+    for _ in 0..400 {
         phone.say(&"热".repeat(2_000));
     }
-    assert_eq!(phone.sync(&server).unwrap().exchanges, 1, "what was slow may be fast again");
+    let run = phone.sync(&server).unwrap();
+    assert!((2..12).contains(&run.exchanges), "what was slow may be fast again: {}", run.exchanges);
 }
 
 #[test]

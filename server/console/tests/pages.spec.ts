@@ -105,7 +105,7 @@ function visitAt(version: number, decided: number[] = []) {
     household: { id: visit, address: 'A 1' },
     plan: { version, scope: '' },
     lanes: [1, 2].map(lane => ({
-      lane, worker: worker(lane), late: true, chosen: false, checklist: { other: [] },
+      lane, worker: worker(lane), late: true, records: version + 2, chosen: false, checklist: { other: [] },
       decision: decided.includes(lane) ? { decision: 'primary', reason: '' } : undefined,
     })),
     tasks: [], documents: [], signatures: [], photos: [], timeline: [],
@@ -178,7 +178,7 @@ it('decides on the lane that was shown when the dialog opened', async () => {
   dialog()?.querySelector<HTMLInputElement>('input[value=rejected]')?.click()
   await reason('because')
   await press(texts('late.act'), dialog())
-  expect(bodyOf(late)).toEqual({ decision: 'rejected', reason: 'because' })
+  expect(bodyOf(late)).toEqual({ decision: 'rejected', reason: 'because', records: 3 })
   expect(asked.some(({ what }) => what.endsWith('/late/2'))).toBe(false)
   expect(dialog()?.querySelector('[role=alert]')?.textContent).toContain('lane.decided')
   await press(texts('act.back'), dialog())

@@ -91,10 +91,12 @@ impl Erase {
         match done {
             Ok(Done::Nothing(code)) => ExitCode::from(code),
             // Even one that is not in the backup yet leaves no deleted pages behind.
-            Ok(Done::Erased(code)) => match compact::complete(&self.data) {
-                Ok(()) => ExitCode::from(code),
-                Err(error) => untried(error),
-            },
+            Ok(Done::Erased(code)) => {
+                if let Err(error) = compact::complete(&self.data) {
+                    complain(format_args!("数据库尚未整理（{error}）：已抹除的内容都已覆写，下次启动时再整理"));
+                }
+                ExitCode::from(code)
+            }
             Err(why) => untried(why),
         }
     }

@@ -71,7 +71,7 @@ impl Bounds {
 pub fn allowed() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if setrlimit(Resource::Nofile, raised.clone()).is_ok() {
+    if setrlimit(Resource::Nofile, raised).is_ok() {
         limit = raised;
     }
     let files = limit.current.unwrap_or(u64::MAX);

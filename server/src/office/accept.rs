@@ -10,6 +10,7 @@ use nuanfang_core::time::{Millis, Stamp};
 use nuanfang_core::wire::{FILE_LIMIT, Op, SyncRequest};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::erase;
 use super::estimate::estimate;
 use super::log::{self, Arriving, LogHead};
 use super::project::record::{Arrival, Foreseen, carried};
@@ -212,8 +213,11 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
         }
         let named = erasure::names_erased(writing.tx, envelope.visit, &arriving.event)?;
         if named {
-            // A visit that it begins is erased from here on.
+            // The visit is erased from here on, and what came of it while nobody knew whose it is.
             about = None;
+            if let Some(visit) = envelope.visit {
+                erase::forget(writing, visit, recv)?;
+            }
         }
         // What comes about somebody who was erased is stored as what was there is now: without its body.
         let body = (!gone && !named).then_some(body.as_str());

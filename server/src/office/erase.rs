@@ -242,6 +242,21 @@ fn without(state: &AppState, household: Uuid) -> Result<Vec<(Sha, Vec<u8>)>, Sto
     Ok(found)
 }
 
+/// Destroys what there is of a visit that turns out to have been at a dwelling that was erased: nobody knew whose it was.
+pub fn forget(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<(), StoreError> {
+    let bodies: Vec<u64> = writing
+        .tx
+        .prepare_cached("SELECT b.g FROM envelope e JOIN body b ON b.g = e.g WHERE e.visit = ?1 ORDER BY b.g")?
+        .query_map([visit.0.as_bytes()], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
+        .collect::<Result<_, _>>()?;
+    if bodies.is_empty() {
+        return Ok(());
+    }
+    writing.tx.execute_batch("PRAGMA secure_delete = ON")?;
+    destroy(writing, &bodies, &[visit], &[], at)?;
+    Ok(writing.tx.execute_batch("PRAGMA secure_delete = FAST")?)
+}
+
 /// Destroys what the event names: bodies, and files that nobody else's envelopes name.
 fn destroy(
     writing: &mut Writing<'_>,

@@ -16,9 +16,8 @@ use uuid::Uuid;
 
 use super::accept::{self, Exchange};
 use super::project::device;
-use super::{readmission, uploads};
+use super::{readmission, seen, uploads};
 use crate::keys::Keys;
-use crate::serve;
 use crate::state::AppState;
 use crate::store::StoreError;
 
@@ -143,7 +142,7 @@ fn owes_less(state: &AppState, rescued: &Rescued) -> Result<(), StoreError> {
     })?;
     state.seen.received(device, rescued.new_ops);
     state.seen.missing(device, files.unsigned_abs(), bytes.unsigned_abs());
-    serve::save_seen(state)
+    seen::keep(&state.seen, &state.store)
 }
 
 /// The secret of the key that is known as `kid`: the supplier's root.

@@ -99,8 +99,12 @@ pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Un
     let vault = reader::vault(from, key)?.ok_or_else(missing)?;
     let there = data.symlink_metadata().is_ok();
     // Hours later it would be too late to find that it can't.
-    if there && fs::remove_dir(data).is_err() {
-        return Err(Unrestored::Fixed(data.to_owned()));
+    match fs::remove_dir(data) {
+        Err(error) if there && error.kind() != io::ErrorKind::PermissionDenied => {
+            return Err(Unrestored::Fixed(data.to_owned()));
+        }
+        Err(error) if there => return Err(error.into()),
+        _ => {}
     }
     let beside = match beside(data) {
         Ok(beside) => beside,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::StoreError;
+use crate::store::sqlite::Sqlite;
 
 /// Boots whose anchors are remembered.
 const BOOTS: usize = 16;
@@ -209,6 +210,18 @@ impl Seen {
             .filter_map(|(id, device)| std::mem::take(&mut device.changed).then(|| (*id, device.clone())));
         taken.collect()
     }
+}
+
+/// Writes down what devices said of themselves since it was last done. Blocks.
+///
+/// # Errors
+/// What the store says.
+pub fn keep(seen: &Seen, store: &Sqlite) -> Result<(), StoreError> {
+    let changed = seen.take_changed();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    store.write_blocking(0, move |writing| save(writing.tx, &changed))
 }
 
 /// Writes down what devices said.

@@ -127,6 +127,8 @@ pub struct CancelRequest {
 pub struct LateRequest {
     /// The decision.
     pub decision: LateChoice,
+    /// How many records of the lane were on the screen: what is decided is about them.
+    pub records: u64,
     /// Why.
     pub reason: String,
 }

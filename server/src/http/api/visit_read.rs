@@ -260,6 +260,7 @@ fn lane(story: &Story, told: &core_view::LaneView, shown: &core_view::VisitView)
         state: cards::board_state(&name(told.state), undecided, false),
         chosen: told.chosen,
         late: told.late,
+        records: story.visit.records_in(told.lane),
         decision: told.decision.map(|decision| decided(story, told.lane, decision)),
         checklist: checklist(&shown.checklist),
         rooms: shown.rooms.iter().map(room).collect(),

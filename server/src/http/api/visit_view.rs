@@ -80,6 +80,8 @@ pub struct LaneView {
     pub chosen: bool,
     /// It holds what came after the visit was somebody else's.
     pub late: bool,
+    /// How many records there are of it.
+    pub records: u64,
     /// What was decided about that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<LateDecisionView>,

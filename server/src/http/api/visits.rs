@@ -207,12 +207,8 @@ pub async fn decide_late(
         LateChoice::Supplement => LateDecision::Supplement,
         LateChoice::Rejected => LateDecision::Rejected,
     };
-    let reason = text("reason", &request.reason, 200)?;
-    // Counted before the check: what comes in between is not what was decided on.
-    let records = state
-        .read(move |db| Ok::<_, Problem>(folded::visit(db, visit)?.ok_or_else(no_visit)?.records_in(lane)))
-        .await?;
-    let event = Event::LateDecided(LateDecided { lane, decision, reason, records: Some(records) });
+    let (reason, seen) = (text("reason", &request.reason, 200)?, request.records);
+    let event = Event::LateDecided(LateDecided { lane, decision, reason, records: Some(seen) });
     let check = move |db: &Connection| {
         let folded = folded::visit(db, visit)?.ok_or_else(no_visit)?;
         if !folded.lanes().iter().any(|own| own.number == lane && folded.is_late(own)) {
@@ -220,6 +216,9 @@ pub async fn decide_late(
         }
         match folded.late_decision(lane) {
             Some(_) => Err(Problem::conflict("lane.decided", "这条迟到记录已由他人处理，请返回查看")),
+            None if folded.records_in(lane) != seen => {
+                Err(Problem::conflict("lane.grown", "这条迟到记录又有新内容，请返回查看后再决定"))
+            }
             None => Ok(()),
         }
     };

@@ -1,6 +1,6 @@
 //! Devices: who enrolled which phone, and which of them may still do what.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use nuanfang_core::domain::office_event::{DeviceEnrolled, DeviceRevoked, RevokeReason};
 use nuanfang_core::id::{DeviceId, WorkerId};
@@ -124,13 +124,16 @@ pub fn before(db: &Connection, device: DeviceId) -> Result<Vec<DeviceId>, StoreE
     Ok(found.map(|text| past(&text)).transpose()?.unwrap_or_default())
 }
 
-/// The devices whose phone was enrolled anew since, under another name: nothing is to be expected of them any more.
-pub fn replaced(db: &Connection) -> Result<HashSet<DeviceId>, StoreError> {
-    let mut replaced = HashSet::new();
-    let mut query = db.prepare_cached("SELECT continues FROM device WHERE root IS NOT NULL")?;
+/// The devices whose phone was enrolled anew since, under another name, and when: nothing more is to be expected of them,
+/// unless a copy of the phone goes on and comes after that.
+pub fn replaced(db: &Connection) -> Result<HashMap<DeviceId, Millis>, StoreError> {
+    let mut replaced = HashMap::new();
+    let mut query = db.prepare_cached("SELECT continues, enrolled_ms FROM device WHERE root IS NOT NULL ORDER BY g")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        replaced.extend(past(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+        let at = Millis(row.get(1)?);
+        let before = past(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        replaced.extend(before.into_iter().map(|device| (device, at)));
     }
     Ok(replaced)
 }

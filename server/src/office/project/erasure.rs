@@ -172,11 +172,10 @@ pub fn home(event: &Event) -> Option<HouseholdId> {
 /// Whether the event names an erased household itself and is about a visit that nobody knows of: the plan may be what a
 /// restore lost. The same dwelling in the ledger once more is another household.
 pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> Result<bool, StoreError> {
-    let own = match event {
-        Event::Unmasked(_) => None,
-        Event::Opened(_) | Event::Signed(_) | Event::NoticeReceived(_) | Event::SignatureRefused(_) => visit,
-        _ => return Ok(false),
-    };
+    let own = visit.filter(|_| NAMING.contains(&event.kind()));
+    if own.is_none() && !matches!(event, Event::Unmasked(_)) {
+        return Ok(false);
+    }
     let known =
         db.prepare_cached("SELECT 1 FROM visit WHERE id = ?1")?.exists([own.map(|visit| visit.0.into_bytes())])?;
     if known || !any(db)? {
@@ -205,12 +204,10 @@ pub fn any(db: &Connection) -> Result<bool, StoreError> {
     Ok(db.prepare_cached("SELECT 1 FROM erased_household")?.exists([])?)
 }
 
-/// Everybody whose data keys are to be destroyed: erased households, and their visits. What came later was sealed under
-/// none.
+/// Everybody whose data keys are to be destroyed: erased households, and their visits.
 pub fn owners(db: &Connection) -> Result<Vec<Uuid>, StoreError> {
-    let mut query = db
-        .prepare("SELECT household FROM erased_household UNION SELECT visit FROM erased_visit WHERE household <> ?1")?;
-    let rows = query.query_map([Uuid::nil().as_bytes()], |row| log::uuid(row, 0))?;
+    let mut query = db.prepare("SELECT household FROM erased_household UNION SELECT visit FROM erased_visit")?;
+    let rows = query.query_map([], |row| log::uuid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

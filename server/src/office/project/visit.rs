@@ -253,18 +253,20 @@ fn held(db: &Connection, visit: VisitId) -> Result<Option<Held>, StoreError> {
 fn entity(writing: &mut Writing<'_>, visit: VisitId, now: Held) -> Result<VisitEntity, StoreError> {
     let folded = writing.folded.get(writing.tx, visit, writing.touched.g)?;
     let (version, lane) = (folded.plan().version(), folded.current_lane());
-    let made: Vec<_> = folded.plan().versions.iter().filter_map(|version| version.op).collect();
+    let mut made: Vec<_> = folded.plan().versions.iter().filter_map(|version| version.op).collect();
     // Bodies as they came; those of the workers, which are most of it, are not read.
     let mut query = writing.tx.prepare_cached(
         "SELECT e.kind, e.op, w.device, e.seq, e.worker, e.recv_ms, b.body
-         FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
-         WHERE e.visit = ?1 AND (w.office OR e.kind = ?2) ORDER BY e.g",
+         FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g LEFT JOIN outcome o ON o.g = e.g
+         WHERE e.visit = ?1 AND (w.office OR e.kind = ?2) AND (o.o IS NULL OR o.o IN ('applied', 'late')) ORDER BY e.g",
     )?;
     let mut rows = query.query(params![visit.0.as_bytes(), OPENED])?;
     let mut plan = Vec::new();
     while let Some(row) = rows.next()? {
         let op = OpId(log::uuid(row, 1)?);
-        if made.contains(&op) {
+        // After a fork the same beginning stands in two logs.
+        if let Some(at) = made.iter().position(|known| *known == op) {
+            made.swap_remove(at);
             plan.push(PlanEvent {
                 kind: row.get(0)?,
                 op,

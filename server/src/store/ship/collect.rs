@@ -85,7 +85,8 @@ pub fn files(db: &Connection, limit: usize) -> Result<Vec<FileLine>, StoreError>
 pub fn gone(db: &Connection, through: u64, limit: usize) -> Result<Vec<Sha>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT sha FROM blob WHERE shipped = 1 AND flag = 'erased'
-         AND NOT EXISTS (SELECT 1 FROM erased_household WHERE g > ?1) LIMIT ?2",
+         AND NOT EXISTS (SELECT 1 FROM erased_household WHERE g > ?1)
+         AND NOT EXISTS (SELECT 1 FROM erased_visit WHERE g > ?1) LIMIT ?2",
     )?;
     let rows = query.query_map([through as i64, limit as i64], |row| Ok(Sha(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -71,7 +71,9 @@ impl Sqlite {
             TryLockError::Error(error) => error.into(),
         })?;
         let file = dir.join("nuanfang.db");
-        compact::complete(dir)?;
+        if let Err(error) = compact::complete(dir) {
+            tracing::warn!(%error, "the database still holds the space of what was erased; the next start tries again");
+        }
         let mut db = Connection::open(&file)?;
         db.execute_batch(
             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;

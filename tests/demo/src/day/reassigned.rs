@@ -53,7 +53,10 @@ pub fn play(day: &Day, crew: &Crew, decided: VisitId, undecided: VisitId) -> Don
     came_late(&crew.second, undecided)?;
 
     day.office_at(day.at(16, 6));
-    let body = json!({ "decision": "primary", "reason": "原服务人员已在约定时间完成测温并由热用户签字，以此为准" });
+    let seen = day.dispatcher.get(&format!("/api/visits/{decided}"))?;
+    let lanes = seen["lanes"].as_array().ok_or("没有分派记录")?;
+    let late = lanes.iter().find(|lane| lane["lane"] == FIRST_LANE).ok_or("没有迟到记录")?;
+    let body = json!({ "decision": "primary", "records": late["records"], "reason": "原服务人员已在约定时间完成测温并由热用户签字，以此为准" });
     day.dispatcher.post(&format!("/api/visits/{decided}/late/{FIRST_LANE}"), &body)?;
     crew.inspector.wait_until(day.at(16, 8));
     day.sync(&crew.inspector)
