@@ -1,6 +1,7 @@
 //! What whoever watches the server reads: Prometheus' text, at an address of its own on this machine. Devices stand there
 //! by their ids, nobody by name.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::http::Problem;
+use crate::office::project::device;
 use crate::office::seen::Device;
 use crate::state::AppState;
 use crate::store::StoreError;
@@ -95,7 +97,7 @@ impl Collector for Present {
         for (name, help, value) in counts {
             gauge(&mut encoder, name, help, value)?;
         }
-        let (now, devices) = (self.0.now(), self.0.seen.all());
+        let (now, devices) = (self.0.now(), self.expected());
         let since = |at: Millis| now.0.saturating_sub(at.0).max(0) / 1000;
         per_device(
             &mut encoder,
@@ -125,6 +127,17 @@ impl Collector for Present {
 }
 
 impl Present {
+    /// The phones of which something is to be expected.
+    fn expected(&self) -> Vec<(DeviceId, Device)> {
+        let replaced = self.0.store.read_now(device::replaced).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the measures still have phones that were enrolled anew");
+            HashMap::new()
+        });
+        let mut devices = self.0.seen.all();
+        devices.retain(|(id, device)| replaced.get(id).is_none_or(|at| device.seen > *at));
+        devices
+    }
+
     fn counts(&self) -> Result<Vec<(&'static str, &'static str, i64)>, StoreError> {
         let wal = self.0.store.log_bytes();
         let (connections, turned_away) = self.0.gate.connections.count();

@@ -17,6 +17,7 @@ use nuanfang_core::domain::signature::{Purpose, SignatureRefused, Signed, Signer
 use nuanfang_core::domain::worker_event::{Arrived, Bare, Completed, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
+use nuanfang_server::office::folded;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::rebuild;
 use nuanfang_server::office::role::Role;
@@ -437,6 +438,76 @@ async fn what_a_visit_asks_for_no_longer_is_done() {
     assert_eq!(office.dispatcher.get(house, "/api/tasks?closed=true").await.as_array().map(Vec::len), Some(2));
     assert_eq!(office.dispatcher.get(house, "/api/board").await["cards"], json!([]), "it is tomorrow's");
     rebuilt_is_the_same(house).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_comes_after_the_call_asks_for_another() {
+    let office = Office::open().await;
+    let house = &office.house;
+    let zhao = office.worker("G-2").await;
+    let (_, card) = office.schedule("A-1", "inspection", NINE, Some(zhao)).await;
+    let visit = VisitId(id(&card["id"]));
+    let mut phone = Phone::enrol(house, WorkerId(zhao)).await;
+    phone.sync(house).await;
+    let service = Desk::open(house, Role::Service).await;
+    let call = async || {
+        let body = json!({"source": "call_back", "answers": [], "satisfied": true});
+        let (status, said) = service.post(house, &format!("/api/visits/{}/callback", visit.0), body).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    };
+    let open = async || office.dispatcher.get(house, "/api/tasks").await.as_array().map(Vec::len);
+    call().await;
+    let refused = SignatureRefused {
+        purpose: Purpose::Notice,
+        reason: "赶时间".into(),
+        witness: Some("物业张师傅".into()),
+        covers: None,
+        record_sha: Sha::of(b"refused"),
+        jws: String::new(),
+    };
+    phone.log(Some(visit), 1, &Event::SignatureRefused(refused));
+    phone.sync(house).await;
+    assert_eq!(open().await, Some(1), "nobody has asked about it");
+    call().await;
+    assert_eq!(open().await, Some(0));
+    rebuilt_is_the_same(house).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_that_is_moved_past_a_new_price_list_is_quoted_by_it() {
+    let office = Office::open().await;
+    let house = &office.house;
+    let price = |version: &str, from: &str| {
+        let row = json!({
+            "价目版本": version, "发布日期": "2026-08-01", "生效日期": from, "项目编码": "P1", "维修项目": "换排气阀",
+            "单位": "个", "材料费": 30, "人工费": 50.5, "有偿无偿": "有偿", "税率（%）": 9, "保修天数": 90,
+        });
+        workbook(Register::Prices, &[row])
+    };
+    for (version, from) in [("示例 2026-1", "2026-09-01"), ("示例 2026-2", "2026-10-01")] {
+        office.admin.import(house, "prices", price(version, from)).await;
+    }
+    let (_, card) = office.schedule("A-1", "repair", NINE, None).await;
+    let visit = VisitId(id(&card["id"]));
+    let listed = async || {
+        let folded = house.state.store.read_now::<_, StoreError>(|db| folded::visit(db, visit)).expect("read");
+        let list = folded.expect("the visit").plan().current().and_then(|version| version.plan.price_list);
+        let lists = office.dispatcher.get(house, "/api/price-lists").await;
+        let of = |sha: Sha| lists.as_array().expect("lists").iter().find(|list| list["sha"] == json!(sha)).cloned();
+        of(list.expect("a list")).expect("it is known")["version"].clone()
+    };
+    assert_eq!(listed().await, "示例 2026-1");
+    let (mut version, path) = (1, format!("/api/visits/{}/reschedule", visit.0));
+    for (days, list) in [(1, "示例 2026-1"), (20, "示例 2026-2"), (2, "示例 2026-1")] {
+        let from = NINE + days * 24 * HOUR;
+        let body = json!({
+            "window": {"from_ms": from, "until_ms": from + HOUR}, "reason": "住户要求", "plan_version": version,
+        });
+        let (status, said) = office.dispatcher.post(house, &path, body).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+        assert_eq!(listed().await, list);
+        version += 1;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

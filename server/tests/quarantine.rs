@@ -298,5 +298,5 @@ async fn a_copied_phone_is_seen_as_such() {
     let devices = desk.get(&house, "/api/devices").await;
     let old = devices.as_array().expect("a list").iter().find(|row| row["id"] == json!(copy.device.0)).cloned();
     let old = old.expect("its row stays");
-    assert_eq!((&old["forked"], &old["silent"], &old["state"]), (&json!(false), &json!(false), &json!("active")));
+    assert_eq!((&old["forked"], &old["silent"], &old["state"]), (&json!(false), &json!(false), &json!("replaced")));
 }

@@ -20,9 +20,10 @@ use crate::canon::hash::Sha;
 use crate::domain::event::{Event, Fact};
 use crate::domain::instrument::Instrument;
 use crate::domain::office_event::VisitPlan;
+use crate::domain::plan::PlanVersion;
 use crate::domain::visit::{Visit, fold};
 use crate::domain::worker::Qualification;
-use crate::domain::{Context, DeciCelsius, Now, RuleBook, Rules, VisitKind, VisitView, view};
+use crate::domain::{Context, DeciCelsius, Now, RuleBook, Rules, VisitView, view};
 use crate::id::{BootId, HouseholdId, VisitId};
 use crate::time::{Estimate, Millis, Stamp, TimeQuality};
 use crate::wire::feed_entity::{
@@ -64,7 +65,7 @@ impl CaseFile {
         let departed = mirror::departed(connection, id)?;
         match (&told, &departed) {
             (Some(told), _) => fold_plan(&mut visit, told, &rows),
-            (None, Some(departed)) => stand_in(&mut visit, departed, &enrolment),
+            (None, Some(departed)) => stand_in(&mut visit, departed),
             (None, None) => {}
         }
         let anchors = enrolment::anchors(connection)?;
@@ -240,29 +241,21 @@ fn fold_plan(visit: &mut Visit, told: &VisitEntity, own: &[OutboxRow]) {
     }
 }
 
-/// What may still be known of a plan that has left: its kind, whose it is, and that it is another's now.
-fn stand_in(visit: &mut Visit, departed: &DepartedVisit, enrolment: &Enrolment) {
-    let Ok(kind) = serde_json::from_value::<VisitKind>(serde_json::Value::String(departed.kind.clone())) else {
-        return;
-    };
-    let mut plan = VisitPlan {
-        kind,
-        household: departed.household.unwrap_or(HouseholdId(Uuid::nil())),
-        window: None,
-        scope: String::new(),
-        assignee: Some(enrolment.worker),
-        price_list: None,
-        protocol: None,
-        agreed: departed.agreed,
-        emergency: false,
-        appointment: None,
-        note: None,
-        follows: None,
-    };
-    // A lane is named by the version that gave it: what was done before the last change of the plan belongs to it, too.
-    visit.mirror(plan.clone(), departed.lane, departed.lane, None);
-    plan.assignee = None;
-    visit.mirror(plan, departed.basis + 1, 0, None);
+/// The plan's versions as the office tells them.
+pub(super) fn versions(told: &VisitEntity) -> Vec<PlanVersion> {
+    let mut visit = Visit::new(told.id, RuleBook::default());
+    fold_plan(&mut visit, told, &[]);
+    visit.plan().versions.clone()
+}
+
+/// What is still known of a plan that has left, and that the visit is nobody's of whom this phone knows.
+fn stand_in(visit: &mut Visit, departed: &DepartedVisit) {
+    let versions = &departed.plan.versions;
+    let Some(last) = versions.last().cloned() else { return };
+    // No worker of this phone has a lane of that number: lane 0 may be his who opened the visit.
+    let next = departed.basis + 1;
+    let gone = VisitPlan { assignee: None, ..last.plan };
+    visit.mirror(versions.iter().cloned().chain([PlanVersion { version: next, lane: next, plan: gone, ..last }]));
 }
 
 /// Up to which row of the visit the server has everything, files too, and when it said so (F.13).

@@ -4,12 +4,14 @@
 use rusqlite::{Connection, Transaction};
 use serde::de::DeserializeOwned;
 
+use super::casefile;
 use super::store::mirror_row::{self, DepartedVisit, RESET, RESTORED, ScopeRow};
 use super::store::{attempt, blob_row, draft_row, outbox_row};
 use super::trouble::Trouble;
-use crate::domain::DeciCelsius;
+use crate::domain::plan::{Plan, PlanVersion};
+use crate::domain::{DeciCelsius, VisitPlan};
 use crate::drill;
-use crate::id::{HouseholdId, VisitId};
+use crate::id::VisitId;
 use crate::time::Millis;
 use crate::wire::feed_entity::{HOUSEHOLD, HouseholdEntity, VISIT, VisitEntity};
 use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
@@ -18,17 +20,6 @@ use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
 const UNDER_WAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What an entry says that gives no reason.
 const REASSIGNED: &str = "reassigned";
-const SCHEDULED: &str = "office.visit_scheduled";
-const OPENED: &str = "visit.opened";
-
-/// The part of a plan that may outlive the visit's stay on this phone.
-#[derive(serde::Deserialize)]
-struct Scheduled {
-    kind: String,
-    household: HouseholdId,
-    #[serde(default)]
-    agreed: Option<DeciCelsius>,
-}
 
 /// What became of one scope's part of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +150,7 @@ fn apply_entry(
 }
 
 /// Marks a visit that leaves while own evidence about it is not safe, while its worker is on the way, or that may come
-/// again to what was begun of it; of the household its id is kept, and the temperature agreed there. Of one that left before,
-/// what was known then stays.
+/// again to what was begun of it. Of one that left before, what was known then stays.
 fn remember(connection: &Connection, visit: VisitId, why: Option<&str>) -> Result<(), Trouble> {
     let known = departed(connection, visit)?;
     if let Some(known) = &known
@@ -179,20 +169,28 @@ fn remember(connection: &Connection, visit: VisitId, why: Option<&str>) -> Resul
     }
     let told: Option<VisitEntity> = entity(connection, VISIT, &visit.to_string())?;
     let (basis, lane) = told.as_ref().map_or((0, 0), |told| (told.version, told.lane));
-    let plan = told.as_ref().and_then(|told| {
-        let plans = told.plan.iter().rev().filter(|event| [SCHEDULED, OPENED].contains(&event.kind.as_str()));
-        plans.filter_map(|event| serde_json::from_str::<Scheduled>(event.body.get()).ok()).next()
-    });
-    let household = plan.as_ref().map(|plan| plan.household);
-    let agreed = match plan.as_ref().map(|plan| (plan.agreed, plan.household)) {
-        Some((None, household)) => {
-            let told: Option<HouseholdEntity> = entity(connection, HOUSEHOLD, &household.to_string())?;
-            told.and_then(|told| told.agreed_deci_celsius).map(DeciCelsius)
-        }
-        planned => planned.and_then(|(agreed, _)| agreed),
+    let plan = Plan { versions: told.as_ref().map_or_else(|| Ok(Vec::new()), |told| outliving(connection, told))? };
+    mirror_row::put_departed(connection, &DepartedVisit { visit, why, plan, basis, lane })
+}
+
+/// What outlives a visit's stay on this phone: the plan that he is judged by who is on the way, and of the resident no more
+/// than the dwelling's id, what time was agreed and what temperature.
+fn outliving(connection: &Connection, told: &VisitEntity) -> Result<Vec<PlanVersion>, Trouble> {
+    let household: Option<HouseholdEntity> = entity(connection, HOUSEHOLD, &told.household.to_string())?;
+    let agreed = household.and_then(|household| household.agreed_deci_celsius).map(DeciCelsius);
+    let wordless = |version: PlanVersion| PlanVersion {
+        plan: VisitPlan {
+            agreed: version.plan.agreed.or(agreed),
+            scope: String::new(),
+            note: None,
+            follows: None,
+            ..version.plan
+        },
+        cancelled: version.cancelled.map(|_| String::new()),
+        op: None,
+        ..version
     };
-    let kind = plan.map(|plan| plan.kind).unwrap_or_default();
-    mirror_row::put_departed(connection, &DepartedVisit { visit, why, kind, household, agreed, basis, lane })
+    Ok(casefile::versions(told).into_iter().map(wordless).collect())
 }
 
 /// The mark of a visit that left, where there is one.

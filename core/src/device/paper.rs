@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::casefile::CaseFile;
 use crate::canon::hash::Sha;
 use crate::domain::kind::AnswerState;
-use crate::domain::lane::Lane;
+use crate::domain::lane::{Lane, Photo};
+use crate::domain::measurement::MeasurementPurpose;
 use crate::domain::measuring::FrozenMeasurement;
 use crate::domain::quote::QuoteShown;
 use crate::domain::repair::{QuoteRevision, Verdict};
@@ -201,14 +202,14 @@ impl Draft<'_> {
             object: told.object.clone(),
             risk: told.text.clone(),
             work: lines.collect::<Vec<_>>().join("、"),
-            photos_before: self.photos(|role| role == role::PHOTO_BEFORE),
+            photos_before: self.photos_before(object),
         };
         Some(Paper { form: form.print(), values: serde_json::to_value(told).ok()?, quote: None, measurement: None })
     }
 
     fn acceptance(&self) -> Option<Paper> {
         let repair = &self.lane.repair;
-        let quote = self.signed_quote().or_else(|| repair.standing().map(|standing| standing.quote.clone()));
+        let quote = repair.standing().map(|standing| standing.quote.clone());
         let materials =
             quote.iter().flat_map(|quote| &quote.lines).filter(|line| line.material.0 > 0 || line.own_material);
         let form = AcceptanceForm {
@@ -283,8 +284,12 @@ impl Draft<'_> {
         }
     }
 
-    fn photos(&self, wanted: impl Fn(&str) -> bool) -> u32 {
-        u32::try_from(self.lane.photos.iter().filter(|photo| wanted(&photo.role)).count()).unwrap_or(u32::MAX)
+    /// How many photos the record of the consent will cite.
+    fn photos_before(&self, object: &str) -> u32 {
+        let shows = |photo: &&Photo| {
+            photo.role == role::PHOTO_BEFORE && photo.subject.as_deref().is_none_or(|subject| subject == object)
+        };
+        u32::try_from(self.lane.photos.iter().filter(shows).count()).unwrap_or(u32::MAX)
     }
 
     fn answered(&self, item: &str) -> Option<bool> {
@@ -310,11 +315,10 @@ fn positions(place: &str, floor: &str) -> Vec<BuildingPosition> {
     if place.contains("顶层") {
         found.push(BuildingPosition::Top);
     }
-    if place.contains("底层") || floor == "1" {
-        found.push(BuildingPosition::Ground);
-    }
     if floor.contains("半地下") {
         found.push(BuildingPosition::SemiBasement);
+    } else if place.contains("底层") || floor == "1" {
+        found.push(BuildingPosition::Ground);
     }
     if place.contains("中间") {
         found.push(BuildingPosition::Middle);
@@ -325,6 +329,9 @@ fn positions(place: &str, floor: &str) -> Vec<BuildingPosition> {
 fn remark(frozen: &FrozenMeasurement) -> String {
     let summary = &frozen.summary;
     let mut parts: Vec<String> = Vec::new();
+    let quick = summary.purpose == MeasurementPurpose::Quick;
+    parts.extend(quick.then(|| "快速测温".to_owned()));
+    parts.extend((!summary.valid && !quick).then(|| "测温设备检定已过期，结果无效".to_owned()));
     parts.extend(summary.window_open.then(|| "门窗开启".to_owned()));
     parts.extend(summary.extra_heater.then(|| "有其他热源".to_owned()));
     parts.extend(summary.radiators_covered.then(|| "散热器被遮挡".to_owned()));

@@ -15,7 +15,7 @@ use super::{mirror, words};
 use crate::canon::envelope::nonce;
 use crate::canon::hash::Sha;
 use crate::domain::command::Command;
-use crate::domain::lane::Lane;
+use crate::domain::lane::{Lane, Mark};
 use crate::domain::signature::{Purpose, SignatureRefused, Signed, Signer};
 use crate::domain::{Place, check, role};
 use crate::error::Refusal;
@@ -233,7 +233,6 @@ impl Desk<'_> {
         let quote = record.paper.quote.as_ref();
         let measured = record.paper.measurement.as_ref().map(|frozen| &frozen.summary);
         let quote_sha = |revision: u32| lane.repair.quote(revision).map(|shown| shown.sha);
-        let supersedes = measured.and_then(|summary| summary.supersedes);
         let (outcome, signature) = match record.end {
             End::Signed { kept, keep_strokes } => {
                 let handwriting = Handwriting { strokes: kept.strokes, image: kept.image, keep_strokes };
@@ -281,9 +280,7 @@ impl Desk<'_> {
             witness: record.witness,
             place: record.place,
             time: RecordTime { claimed: file.context.now.stamp, estimate: file.context.now.estimate },
-            supersedes: supersedes.and_then(|covered| {
-                lane.marks.iter().rev().find(|mark| mark.covers == Some(covered)).map(|mark| mark.record_sha)
-            }),
+            supersedes: measured.and_then(|_| corrected(lane)),
             nonce: nonce(),
         })
     }
@@ -298,6 +295,14 @@ struct Record<'a> {
     witness: Option<Witness>,
     place: Place,
     end: End<'a>,
+}
+
+/// The record that one of the measurement as it stands now corrects: the last one of a measurement before it, whatever was
+/// frozen in between and not signed.
+fn corrected(lane: &Lane) -> Option<Sha> {
+    let now = lane.covers(&Purpose::Measurement);
+    let of_another = |mark: &&Mark| mark.purpose == Purpose::Measurement && mark.covers != now;
+    lane.marks.iter().rev().find(of_another).map(|mark| mark.record_sha)
 }
 
 /// The photos a record of this purpose stands on: those of the visit that show what it is about, and those that come

@@ -42,7 +42,8 @@ impl List<'_> {
 
     fn complete(&mut self, action: Action, outcome: Outcome, wanted: bool) {
         let scene = self.scene;
-        let blocks = complete_blocks(&scene.lane, &scene.evidence(), scene.rules, outcome, false);
+        // Who closes as absent says the next time with it.
+        let blocks = complete_blocks(&scene.lane, &scene.evidence(), scene.rules, outcome, outcome == Outcome::Absent);
         self.push(action, None, wanted, blocks);
     }
 

@@ -71,8 +71,15 @@ impl Evidence<'_> {
         self.plan.map(|plan| plan.plan.kind).or_else(|| Some(self.lane?.opened.as_ref()?.kind))
     }
 
-    /// Whether the agreed time was kept: by the interval of arrival. None = not arrived, or nothing was agreed.
+    /// Whether what was agreed was kept (F.1). A time that had passed when the next one was agreed stays missed. None = not
+    /// arrived, or nothing was agreed.
     pub fn punctual(&self) -> Option<DeadlineVerdict> {
+        let kept = self.kept()?;
+        Some(if self.lane?.lapsed { DeadlineVerdict::Missed } else { kept })
+    }
+
+    /// Whether the time agreed last was kept: by the interval of arrival.
+    fn kept(&self) -> Option<DeadlineVerdict> {
         let (moment, window) = self.lane?.arrived.as_ref()?;
         Some(moment.interval().against((*window)?.until))
     }
@@ -223,8 +230,8 @@ impl Evidence<'_> {
     /// Applies only where the time was not kept, or was said in advance not to be.
     fn delay(&self, lane: &Lane) -> Standing {
         match (lane.delays.last(), self.punctual()) {
+            (_, Some(DeadlineVerdict::Missed)) => Standing::because(ItemState::Unsatisfied, "未提前说明"),
             (Some((delayed, _)), _) => Standing::told(Some(delayed.apologised && delayed.understood)),
-            (None, Some(DeadlineVerdict::Missed)) => Standing::because(ItemState::Unsatisfied, "未提前说明"),
             (None, _) if lane.arrived.is_some() => Standing::not_applicable("未发生不能按时的情况"),
             (None, _) => Standing::of(ItemState::Unrated),
         }
@@ -246,7 +253,7 @@ impl Evidence<'_> {
                 absent.next_window.is_some()
                     || lane.completed.as_ref().is_some_and(|(completed, _)| completed.next_window.is_some()),
             ),
-            _ => match self.punctual() {
+            _ => match self.kept() {
                 Some(DeadlineVerdict::Missed) => Standing::because(ItemState::Unsatisfied, "未按时到达"),
                 _ => Standing::when(!absent.calls.is_empty()),
             },

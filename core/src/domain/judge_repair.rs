@@ -93,8 +93,11 @@ fn show(case: &Case<'_>, quote: &QuoteShown, faults: &mut Vec<Refusal>) {
     }
     let done = repair.work.iter().filter(|work| work.done.is_some()).filter_map(|work| work.line.as_deref());
     for name in done {
-        let after = quote.lines.iter().find(|line| line.line == name);
-        if after.is_none() || after != repair.line(name) {
+        let held = |quote: &QuoteShown| quote.lines.iter().find(|line| line.line == name).cloned();
+        // As it was done: the revision that held it then may have been refused since, for another line's price.
+        let before = repair.quotes.iter().rev().find_map(|shown| held(&shown.quote));
+        let after = held(quote);
+        if after.is_none() || after != before {
             faults.push(Refusal::new(
                 "quote.done_line_changed",
                 "F.10",
@@ -121,6 +124,14 @@ fn tell_risk(case: &Case<'_>, risk: &RiskTold, faults: &mut Vec<Refusal>) {
     said(&risk.object, "可能损坏的物件", "the object", "F.9", faults);
     said(&risk.text, "风险说明", "what may happen", "F.9", faults);
     photo(case, role::PHOTO_BEFORE, "F.9", ("物件操作前照片", "the photo of the object before"), faults);
+    if risk.lines.is_empty() && case.lane.repair.has_work() {
+        faults.push(Refusal::new(
+            "risk.told_late",
+            "F.9",
+            "已有项目开工，损坏风险应在操作前告知；请选择尚未开工的项目",
+            "work has begun; name the lines, not yet begun, that the risk is of",
+        ));
+    }
     for line in &risk.lines {
         if case.lane.repair.work_on(Some(line)).is_some() {
             faults.push(Refusal::new(

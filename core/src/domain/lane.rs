@@ -18,7 +18,7 @@ use super::worker_event::{Absent, Completed, Delayed, Disputed, Entered, Instruc
 use crate::canon::hash::Sha;
 use crate::canon::json;
 use crate::id::{DeviceId, OpId, WorkerId};
-use crate::time::{Estimate, Millis, Stamp};
+use crate::time::{DeadlineVerdict, Estimate, Millis, Stamp};
 
 /// When something happened in a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,8 @@ pub struct Lane {
     pub opened: Option<Opened>,
     /// The time agreed by the worker, and the plan version he knew then.
     pub agreed: Option<(Window, u64)>,
+    /// An agreed time had passed before he came, when another was agreed (N5).
+    pub lapsed: bool,
     /// Told that the time can't be kept, with when.
     pub delays: Vec<(Delayed, Moment)>,
     /// 已接.
@@ -168,6 +170,7 @@ impl Lane {
             rules: None,
             opened: None,
             agreed: None,
+            lapsed: false,
             delays: Vec::new(),
             acknowledged: false,
             departed: None,
@@ -294,7 +297,11 @@ impl Lane {
         }
         match &fact.event {
             Event::Opened(opened) => self.opened = Some(opened.clone()),
-            Event::Notified(notified) => self.agreed = Some((notified.window, fact.basis)),
+            Event::Notified(notified) => {
+                let missed = |window: Window| moment.interval().against(window.until) == DeadlineVerdict::Missed;
+                self.lapsed |= self.arrived.is_none() && self.window(plan).is_some_and(missed);
+                self.agreed = Some((notified.window, fact.basis));
+            }
             Event::Delayed(delayed) => {
                 self.agreed = Some((delayed.new_window, fact.basis));
                 self.delays.push((delayed.clone(), moment));

@@ -211,14 +211,17 @@ pub fn qualified(rooms: &[RoomResult]) -> Option<bool> {
 
 /// Whether the whole interval lies within the stretch that 5.6.3 asks to avoid; both its ends are inside.
 pub fn is_at_noon(interval: &Estimate, limits: &Limits) -> bool {
-    [interval.lo, interval.hi].into_iter().all(|at| {
-        use chrono::Timelike;
-        let local = at.local().time();
-        let from = limits.noon_from_minute * 60;
-        let until = limits.noon_until_minute * 60;
-        let second = local.num_seconds_from_midnight();
-        second >= from && (second < until || (second == until && local.nanosecond() == 0))
-    })
+    let stretch = i64::from(limits.noon_until_minute.saturating_sub(limits.noon_from_minute)) * 60_000;
+    let within_a_day = interval.hi.0.saturating_sub(interval.lo.0) <= stretch;
+    within_a_day
+        && [interval.lo, interval.hi].into_iter().all(|at| {
+            use chrono::Timelike;
+            let local = at.local().time();
+            let from = limits.noon_from_minute * 60;
+            let until = limits.noon_until_minute * 60;
+            let second = local.num_seconds_from_midnight();
+            second >= from && (second < until || (second == until && local.nanosecond() == 0))
+        })
 }
 
 /// Whether a measurement from `start` to `end` touches the stretch that 5.6.3 asks to avoid.

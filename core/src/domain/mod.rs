@@ -22,6 +22,7 @@ pub mod office_event;
 pub mod place;
 pub mod plan;
 pub mod quote;
+mod released;
 pub mod repair;
 pub mod role;
 pub mod room;

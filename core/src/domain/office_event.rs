@@ -75,6 +75,9 @@ pub struct Rescheduled {
     pub appointment: Option<Appointment>,
     /// Why.
     pub reason: String,
+    /// The price list from now on, where another is in force when it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_list: Option<Sha>,
 }
 
 /// `office.cancelled`.
@@ -276,6 +279,10 @@ pub struct CallbackMade {
     /// In words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The refusals to sign that the office knew of, by their records: one that comes later asks for another call. None = it
+    /// was not said; all that there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Vec<Sha>>,
 }
 
 /// One field of a form that the office fills in.

@@ -121,6 +121,7 @@ impl Plan {
                 next.plan.window = Some(rescheduled.window);
                 next.timed = version;
                 next.plan.appointment = rescheduled.appointment.clone();
+                next.plan.price_list = rescheduled.price_list.or(next.plan.price_list);
             }
             Event::Cancelled(cancelled) => next.cancelled = Some(cancelled.reason.clone()),
             _ => {}
@@ -131,11 +132,16 @@ impl Plan {
 }
 
 /// Which version the window of a plan is from that comes with `version`.
-pub(super) fn timed(plan: &VisitPlan, version: u64) -> u64 {
+fn timed(plan: &VisitPlan, version: u64) -> u64 {
     if plan.window.is_some() { version } else { 0 }
 }
 
 impl PlanVersion {
+    /// A version as the feed tells it, which is not taken back.
+    pub fn told(plan: VisitPlan, version: u64, lane: u64) -> Self {
+        Self { version, lane, timed: timed(&plan, version), plan, cancelled: None, op: None }
+    }
+
     /// The window the resident agreed to, if the office made the appointment.
     pub fn appointment(&self) -> Option<(Window, &Appointment)> {
         self.plan.window.zip(self.plan.appointment.as_ref())

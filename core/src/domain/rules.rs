@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inspection::FixtureOwner;
 use super::kind::VisitKind;
+use super::released;
 use super::units::DeciCelsius;
 use super::view::EvidenceClass;
 use crate::canon::hash::Sha;
@@ -393,7 +394,7 @@ impl Rules {
     }
 }
 
-/// The bundles at hand. Facts that name another are judged by the build's own.
+/// The bundles at hand: the build's own, and all that went out before it. Facts that name another are judged by the build's own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleBook {
     bundles: Vec<Arc<Rules>>,
@@ -401,7 +402,9 @@ pub struct RuleBook {
 
 impl Default for RuleBook {
     fn default() -> Self {
-        Self { bundles: vec![Rules::builtin()] }
+        let mut book = Self { bundles: vec![Rules::builtin()] };
+        released::all().iter().for_each(|bundle| book.add(Arc::clone(bundle)));
+        book
     }
 }
 

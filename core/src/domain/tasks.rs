@@ -10,7 +10,6 @@ use super::worker_event::Remedy;
 /// The tasks of one lane, in the order they arose.
 pub fn of_lane(visit: &Visit, lane: &Lane) -> Vec<Task> {
     let mut tasks = Vec::new();
-    let called_back = visit.office().has_called_back();
     for mark in &lane.marks {
         let signed_later = lane
             .marks
@@ -27,7 +26,7 @@ pub fn of_lane(visit: &Visit, lane: &Lane) -> Vec<Task> {
                 zh: format!("热用户拒签{name_zh}（{reason}），请回访"),
                 en: format!("the resident refused to sign the {name_en}: call back"),
                 window: None,
-                done: called_back,
+                done: visit.office().has_called_back(mark.record_sha),
             });
         }
     }

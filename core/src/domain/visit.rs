@@ -12,12 +12,11 @@ use super::checklist::Evidence;
 use super::event::{Event, Fact};
 use super::judge::{Case, judge};
 use super::lane::{Lane, Moment};
-use super::office_event::{
-    CallbackMade, FormCompleted, InvoiceRecorded, LateDecided, LateDecision, OtherSource, VisitPlan,
-};
-use super::plan::{Plan, PlanVersion, timed};
+use super::office_event::{CallbackMade, FormCompleted, InvoiceRecorded, LateDecided, LateDecision, OtherSource};
+use super::plan::{Plan, PlanVersion};
 use super::rules::{RuleBook, Rules};
 use super::view::Violation;
+use crate::canon::hash::Sha;
 use crate::error::Refusal;
 use crate::id::{DeviceId, OpId, VisitId};
 use crate::time::Millis;
@@ -187,14 +186,11 @@ impl Visit {
         }
     }
 
-    /// A version of the plan told by the feed, where the office's own facts are not at hand (the phone).
-    pub fn mirror(&mut self, plan: VisitPlan, version: u64, lane: u64, cancelled: Option<String>) {
-        let timed = timed(&plan, version);
-        let told = PlanVersion { version, plan, lane, timed, cancelled, op: None };
-        if self.mirrored.last() != Some(&told) {
-            self.mirrored.push(told);
-            self.rebuild();
-        }
+    /// Versions of the plan that are told, where the office's own facts are not at hand (the phone). The last word on a version
+    /// holds.
+    pub fn mirror(&mut self, told: impl IntoIterator<Item = PlanVersion>) {
+        self.mirrored.extend(told);
+        self.rebuild();
     }
 
     fn fold(&mut self, fact: &Fact) {
@@ -388,8 +384,9 @@ impl OfficeWord {
         self.invoices.iter().any(|invoice| invoice.lane == lane && invoice.revision == revision)
     }
 
-    /// Whether the office has called back.
-    pub fn has_called_back(&self) -> bool {
-        self.callbacks.iter().any(|made| made.source == OtherSource::CallBack)
+    /// Whether the office has called back since it knew of the refusal that `record` holds.
+    pub fn has_called_back(&self, record: Sha) -> bool {
+        let knew = |made: &CallbackMade| made.refusals.as_ref().is_none_or(|known| known.contains(&record));
+        self.callbacks.iter().any(|made| made.source == OtherSource::CallBack && knew(made))
     }
 }

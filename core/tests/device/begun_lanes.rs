@@ -330,7 +330,7 @@ impl Trip {
                 let window = Window { from: MORNING.plus_minutes(120), until: MORNING.plus_minutes(180) };
                 let appointment = Some(Appointment { channel: Channel::Phone, agreed_at: MORNING });
                 let reason = "热用户改约".to_owned();
-                self.changes.push(Event::Rescheduled(Rescheduled { window, appointment, reason }));
+                self.changes.push(Event::Rescheduled(Rescheduled { window, appointment, reason, price_list: None }));
                 self.tell(true);
             }
             Step::Rescheduled => {}

@@ -147,6 +147,15 @@ impl Field {
 
     /// The office's plan of the visit: what was scheduled, at nine, and how the office changed it since.
     pub fn tell_visit(&self, kind: VisitKind, changes: &[Event]) {
+        self.tell_plan(kind, false, changes);
+    }
+
+    /// A leak that the office plans, at nine.
+    pub fn tell_emergency(&self) {
+        self.tell_plan(VisitKind::Repair, true, &[]);
+    }
+
+    fn tell_plan(&self, kind: VisitKind, emergency: bool, changes: &[Event]) {
         let plan = VisitPlan {
             kind,
             household: HOUSEHOLD,
@@ -156,7 +165,7 @@ impl Field {
             price_list: Some(Sha::of(b"prices")),
             protocol: Some("745-M2".into()),
             agreed: None,
-            emergency: false,
+            emergency,
             appointment: Some(Appointment { channel: Channel::Phone, agreed_at: MORNING.plus_minutes(-600) }),
             note: None,
             follows: None,
@@ -199,6 +208,19 @@ impl Field {
         let entity = serde_json::json!({
             "id": self.visit, "version": 1, "lane": 1, "household": HOUSEHOLD, "open": true,
             "plan": events.iter().map(told).collect::<Vec<_>>(),
+        });
+        self.server.put(&self.server.worker_scope(), "visit", &self.visit.to_string(), 1, &entity.to_string());
+    }
+
+    /// The office knows of the visit that this phone opened, and left it with its worker.
+    pub fn tell_own_opening(&self) {
+        let (envelope, body) = self.sent("visit.opened");
+        let event = serde_json::json!({
+            "kind": "visit.opened", "op": envelope.op, "device": envelope.device, "seq": envelope.seq,
+            "worker": envelope.worker, "at": MORNING, "body": body,
+        });
+        let entity = serde_json::json!({
+            "id": self.visit, "version": 0, "lane": 0, "household": HOUSEHOLD, "open": true, "plan": [event],
         });
         self.server.put(&self.server.worker_scope(), "visit", &self.visit.to_string(), 1, &entity.to_string());
     }
@@ -289,6 +311,14 @@ impl Field {
     }
 
     pub fn quote(&self, material: i64, change: Option<&str>) {
+        self.quote_line(material, false, change);
+    }
+
+    pub fn quote_free(&self, change: &str) {
+        self.quote_line(10_000, true, Some(change));
+    }
+
+    fn quote_line(&self, material: i64, free: bool, change: Option<&str>) {
         let line = DraftLine {
             line: "L1".into(),
             code: "V1".into(),
@@ -298,7 +328,7 @@ impl Field {
             material: Fen(material),
             labour: Fen(5000),
             tax_rate_bp: 900,
-            free: false,
+            free,
             own_material: false,
             warranty_days: 365,
         };

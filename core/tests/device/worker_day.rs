@@ -6,12 +6,13 @@ use nuanfang_core::device::signing::RefuseRequest;
 use nuanfang_core::device::status::{RecordState, SyncState};
 use nuanfang_core::domain::command::Freeze;
 use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Outcome};
+use nuanfang_core::domain::measurement::MeasurementPurpose;
 use nuanfang_core::domain::room::{Room, RoomKind};
 use nuanfang_core::domain::signature::{Purpose, Signer, SignerRole};
-use nuanfang_core::domain::view::FrozenState;
+use nuanfang_core::domain::view::{FrozenState, ItemState, VisitView};
 use nuanfang_core::domain::worker_event::{
-    Absent, Arrived, CallAttempt, Completed, Demonstrated, Departed, Explained, ItemsAnswered, Opened, Photographed,
-    ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
+    Absent, Arrived, CallAttempt, Completed, Demonstrated, Departed, Explained, ItemsAnswered, MeasurementStarted,
+    Opened, Photographed, ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
 };
 use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, Window, role};
 use nuanfang_core::record::{self, Certificate, Jws, SoftwareKey, Witness, check_arrival};
@@ -187,6 +188,100 @@ fn a_repair_whose_quote_changes_is_signed_twice_and_accepted() {
     let ready = photo::prepare(&jpeg(role::PHOTO_AFTER)).unwrap().jpeg;
     assert_eq!(acceptance.photos[2].sha, Sha::of(&ready), "the final stripped JPEG is what is signed");
     field.server.with(|state| assert_eq!(state.blobs[&Sha::of(&ready)].bytes, ready));
+}
+
+#[test]
+fn what_is_accepted_is_the_quote_that_stands() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    field.act(&problem("漏水"));
+    field.act_with(&Command::ProtectFloor, role::PHOTO_FLOOR);
+    field.quote(10_000, None);
+    field.tell_and_show();
+    field.sign(Purpose::Quote { revision: 1 }).unwrap();
+    // It falls under the warranty after all: nothing to pay, so nothing to sign.
+    field.quote_free("质保期内，免费维修");
+    field.act(&Command::StartWork(WorkStarted { lines: vec!["L1".into()], emergency: None }));
+    let done = WorkDone { lines: vec!["L1".into()], emergency: false, result: "已更换".into() };
+    field.act(&Command::FinishWork(done));
+    field.act(&Command::Demonstrate(Demonstrated { works: true, note: None }));
+    field.act(&Command::Explain(Explained { text: "顺时针关闭".into() }));
+    field.sign(Purpose::Acceptance).unwrap();
+    field.app.sync_once().unwrap();
+    let acceptance = field.records().pop().unwrap();
+    assert_eq!(acceptance.quote.as_ref().map(|quote| quote.revision), Some(2));
+    assert_eq!(acceptance.values["quote"]["total"], 0);
+    assert!(acceptance.form.texts().all(|text| !text.contains("151.50")), "{:?}", acceptance.form);
+}
+
+#[test]
+fn a_correction_names_the_last_record_that_was_signed() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    measure(&field);
+    field.sign(Purpose::Measurement).unwrap();
+    measure(&field);
+    measure(&field);
+    field.sign(Purpose::Measurement).unwrap();
+    field.app.sync_once().unwrap();
+    let records = field.records();
+    let (_, first) = field.sent("visit.signed");
+    assert_eq!(records[0].supersedes, None);
+    assert_eq!(records[1].supersedes.map(|sha| sha.to_string()).as_deref(), first["record_sha"].as_str());
+}
+
+#[test]
+fn a_quick_check_says_on_its_paper_that_it_is_one() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    let room = Room { key: "living".into(), kind: RoomKind::Living, label: "起居室".into(), orientation: None };
+    field.act(&Command::EnterRoom(RoomEntered { room, permitted: true }));
+    let quick = MeasurementStarted { protocol: "QUICK".into(), purpose: MeasurementPurpose::Quick, ..field::routine() };
+    field.act(&Command::StartMeasurement(quick));
+    field.act(&Command::TakeReading(ReadingTaken { room: "living".into(), value: DeciCelsius(186) }));
+    field.act(&Command::FreezeMeasurement(Freeze::default()));
+    let shown = field.app.prepare_record(field.visit, &Purpose::Measurement).unwrap();
+    assert!(shown.form.texts().any(|text| text.contains("快速测温")), "{:?}", shown.form);
+}
+
+#[test]
+fn a_leak_stays_one_and_its_time_what_it_was_when_the_visit_is_taken_away() {
+    let field = Field::new(&FakeServer::new());
+    field.tell_registers();
+    field.tell_emergency();
+    field.app.sync_once().unwrap();
+    for command in &field::way_in()[..3] {
+        field.act(command);
+    }
+    let before = field.visit().view;
+    field.app.sync_once().unwrap();
+    take_away(&field);
+    let after = field.visit().view;
+    assert_eq!((after.emergency, after.window), (true, before.window));
+    assert!(after.window.is_some());
+    for command in &field::way_in()[3..] {
+        field.act(command);
+    }
+    field.act(&Command::StartWork(WorkStarted { lines: vec![], emergency: Some("关阀止水".into()) }));
+    let state = |view: &VisitView, id: &str| view.checklist.iter().find(|item| item.id == id).map(|item| item.state);
+    assert_eq!(state(&field.visit().view, "F1-3"), Some(ItemState::Satisfied), "there is a time that he kept");
+    assert!(field.visit().view.violations.is_empty());
+}
+
+#[test]
+fn a_visit_opened_at_a_door_and_taken_away_before_he_sets_out_is_nobodys_errand() {
+    let mut field = Field::new(&FakeServer::new());
+    field.tell_registers();
+    field.app.sync_once().unwrap();
+    let opened = Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason: "示例".into(), emergency: false };
+    field.visit = field.app.open_visit(&opened).unwrap().view.visit;
+    field.server.with(|state| state.safe_lag = 1_000);
+    field.app.sync_once().unwrap();
+    field.tell_own_opening();
+    field.app.sync_once().unwrap();
+    take_away(&field);
+    let gone = field.visit().view;
+    assert!(gone.reassigned && gone.next_actions.is_empty(), "{:?}", gone.next_actions);
 }
 
 #[test]

@@ -108,7 +108,13 @@ fn vectors() -> Vec<(&'static str, Vector)> {
     let moved = Assigned { assignee: WorkerId(uuid(11)), reason: Some("请假".into()) };
     let decided =
         LateDecided { lane: 1, decision: LateDecision::Supplement, reason: "留作补充".into(), records: None };
-    let called = CallbackMade { source: OtherSource::CallBack, answers: vec![], satisfied: Some(true), note: None };
+    let called = CallbackMade {
+        source: OtherSource::CallBack,
+        answers: vec![],
+        satisfied: Some(true),
+        note: None,
+        refusals: None,
+    };
     vec![
         (
             "measurement_signed",

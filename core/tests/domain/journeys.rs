@@ -8,6 +8,7 @@ use nuanfang_core::domain::office_event::{
     Appointment, Assigned, CallbackMade, Cancelled, InvoiceRecorded, LateDecided, LateDecision, OtherSource,
     Rescheduled,
 };
+use nuanfang_core::domain::plan::PlanVersion;
 use nuanfang_core::domain::signature::Purpose;
 use nuanfang_core::domain::units::Fen;
 use nuanfang_core::domain::view::{Action, EvidenceClass, ItemState, QuoteState, TaskKind};
@@ -253,6 +254,8 @@ fn nobody_at_home() {
         &[role::PHOTO_LEAVE_NOTE],
     );
     assert_eq!(phone.refuse_complete(Outcome::Absent), "item.f2-4");
+    let close = phone.action(Action::CompleteAbsent).expect("it is offered");
+    assert!(close.blocks.is_empty(), "who closes says the next time with it: {:?}", close.blocks);
     let next = Window { from: Millis(MORNING + 1440 * MINUTE), until: Millis(MORNING + 1500 * MINUTE) };
     let close = Completed { outcome: Outcome::Absent, reason: None, next_window: Some(next) };
     phone.act(Command::Complete(close), &[]);
@@ -415,9 +418,13 @@ fn ticks_are_the_workers_own_and_no_more() {
     // The resident's word, asked by the office, does.
     let mut office = Office::new();
     let made = match answer("F7-2", AnswerState::Satisfied, None) {
-        Command::AnswerItems(answers) => {
-            CallbackMade { source: OtherSource::CallBack, answers: answers.answers, satisfied: Some(true), note: None }
-        }
+        Command::AnswerItems(answers) => CallbackMade {
+            source: OtherSource::CallBack,
+            answers: answers.answers,
+            satisfied: Some(true),
+            note: None,
+            refusals: None,
+        },
         _ => unreachable!("it is an answer"),
     };
     let fact = office.says(1, Event::CallbackMade(made));
@@ -481,7 +488,7 @@ fn of_two_agreed_times_the_one_agreed_with_knowledge_of_the_other_holds() {
     assert_eq!(overview(&visit).window, Some(hours(5)));
 
     let appointment = Some(Appointment { channel: Channel::Phone, agreed_at: Millis(MORNING) });
-    let later = Rescheduled { window: hours(24), appointment, reason: "热用户改约".into() };
+    let later = Rescheduled { window: hours(24), appointment, reason: "热用户改约".into(), price_list: None };
     fold(&mut visit, &office.says(1, Event::Rescheduled(later)));
     assert_eq!(overview(&visit).window, Some(hours(24)), "the office knew what the worker had agreed");
     assert_eq!(view(&visit, 1, &phone.context(&[])).window, Some(hours(24)));
@@ -531,13 +538,13 @@ fn moved_away_while_offline_the_work_is_late_and_nothing_is_lost() {
     // The one who hears of it in time does not set out.
     let mut told = Phone::of(VisitKind::Inspection);
     told.tick("F7-1");
-    told.visit.mirror(plan(VisitKind::Inspection, second), 2, 2, None);
+    told.visit.mirror([PlanVersion::told(plan(VisitKind::Inspection, second), 2, 2)]);
     let depart = Command::Depart(Departed { tools_checked: true, parts: vec![] });
     assert_eq!(told.refused(depart.clone(), &[]), "visit.reassigned");
     // Who is on the way may finish.
     let mut on_the_way = Phone::of(VisitKind::Inspection);
     on_the_way.depart();
-    on_the_way.visit.mirror(plan(VisitKind::Inspection, second), 2, 2, None);
+    on_the_way.visit.mirror([PlanVersion::told(plan(VisitKind::Inspection, second), 2, 2)]);
     on_the_way.wait(61 * MINUTE);
     on_the_way.arrive();
     assert!(on_the_way.view().warnings.iter().any(|warning| warning.code == "visit.reassigned"));
@@ -636,6 +643,82 @@ fn a_refused_change_leaves_the_quote_before_it_in_force() {
     assert_eq!(states, [QuoteState::Confirmed, QuoteState::Refused]);
     phone.act(start(&["L1"]), &[]);
     assert!(phone.codes().is_empty(), "{:?}", phone.codes());
+}
+
+#[test]
+fn a_refused_quote_leaves_a_way_on_for_what_was_done_free_of_charge() {
+    let mut phone = Phone::of(VisitKind::Repair);
+    phone.go_in();
+    prepare(&mut phone);
+    phone.act(draft(vec![line("L1", 500), line("L2", 0)], None), &[]);
+    phone.act(start(&["L2"]), &[]);
+    phone.act(done(&["L2"]), &[]);
+    phone.act(Command::RefuseToSign(phone.refusal(Purpose::Quote { revision: 1 }, Some("邻居 赵"))), &[]);
+    let dearer = draft(vec![line("L2", 900)], Some("热用户不同意收费项目"));
+    assert_eq!(phone.refused(dearer, &[]), "quote.done_line_changed");
+    phone.act(draft(vec![line("L2", 0)], Some("热用户不同意收费项目")), &[]);
+    phone.act(demonstrate(true), &[]);
+    phone.act(Command::Explain(Explained { text: "顺时针关闭".into() }), &[]);
+    phone.sign(Purpose::Acceptance);
+    phone.complete(Outcome::Done);
+    assert!(phone.codes().is_empty(), "{:?}", phone.codes());
+}
+
+#[test]
+fn a_risk_of_all_lines_is_told_before_any_is_begun() {
+    let mut phone = Phone::of(VisitKind::Repair);
+    phone.go_in();
+    prepare(&mut phone);
+    phone.act(draft(vec![line("L1", 0), line("L2", 0)], None), &[]);
+    phone.act(start(&["L1"]), &[]);
+    let risk = |lines: &[&str]| {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        Command::TellRisk(RiskTold { object: "旧接头".into(), text: "可能断裂".into(), lines })
+    };
+    assert_eq!(phone.refused(risk(&[]), &[role::PHOTO_BEFORE]), "risk.told_late");
+    assert_eq!(phone.refused(risk(&["L1"]), &[role::PHOTO_BEFORE]), "risk.told_late");
+    phone.act(risk(&["L2"]), &[role::PHOTO_BEFORE]);
+}
+
+#[test]
+fn a_time_that_had_passed_stays_missed_whatever_is_agreed_after_it() {
+    let mut phone = Phone::of(VisitKind::Inspection);
+    phone.depart();
+    let until = plan(VisitKind::Inspection, phone.worker).window.expect("a window").until;
+    phone.wait(until.0 - phone.stamp.wall_ms + 10 * MINUTE);
+    let window = Window { from: until, until: Millis(until.0 + 60 * MINUTE) };
+    phone.act(Command::Notify(Notified { channel: Channel::Phone, window }), &[]);
+    phone.arrive();
+    assert_eq!(item(&phone, "F1-3").0, ItemState::Unsatisfied);
+    assert_eq!(item(&phone, "F1-4").0, ItemState::Unsatisfied);
+    let absent = Absent {
+        calls: vec![CallAttempt { at: Millis(MORNING), channel: Channel::Phone }],
+        note_has_phone: true,
+        next_window: None,
+        place: nowhere(),
+    };
+    phone.act(Command::ReportAbsent(absent), &[role::PHOTO_LEAVE_NOTE]);
+    assert_eq!(item(&phone, "F2-1").0, ItemState::Satisfied, "he was there at the time they agreed anew");
+}
+
+#[test]
+fn a_delay_that_was_told_excuses_no_second_one() {
+    let mut phone = Phone::of(VisitKind::Inspection);
+    phone.depart();
+    let later = Window { from: Millis(MORNING + 180 * MINUTE), until: Millis(MORNING + 240 * MINUTE) };
+    let delayed = Delayed {
+        channel: Channel::Phone,
+        reason: DelayReason::Special,
+        note: "上一户超时".into(),
+        apologised: true,
+        understood: true,
+        new_window: later,
+    };
+    phone.act(Command::Delay(delayed), &[]);
+    phone.depart();
+    phone.wait(later.until.0 - phone.stamp.wall_ms + 10 * MINUTE);
+    phone.arrive();
+    assert_eq!(item(&phone, "F1-4").0, ItemState::Unsatisfied, "nothing was said of this one");
 }
 
 #[test]

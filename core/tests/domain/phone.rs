@@ -10,6 +10,7 @@ use nuanfang_core::domain::instrument::Instrument;
 use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Mask, Outcome};
 use nuanfang_core::domain::lane::Lane;
 use nuanfang_core::domain::office_event::{Appointment, VisitPlan};
+use nuanfang_core::domain::plan::PlanVersion;
 use nuanfang_core::domain::signature::{Purpose, SignatureRefused, Signed, Signer, SignerRole};
 use nuanfang_core::domain::view::{Action, NextAction, VisitView};
 use nuanfang_core::domain::worker::Qualification;
@@ -126,7 +127,7 @@ impl Phone {
         let mut phone = Self::blank(worker, DeviceId(uuid(20)));
         phone.lane = 1;
         phone.basis = 1;
-        phone.visit.mirror(plan, 1, 1, None);
+        phone.visit.mirror([PlanVersion::told(plan, 1, 1)]);
         phone
     }
 

@@ -2,6 +2,7 @@
 
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::{Assigned, Cancelled, LaneChosen, LateDecided, LateDecision, Rescheduled};
+use nuanfang_core::domain::plan::PlanVersion;
 use nuanfang_core::domain::worker_event::Opened;
 use nuanfang_core::domain::{Event, Fact, RuleBook, Visit, VisitKind, Window, fold};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
@@ -29,7 +30,9 @@ fn office(choices: &[u8]) -> Vec<Fact> {
         let event = match choice % 8 {
             0 => assign(SECOND),
             1 => assign(FIRST),
-            2 => Event::Rescheduled(Rescheduled { window, appointment: None, reason: "改期".into() }),
+            2 => {
+                Event::Rescheduled(Rescheduled { window, appointment: None, reason: "改期".into(), price_list: None })
+            }
             3 => Event::Cancelled(Cancelled { reason: "撤单".into() }),
             4 => Event::LaneChosen(LaneChosen { lane: 1, reason: "先到".into() }),
             5 => Event::LateDecided(LateDecided {
@@ -48,7 +51,7 @@ fn office(choices: &[u8]) -> Vec<Fact> {
 
 fn worker(worker: u128, device: u128, steps: &[Step], basis: &[u8], opened: bool) -> Vec<Fact> {
     let mut phone = Phone::blank(WorkerId(uuid(worker)), DeviceId(uuid(device)));
-    phone.visit.mirror(plan(VisitKind::Repair, WorkerId(uuid(worker))), 1, 1, None);
+    phone.visit.mirror([PlanVersion::told(plan(VisitKind::Repair, WorkerId(uuid(worker))), 1, 1)]);
     phone.lane = 1;
     if opened {
         let household = plan(VisitKind::Repair, WorkerId(uuid(worker))).household;

@@ -1,5 +1,8 @@
 //! Every projection made anew from the log and the files, byte for byte what it was.
 
+use std::fmt::Write as _;
+
+use nuanfang_core::canon::hash::Sha;
 use rusqlite::Connection;
 
 use super::log::{self, Logged};
@@ -96,25 +99,57 @@ pub fn dump_without_feed(db: &Connection) -> Result<String, StoreError> {
 }
 
 fn dump_of(db: &Connection, tables: impl Iterator<Item = &'static str>) -> Result<String, StoreError> {
-    use std::fmt::Write;
     let mut out = String::new();
     for table in tables {
-        let mut query = db.prepare(&format!("SELECT * FROM {table}"))?;
-        let columns = query.column_count();
         let mut lines = Vec::new();
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let mut line = String::new();
-            for column in 0..columns {
-                // Writing to a string does not fail.
-                let _ = write!(line, "|{:?}", row.get_ref(column)?);
-            }
-            lines.push(line);
-        }
+        rows(db, table, |line| lines.push(line.to_owned()))?;
         lines.sort_unstable();
+        // Writing to a string does not fail.
         let _ = writeln!(out, "== {table} {}", lines.len());
         out.push_str(&lines.join("\n"));
         out.push('\n');
     }
     Ok(out)
+}
+
+/// What a table holds, whatever the order of its rows and however many they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// The table.
+    pub table: &'static str,
+    /// Its rows.
+    pub rows: u64,
+    /// Half of each row's SHA-256, summed modulo 2^128.
+    sum: u128,
+}
+
+/// Of all projections, in the order of [`tables`].
+pub fn digests(db: &Connection) -> Result<Vec<Digest>, StoreError> {
+    let digest = |table| {
+        let mut digest = Digest { table, rows: 0, sum: 0 };
+        rows(db, table, |line| {
+            let sha = Sha::of(line.as_bytes());
+            digest.rows += 1;
+            digest.sum = digest.sum.wrapping_add(u128::from_be_bytes(std::array::from_fn(|byte| sha.0[byte])));
+        })?;
+        Ok(digest)
+    };
+    tables().map(digest).collect()
+}
+
+/// Gives each row of `table` as text.
+fn rows(db: &Connection, table: &str, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
+    let mut query = db.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns = query.column_count();
+    let mut line = String::new();
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        line.clear();
+        for column in 0..columns {
+            // Writing to a string does not fail.
+            let _ = write!(line, "|{:?}", row.get_ref(column)?);
+        }
+        each(&line);
+    }
+    Ok(())
 }

@@ -125,7 +125,10 @@ impl Far {
         }
         let from = Millis(now.0 + dice.between(1, 72) * 3_600_000);
         let window = Window { from, until: Millis(from.0 + 7_200_000) };
-        let event = Event::Rescheduled(Rescheduled { window, appointment: None, reason: "住户改期".into() });
+        let event =
+            Event::Rescheduled(Rescheduled {
+                window, appointment: None, reason: "住户改期".into(), price_list: None
+            });
         if self.act(OfficeAct::about(visit, planned.version, event)) {
             self.known.visits.entry(visit).or_default().version += 1;
             self.tell(|far| format!("the office moves visit {}", far.v(visit)));

@@ -9,6 +9,7 @@ use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::command::{DraftLine, QuoteDraft};
 use nuanfang_core::domain::kind::{AnswerState, Channel, ItemAnswer, Mask, Outcome};
 use nuanfang_core::domain::office_event::Appointment;
+use nuanfang_core::domain::plan::PlanVersion;
 use nuanfang_core::domain::signature::{Purpose, Signed, Signer, SignerRole};
 use nuanfang_core::domain::worker::Qualification;
 use nuanfang_core::domain::worker_event::{
@@ -140,7 +141,7 @@ fn planned() -> Visit {
         follows: None,
     };
     let mut visit = Visit::new(VisitId(Uuid::from_u128(4)), RuleBook::default());
-    visit.mirror(plan, 1, 1, None);
+    visit.mirror([PlanVersion::told(plan, 1, 1)]);
     visit
 }
 

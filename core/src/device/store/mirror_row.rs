@@ -1,12 +1,11 @@
 //! The rows of the mirror: the office's state as the feed brought it, and where each scope stands.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use uuid::Uuid;
 
 use super::enrolment::{id_at, signed, u64_at};
 use crate::device::trouble::Trouble;
-use crate::domain::DeciCelsius;
-use crate::id::{HouseholdId, VisitId};
+use crate::domain::plan::Plan;
+use crate::id::VisitId;
 
 /// Where one scope stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,12 +135,8 @@ pub struct DepartedVisit {
     pub visit: VisitId,
     /// Why: `reassigned`, `cancelled`, `closed`; [`RESET`] or [`RESTORED`] when its scope was told anew without it.
     pub why: String,
-    /// The visit's kind, as its plan named it.
-    pub kind: String,
-    /// Whose it is; nothing else of the household stays.
-    pub household: Option<HouseholdId>,
-    /// The temperature agreed there.
-    pub agreed: Option<DeciCelsius>,
+    /// The plan without its words; empty where this build can't read it.
+    pub plan: Plan,
     /// The plan version the phone had.
     pub basis: u64,
     /// The lane that was this worker's.
@@ -165,19 +160,17 @@ pub(super) fn planned(column: &str) -> String {
 
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {
+    let plan = serde_json::to_string(&departed.plan).map_err(|error| Trouble::Damaged(error.to_string()))?;
     writing
         .prepare_cached(
-            "INSERT OR REPLACE INTO departed_visit (visit, why, kind, basis, lane, household, agreed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO departed_visit (visit, why, plan, basis, lane) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             departed.visit.0.as_bytes(),
             departed.why,
-            departed.kind,
+            plan,
             signed(departed.basis),
-            signed(departed.lane),
-            departed.household.as_ref().map(|household| household.0.as_bytes()),
-            departed.agreed.map(|agreed| agreed.0)
+            signed(departed.lane)
         ])?;
     Ok(())
 }
@@ -196,11 +189,9 @@ pub fn departed(connection: &Connection) -> Result<Vec<DepartedVisit>, Trouble> 
             Ok(DepartedVisit {
                 visit: VisitId(id_at(row, "visit")?),
                 why: row.get("why")?,
-                kind: row.get("kind")?,
+                plan: serde_json::from_str(row.get_ref("plan")?.as_str()?).unwrap_or_default(),
                 basis: u64_at(row, "basis")?,
                 lane: u64_at(row, "lane")?,
-                household: row.get::<_, Option<[u8; 16]>>("household")?.map(|id| HouseholdId(Uuid::from_bytes(id))),
-                agreed: row.get::<_, Option<_>>("agreed")?.map(DeciCelsius),
             })
         })?
         .collect::<Result<_, _>>()?;

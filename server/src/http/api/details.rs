@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::visit_view::DetailView;
 
 /// Fields that are shown elsewhere, or not at all.
-const APART: [&str; 6] = ["n", "jws", "summary", "public_key", "lines", "answers"];
+const APART: [&str; 7] = ["n", "jws", "summary", "public_key", "lines", "answers", "refusals"];
 
 /// The longest value shown.
 const LONGEST: usize = 300;

@@ -102,6 +102,8 @@ pub struct OwesView {
 pub enum DeviceState {
     /// In use.
     Active,
+    /// The phone was enrolled anew and goes on under another id; nothing more is expected of this one.
+    Replaced,
     /// 离职停用: may upload, reads nothing.
     Dismissed,
     /// 遗失: refused.
@@ -341,6 +343,7 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
             worker: Named { id: worker, name: name.unwrap_or_else(|| worker.to_string()) },
             name: row.get(3)?,
             state: match status.as_str() {
+                "active" if replaced => DeviceState::Replaced,
                 "active" => DeviceState::Active,
                 "dismissed" => DeviceState::Dismissed,
                 _ => DeviceState::Stolen,

@@ -11,7 +11,7 @@ use nuanfang_core::domain::office_event::{
     OtherSource, Rescheduled,
 };
 use nuanfang_core::domain::worker::local_date;
-use nuanfang_core::domain::{DeciCelsius, Event, Rules, VisitKind, VisitPlan, Window};
+use nuanfang_core::domain::{DeciCelsius, Event, Rules, Visit, VisitKind, VisitPlan, Window};
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
@@ -32,6 +32,7 @@ use crate::office::registers::{household, price, task};
 use crate::office::role::Role;
 use crate::office::{OfficeAct, folded};
 use crate::state::AppState;
+use crate::store::StoreError;
 
 /// Plan a visit. Only those who dispatch may give it to a worker at once.
 #[utoipa::path(post, path = "/api/visits", tag = "visits", operation_id = "schedule", request_body = ScheduleRequest,
@@ -153,6 +154,7 @@ pub async fn reschedule(
         window,
         appointment: request.appointment.map(|appointment| agreed_at(appointment, now)),
         reason: text("reason", &request.reason, 200)?,
+        price_list: state.read(move |db| renewed(db, visit, window)).await?,
     });
     let check = move |db: &Connection| {
         let planned = unchanged(db, visit, request.plan_version)?;
@@ -262,6 +264,11 @@ pub async fn call_back(
     Body(request): Body<CallbackRequest>,
 ) -> Result<Json<VisitCard>, Problem> {
     let visit = VisitId(id);
+    let refusals = |folded: Option<Visit>| {
+        let marks = folded.as_ref().into_iter().flat_map(Visit::lanes).flat_map(|lane| &lane.marks);
+        marks.filter(|mark| mark.refused.is_some()).map(|mark| mark.record_sha).collect()
+    };
+    let known: Vec<Sha> = state.read(move |db| Ok::<_, StoreError>(refusals(folded::visit(db, visit)?))).await?;
     let event = Event::CallbackMade(CallbackMade {
         source: match request.source {
             OtherSourceName::CallBack => OtherSource::CallBack,
@@ -270,6 +277,7 @@ pub async fn call_back(
         answers: request.answers.into_iter().map(answer).collect::<Result<_, _>>()?,
         satisfied: request.satisfied,
         note: text_if_any("note", request.note.as_deref(), 1_000)?,
+        refusals: Some(known),
     });
     let basis = version(&state, visit).await?;
     act(&state, may.user.id, visit, basis, event, |_| Ok(())).await?;
@@ -307,6 +315,21 @@ pub async fn complete_form(
     let event = Event::FormCompleted(FormCompleted { record_sha, fields });
     act(&state, may.user.id, visit, basis, event, check).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The price list in force when a visit is moved to `window`, where it has that of its day so far, and that is another.
+fn renewed(db: &Connection, visit: VisitId, window: Window) -> Result<Option<Sha>, Problem> {
+    let folded = folded::visit(db, visit)?.ok_or_else(no_visit)?;
+    let Some(plan) = folded.plan().current().map(|version| &version.plan) else { return Ok(None) };
+    let of = |window: Window| price::in_force(db, &local_date(window.from));
+    let chosen = match plan.window {
+        Some(before) => of(before)? != plan.price_list,
+        None => false,
+    };
+    if plan.price_list.is_none() || chosen {
+        return Ok(None);
+    }
+    Ok(of(window)?.filter(|list| Some(*list) != plan.price_list))
 }
 
 /// The visit that what was agreed at the door of `visit` asks for, unless one was planned and is over: then another is
