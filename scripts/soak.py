@@ -6,6 +6,7 @@ Usage: soak.py MINUTES, for which new seeds are played."""
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -28,8 +29,10 @@ def play(part: str, command: list[str]) -> dict:
 def main(minutes: str) -> None:
     TARGET.mkdir(exist_ok=True)
     sweep = play("crash-sweep", SWEEP)
-    day = play("day", [*SIMULATE, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
-    simulation = play("simulation", [*SIMULATE, "--seeds", "1000000000", "--minutes", minutes])
+    # Seeds that no run before began with; the report names them.
+    first = str(int(time.time()) * 1000)
+    day = play("day", [*SIMULATE, "--from", first, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
+    simulation = play("simulation", [*SIMULATE, "--from", first, "--seeds", "1000000000", "--minutes", minutes])
     large = play("large", LARGE)
     crashes = sweep["crashes"] + sweep["without_syncs"]
     played = [day, simulation]

@@ -21,7 +21,7 @@ use nuanfang_core::wire::feed_entity::{
     CompanyEntity, HouseholdEntity, InstrumentEntity, PriceListEntity, WorkerEntity,
 };
 
-use crate::key::{ForeignClock, Keystore, KeystoreFailure, KeystoreKey, PlatformClock};
+use crate::key::{ForeignClock, Keystore, KeystoreKey, PlatformClock};
 
 /// Why an act may not be done: said to the worker in `zh`, with the clause it stands on.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
@@ -43,13 +43,6 @@ pub enum FieldError {
 impl From<Refusal> for FieldError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused { code: refusal.code, clause: refusal.clause, zh: refusal.zh, en: refusal.en }
-    }
-}
-
-impl From<KeystoreFailure> for FieldError {
-    fn from(failure: KeystoreFailure) -> Self {
-        let error = nuanfang_core::record::KeyError::from(failure);
-        Refusal::new("device.keystore", "", error.to_string(), "the phone's keystore does not answer").into()
     }
 }
 
@@ -148,7 +141,13 @@ impl FieldApp {
             Some(Ok(key)) => Some(key),
             Some(Err(bytes)) => {
                 let en = format!("the database key has {} bytes, not 32", bytes.len());
-                return Err(Refusal::new("device.database_key", "", "数据库密钥长度不对，请重新登录", en).into());
+                return Err(Refusal::new(
+                    "device.database_key",
+                    "",
+                    "数据库密钥长度不对。记录都在本机，请不要卸载应用，并联系调度。",
+                    en,
+                )
+                .into());
             }
         };
         let opened = Config {
@@ -158,7 +157,7 @@ impl FieldApp {
             root_pem: config.root_pem,
             ..Config::new(config.dir)
         };
-        let keystore = Arc::new(KeystoreKey::new(keystore)?);
+        let keystore = Arc::new(KeystoreKey::new(keystore));
         Ok(Self(nuanfang_core::device::app::FieldApp::open(opened, keystore, Arc::new(ForeignClock(clock)))?))
     }
 

@@ -1,6 +1,6 @@
 //! The platform's keystore and clock, called back from Rust.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nuanfang_core::device::clock::Clock;
 use nuanfang_core::id::BootId;
@@ -33,7 +33,8 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for KeystoreFailure {
 /// A P-256 key that never leaves the platform's keystore (StrongBox, Secure Enclave).
 #[uniffi::export(with_foreign)]
 pub trait Keystore: Send + Sync {
-    /// The public key as an uncompressed SEC 1 point: 65 bytes.
+    /// The public key as an uncompressed SEC 1 point: 65 bytes. Once the key is gone, that of a new one, made in its place: the
+    /// phone is enrolled anew with it.
     fn public_key(&self) -> Result<Vec<u8>, KeystoreFailure>;
 
     /// ECDSA over SHA-256 of `message`: 64 bytes, r then s.
@@ -50,26 +51,37 @@ impl From<KeystoreFailure> for KeyError {
     }
 }
 
-/// The keystore as the core asks for it; the public key is read once.
+/// The keystore as the core asks for it; the public key is read once, and anew when the key is gone.
 pub(crate) struct KeystoreKey {
     keystore: Arc<dyn Keystore>,
-    public_key: [u8; 65],
+    public_key: Mutex<Option<[u8; 65]>>,
 }
 
 impl KeystoreKey {
-    pub(crate) fn new(keystore: Arc<dyn Keystore>) -> Result<Self, KeystoreFailure> {
-        let public_key = fixed(keystore.public_key()?)?;
-        Ok(Self { keystore, public_key })
+    pub(crate) fn new(keystore: Arc<dyn Keystore>) -> Self {
+        Self { keystore, public_key: Mutex::new(None) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<[u8; 65]>> {
+        self.public_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl DeviceKey for KeystoreKey {
-    fn public_key(&self) -> [u8; 65] {
-        self.public_key
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
+        if let Some(known) = *self.known() {
+            return Ok(known);
+        }
+        let told = self.keystore.public_key().and_then(fixed)?;
+        Ok(*self.known().insert(told))
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
-        self.keystore.sign(message.to_vec()).and_then(fixed).map_err(KeyError::from)
+        let signed = self.keystore.sign(message.to_vec()).and_then(fixed).map_err(KeyError::from);
+        if signed == Err(KeyError::Gone) {
+            *self.known() = None;
+        }
+        signed
     }
 }
 
@@ -98,6 +110,8 @@ pub(crate) struct ForeignClock(pub(crate) Arc<dyn PlatformClock>);
 
 impl Clock for ForeignClock {
     fn stamp(&self) -> Stamp {
-        Stamp { wall_ms: self.0.wall_ms(), mono_ms: self.0.mono_ms(), boot: self.0.boot() }
+        // A clock that goes below zero, or beyond what a log can hold, stands.
+        let mono_ms = self.0.mono_ms().min(i64::MAX as u64);
+        Stamp { wall_ms: self.0.wall_ms(), mono_ms, boot: self.0.boot() }
     }
 }

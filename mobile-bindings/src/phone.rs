@@ -129,6 +129,8 @@ pub struct SyncStatus {
 pub struct RescueView {
     /// Operations.
     pub ops: u64,
+    /// Operations from the first on that this phone can no longer read; they are not in it.
+    pub ops_lost: u64,
     /// Files.
     pub files: u64,
     /// Files that this phone can no longer read; they are not in it.

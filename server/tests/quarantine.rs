@@ -204,16 +204,28 @@ async fn what_an_older_build_held_is_judged_anew_at_the_start() {
     let mut phone = Phone::enrol(&house, FIRST).await;
     phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
     phone.log_raw(Some(VISIT), 1, "visit.teleported", r#"{"n":"00"}"#, Vec::new());
+    phone.log_raw(Some(VISIT), 1, "visit.acknowledged", r#"{"n":"00"}"#, Vec::new());
+    phone.log_raw(Some(VISIT), 1, "visit.problem_described", r#"{"n":"00","text":7}"#, Vec::new());
     phone.sync(&house).await;
-    // As a build leaves it that does not know the first kind either.
+    // As a build leaves it that does not know the first kind either, nor can read the third body.
     let older = "INSERT INTO outcome (g, dev, seq, o, why, visit)
-                 SELECT g, dev, seq, 'held', 'kind_unknown', visit FROM envelope WHERE kind = 'visit.photographed'";
+                 SELECT g, dev, seq, iif(seq = 1, 'held', 'quarantined'), iif(seq = 1, 'kind_unknown', 'body_unreadable'), visit
+                 FROM envelope WHERE kind IN ('visit.photographed', 'visit.acknowledged')";
     let held = house.state.store.write::<_, StoreError, _>(0, move |writing| Ok(writing.tx.execute(older, [])?));
-    assert_eq!(held.await.expect("written"), 1);
+    assert_eq!(held.await.expect("written"), 2);
     let house = house.reopen().await;
     let why = |(seq, o, why): (u64, String, Option<String>)| (seq, o, why.unwrap_or_default());
     let outcomes: Vec<_> = house.outcomes().into_iter().map(why).collect();
-    assert_eq!(outcomes, [(1, "applied".into(), "released".into()), (2, "held".into(), "kind_unknown".into())]);
+    let is = |seq, o: &str, why: &str| (seq, o.to_owned(), why.to_owned());
+    assert_eq!(
+        outcomes,
+        [
+            is(1, "applied", "released"),
+            is(2, "held", "kind_unknown"),
+            is(3, "applied", "released"),
+            is(4, "quarantined", "body_unreadable"),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -128,8 +128,8 @@ impl FieldApp {
     }
 
     /// Enrols this phone with the text of a QR code, or with `URL CODE` typed by hand. Needs the network. After a fork,
-    /// once the platform has lost the key, or where the company had revoked the phone, it enrols anew, and what is not
-    /// safe is logged again.
+    /// once the platform has lost the key, where the company had revoked or dismissed the phone, or where the invitation names
+    /// another address or another key of the server, it enrols anew, and what is not safe is logged again.
     ///
     /// # Errors
     /// `device.bad_invitation`, `device.already_enrolled`, what the server says of the code.
@@ -137,7 +137,9 @@ impl FieldApp {
         let invitation = read_invitation(invitation)?;
         let inner = &self.inner;
         let _gate = inner.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.enrolment()?.is_some_and(|known| !known.needs_enrolment) {
+        let known = inner.store.read(enrolment::find)?;
+        let elsewhere = known.is_some_and(|known| joining::leads_elsewhere(&known, &invitation));
+        if !elsewhere && self.enrolment()?.is_some_and(|known| !known.needs_enrolment) {
             return Err(Refusal::new(
                 "device.already_enrolled",
                 "",
@@ -149,7 +151,7 @@ impl FieldApp {
         let transport = (inner.connect)(&invitation.url, &trust)?;
         let name = crate::forms::normalise_text(phone_name);
         joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
-            .map_err(|stop| refusal_of(&stop))?;
+            .map_err(|stop| Refusal::from(&obstacle::of_enrolling(&stop)))?;
         *inner.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *inner.pass.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.runner.begin_anew();
@@ -162,8 +164,8 @@ impl FieldApp {
     /// What the disk says; so too for every reading call below.
     pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
         self.inner.store.read(|connection| {
-            let revoked = enrolment::is_revoked(connection)?;
-            desk_view::enrolment(connection, |known| revoked || !joining::stands(known, &*self.inner.key))
+            let shut_out = enrolment::is_revoked(connection)? || enrolment::is_dismissed(connection)?;
+            desk_view::enrolment(connection, |known| shut_out || !joining::stands(known, &*self.inner.key))
         })
     }
 
@@ -243,9 +245,10 @@ impl FieldApp {
     /// # Errors
     /// `photo.gone` when it is no longer on this phone, `device.damaged`.
     pub fn photo(&self, sha: Sha) -> Result<Vec<u8>, Refusal> {
-        let row = self.inner.store.read(|connection| blob_row::find(connection, sha))?.ok_or_else(|| {
-            Refusal::new("photo.gone", "", "照片已不在本机（已备份并清理）", "the photo is no longer on this phone")
-        })?;
+        let row =
+            self.inner.store.read(|connection| blob_row::find(connection, sha))?.ok_or_else(|| {
+                Refusal::new("photo.gone", "", "照片已不在本机", "the photo is no longer on this phone")
+            })?;
         Ok(blob::load(&self.inner.store, &row)?)
     }
 
@@ -470,13 +473,15 @@ impl FieldApp {
     }
 
     /// How the exchange stands. That the company has revoked this phone, or that its key is lost, outweighs whatever a try
-    /// met.
+    /// met; that it has dismissed it is said where nothing else stands in the way.
     fn standing(&self, connection: &Connection) -> Result<RunnerState, Trouble> {
         let mut runner = self.runner.state();
         if enrolment::is_revoked(connection)? {
             runner.obstacle = Some(obstacle::of_revocation());
         } else if enrolment::find(connection)?.is_some_and(|known| !joining::is_certified(&known, &*self.inner.key)) {
             runner.obstacle = Some(obstacle::of_lost_key());
+        } else if runner.obstacle.is_none() && enrolment::is_dismissed(connection)? {
+            runner.obstacle = Some(obstacle::of_dismissal());
         }
         Ok(runner)
     }

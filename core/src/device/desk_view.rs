@@ -130,6 +130,14 @@ pub fn enrolment(
 /// A visit's file as a screen reads it.
 pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Refusal> {
     if file.rows.is_empty() && file.household_id().is_none() {
+        if mirror_row::find(connection, VISIT, &file.visit.id().to_string())?.is_some() {
+            return Err(Refusal::new(
+                "device.app_too_old",
+                "",
+                "这项服务由更新的版本安排，本机应用读不懂。请更新应用；本机记录都在。",
+                "This visit was planned by a newer release than this app can read. Update the app; all records are here.",
+            ));
+        }
         return Err(Refusal::new(
             "device.no_such_visit",
             "",

@@ -24,10 +24,12 @@ pub fn enrol(
     name: &str,
     app: &str,
 ) -> Result<enrolment::Enrolment, Stop> {
-    let unreadable = |error: &dyn std::fmt::Display| Stop::Key(KeyError::Unavailable { why: error.to_string() });
-    let public = PublicKey::from_sec1(&key.public_key()).map_err(|error| unreadable(&error))?;
+    let point = key.public_key().map_err(Stop::Key)?;
+    let public =
+        PublicKey::from_sec1(&point).map_err(|error| Stop::Key(KeyError::Unavailable { why: error.to_string() }))?;
+    let known = store.read(enrolment::find)?;
     let continues =
-        store.read(enrolment::find)?.map_or_else(Vec::new, |known| [known.continues, vec![known.device]].concat());
+        known.as_ref().map_or_else(Vec::new, |known| [known.continues.as_slice(), &[known.device]].concat());
     let request = EnrolRequest {
         code: invitation.code.clone(),
         public_key: b64(&public.to_spki_der()),
@@ -37,6 +39,13 @@ pub fn enrol(
     };
     let reply: EnrolReply = post(transport, "/v1/enrol", &request)?;
     let issuer = check_certificate(&reply, &public)?;
+    if let Some(known) = known.filter(|known| leads_elsewhere(known, invitation)) {
+        // What is not safe yet goes to the company it was recorded for, and to nobody who says he were it.
+        let before = certified(&known.certificate)?.certificate.issuer.key();
+        if before.map_or(true, |before| before.to_sec1() != issuer.to_sec1()) {
+            return Err(Stop::Refused { code: "device.other_supplier".to_owned() });
+        }
+    }
     if let Some(fingerprint) = invitation.supplier {
         check_supplier(transport, fingerprint, &issuer)?;
     }
@@ -63,6 +72,10 @@ pub fn enrol(
             Some(old) if old.worker != new.worker => {
                 return Err(Stop::Refused { code: "device.other_worker".to_owned() });
             }
+            // A code is good once: what it was traded for before is what this phone was already.
+            Some(old) if old.device == new.device => {
+                return Err(Stop::Refused { code: "device.code_used".to_owned() });
+            }
             Some(old) => {
                 // That the server was restored meanwhile is found by the next exchange, as ever.
                 new.epoch = new.epoch.min(old.epoch);
@@ -74,14 +87,25 @@ pub fn enrol(
     Ok(new)
 }
 
+/// Whether an invitation names another address of the server than the enrolment, or another key of it.
+pub fn leads_elsewhere(known: &enrolment::Enrolment, invitation: &Invitation) -> bool {
+    known.url != invitation.url || invitation.pin.is_some_and(|pin| known.pin != Some(pin))
+}
+
 /// Whether an enrolment still holds: its log is this phone's alone, and its certificate is for the key at hand.
 pub fn stands(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
     !known.forked && is_certified(known, key)
 }
 
-/// Whether the key at hand is the one that was enrolled. A keystore that lost it may have made another.
+/// Whether the key at hand is the one that was enrolled. A keystore that lost it may have made another; one that does not
+/// answer may still have it.
 pub fn is_certified(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
-    certified(&known.certificate).is_ok_and(|certified| certified.key.to_sec1() == key.public_key())
+    let stands = |own| certified(&known.certificate).is_ok_and(|certified| certified.key.to_sec1() == own);
+    match key.public_key() {
+        Ok(own) => stands(own),
+        Err(KeyError::Gone | KeyError::Wrong) => false,
+        Err(KeyError::Locked | KeyError::Unavailable { .. }) => true,
+    }
 }
 
 /// The device's certificate, checked once in a process: that takes longer than signing, and a resident waits for each.

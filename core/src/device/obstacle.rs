@@ -57,6 +57,33 @@ pub fn of_revocation() -> Obstacle {
     refused(REVOKED)
 }
 
+/// What it means to the worker that this phone may only hand in what it holds.
+pub fn of_dismissal() -> Obstacle {
+    Obstacle {
+        code: "device.dismissed".to_owned(),
+        why: Words::new("公司不再向本机派工", "the company gives this phone no more work"),
+        next: Words::new(
+            "已有的记录仍会照常送出；要继续工作，请向调度索取新的登记码重新登记",
+            "what is recorded still goes out; to work on, ask your dispatcher for a new code and enrol anew",
+        ),
+        needs_person: true,
+        files: Vec::new(),
+    }
+}
+
+/// What it means to the worker that his code could not be traded: nobody tries again but himself.
+pub fn of_enrolling(stop: &Stop) -> Obstacle {
+    let mut obstacle = of(stop);
+    let for_him_already = matches!(stop, Stop::Unreachable(Unreachable::Untrusted(_)));
+    if !obstacle.needs_person && !for_him_already {
+        obstacle.next = Words::new(
+            "请稍后在有网络的地方再点一次登记，登记码仍可使用",
+            "try once more where there is a network; the code is still good",
+        );
+    }
+    obstacle
+}
+
 /// What it means to the worker that the platform has lost the key this phone was enrolled with.
 pub fn of_lost_key() -> Obstacle {
     of(&Stop::Key(KeyError::Gone))
@@ -91,6 +118,12 @@ pub fn of_unreadable(files: &[Sha]) -> Option<Obstacle> {
 pub fn of(stop: &Stop) -> Obstacle {
     let again = || Words::new("会自动重试", "it is tried again by itself");
     let ask = || Words::new("请联系调度", "ask your dispatcher");
+    let enrol = || {
+        Words::new(
+            "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
+            "ask for a new enrolment code; what is not safe is then sent again by itself",
+        )
+    };
     let (code, why, next, needs_person) = match stop {
         Stop::Unreachable(Unreachable::NoAnswer(_)) => (
             "no_network",
@@ -132,10 +165,7 @@ pub fn of(stop: &Stop) -> Obstacle {
                 "本机资料曾被复制或恢复，需要重新登记本机",
                 "this phone's data was copied or restored; it must be enrolled anew",
             ),
-            Words::new(
-                "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
-                "ask for a new enrolment code; what is not safe is then sent again by itself",
-            ),
+            enrol(),
             true,
         ),
         Stop::NotAReceipt(NotAReceipt::OlderEpoch) => (
@@ -160,10 +190,7 @@ pub fn of(stop: &Stop) -> Obstacle {
                 "本机的签名密钥已失效，需要重新登记本机",
                 "this phone's signing key is lost; it must be enrolled anew",
             ),
-            Words::new(
-                "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
-                "ask for a new enrolment code; what is not safe is then sent again by itself",
-            ),
+            enrol(),
             true,
         ),
         Stop::Key(KeyError::Locked) => (
@@ -278,6 +305,17 @@ mod tests {
         assert!(dates.code == "sync.other_dates" && dates.next.zh.contains("日期和时间"), "{dates:?}");
         let stranger = untrusted("UnknownIssuer");
         assert!(stranger.code == "sync.untrusted" && !stranger.next.zh.contains("日期"), "{stranger:?}");
+    }
+
+    #[test]
+    fn a_code_that_could_not_be_traded_is_tried_again_by_its_worker() {
+        let no_answer = Stop::Unreachable(Unreachable::NoAnswer("refused".to_owned()));
+        for stop in [no_answer, Stop::Busy { retry_after_s: None }, Stop::NotAReceipt(NotAReceipt::Unreadable)] {
+            let obstacle = of_enrolling(&stop);
+            assert!(obstacle.next.zh.contains("登记码仍可使用") && !obstacle.next.zh.contains("自动"), "{obstacle:?}");
+        }
+        let used = of_enrolling(&Stop::Refused { code: "device.code_used".to_owned() });
+        assert!(used.next.zh.contains("新的登记码"), "{used:?}");
     }
 
     #[test]

@@ -121,7 +121,11 @@ pub fn fact(row: OutboxRow) -> Fact {
     }
 }
 
-/// The next operations to send after `base`: at most `count`, at most `bytes` of JSON, at least one if there is any.
+/// The next operations to send after `base`: at most `count`, at most `bytes` of JSON, at least one if there is any; none from
+/// the first on that can't be read.
+///
+/// # Errors
+/// `device.damaged` if that is the very next.
 pub fn batch(
     connection: &Connection,
     enrolment: &Enrolment,
@@ -130,21 +134,27 @@ pub fn batch(
     bytes: usize,
 ) -> Result<(Vec<Op>, Sha), Trouble> {
     let (mut taken, mut size) = (0usize, 0usize);
-    let rows = outbox_row::after(connection, enrolment.device, base, |row| {
+    let (rows, _) = outbox_row::readable(connection, enrolment.device, base, |row| {
         // Head fields take some 500 bytes, each file 150.
         size += row.body.len() + 600 + row.kind.len() + row.blobs.len() * 160;
         taken += 1;
         taken == 1 || (taken <= count && size <= bytes)
     })?;
-    let mut expected = base;
-    for row in &rows {
-        expected += 1;
-        if row.seq != expected {
-            return Err(Trouble::Damaged(format!("记录编号在 {expected} 处中断")));
+    let mut ops = Vec::with_capacity(rows.len());
+    let mut head = None;
+    for (row, expected) in rows.iter().zip(base + 1..) {
+        let read = match row.seq == expected {
+            true => row.to_wire(),
+            false => Err(Trouble::Damaged(format!("记录编号在 {expected} 处中断"))),
+        };
+        match read {
+            Ok(op) => ops.push(op),
+            // What came before it is whole, and goes out.
+            Err(_) if !ops.is_empty() => break,
+            Err(trouble) => return Err(trouble),
         }
+        head = Some(row.sha);
     }
-    let head = rows.last().map(|row| row.sha);
-    let ops = rows.iter().map(OutboxRow::to_wire).collect::<Result<_, _>>()?;
     let base_sha = enrolment::sha_of(connection, enrolment, base)?;
     match head.or(base_sha) {
         Some(head) => Ok((ops, head)),

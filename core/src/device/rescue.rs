@@ -23,6 +23,8 @@ use crate::wire::rescue::{Frame, RescueHead, Sealer};
 pub struct RescueView {
     /// Operations.
     pub ops: u64,
+    /// Operations from the first on that this phone can no longer read; they are not in it.
+    pub ops_lost: u64,
     /// Files.
     pub files: u64,
     /// Files that this phone can no longer read; they are not in it.
@@ -33,17 +35,20 @@ pub struct RescueView {
     pub signed: bool,
 }
 
-/// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned, and the files
-/// of those that are not safe. Only the supplier can open it.
+/// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned, up to the first
+/// that can't be read any more, and the files of those that are not safe. Only the supplier can open it.
 ///
 /// # Errors
 /// `device.not_enrolled`, `rescue.key_locked` while the key wants the phone unlocked, what the disk says. There is no
 /// file then, or the one that was there before.
 pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &Path) -> Result<RescueView, Trouble> {
-    let (enrolment, rows) = store.read::<_, Trouble>(|connection| {
+    let (enrolment, rows, ops_lost) = store.read::<_, Trouble>(|connection| {
         let enrolment = enrolment::get(connection)?;
-        let rows = outbox_row::after(connection, enrolment.device, enrolment.floor, |_| true)?;
-        Ok((enrolment, rows))
+        let (mut rows, _) = outbox_row::readable(connection, enrolment.device, enrolment.floor, |_| true)?;
+        rows.truncate(rows.iter().take_while(|row| row.to_wire().is_ok()).count());
+        let told = rows.last().map_or(enrolment.floor, |row| row.seq);
+        let last = outbox_row::last(connection, enrolment.device)?.map_or(told, |(seq, _)| seq);
+        Ok((enrolment, rows, last.saturating_sub(told)))
     })?;
     let certified = certified(&enrolment.certificate)?;
     let supplier = certified.certificate.issuer.key().map_err(damaged)?;
@@ -52,7 +57,7 @@ pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &
     let part = path.with_extension("part");
     let written = write(store, app, &enrolment, &rows, &files, head, &supplier, &part);
     let view = match written {
-        Ok(view) => view,
+        Ok(view) => RescueView { ops_lost, ..view },
         Err(trouble) => {
             // What was wrong is worth more than what the disk says now.
             let _ = fs::remove_file(&part);
@@ -77,7 +82,8 @@ fn write(
     supplier: &PublicKey,
     part: &Path,
 ) -> Result<RescueView, Trouble> {
-    let mut view = RescueView { ops: rows.len() as u64, files: 0, files_lost: 0, bytes: 0, signed: head.is_some() };
+    let mut view =
+        RescueView { ops: rows.len() as u64, ops_lost: 0, files: 0, files_lost: 0, bytes: 0, signed: head.is_some() };
     let file = BufWriter::new(File::create(part)?);
     let mut sealer = Sealer::begin(&supplier.to_sec1(), &supplier.thumbprint(), file)?;
     sealer.add(&Frame::Head(Box::new(RescueHead {
@@ -121,7 +127,7 @@ fn sign(
     now: Stamp,
     certified: &Certified,
 ) -> Result<Option<String>, Trouble> {
-    if certified.key.to_sec1() != key.public_key() {
+    if key.public_key().is_ok_and(|own| own != certified.key.to_sec1()) {
         return Ok(None);
     }
     let (seq, head) = rows.last().map_or((enrolment.floor, enrolment.floor_sha), |row| (row.seq, row.sha));

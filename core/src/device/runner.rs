@@ -8,10 +8,13 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use super::courier::{Run, Stop};
+use super::courier::{Run, Stop, Unreachable};
 use super::obstacle::{self, Obstacle};
 use super::sync;
 use super::trouble::Trouble;
+
+/// The longest wait while nothing answers, in milliseconds.
+const OFFLINE_MS: u64 = 60_000;
 
 /// What one run is: done by the app, told to the runner.
 pub type OneRun = dyn Fn() -> Result<Run, Stop> + Send + Sync;
@@ -106,7 +109,9 @@ impl Runner {
             Some(stop) => {
                 mind.obstacle = Some(obstacle::of(stop));
                 let asked = if let Stop::Busy { retry_after_s } = stop { *retry_after_s } else { None };
-                mind.backoff.failed(sync::jitter(), asked).min(poll_ms)
+                // Nobody tells when the network is back, and to ask it costs little.
+                let longest = if is_offline(stop) { OFFLINE_MS } else { u64::MAX };
+                mind.backoff.failed(sync::jitter(), asked).min(poll_ms).min(longest)
             }
         };
         mind.next = Some(Instant::now() + Duration::from_millis(wait));
@@ -169,6 +174,11 @@ impl Runner {
     fn lock(&self) -> MutexGuard<'_, Mind> {
         self.mind.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nothing answered at all.
+fn is_offline(stop: &Stop) -> bool {
+    matches!(stop, Stop::Unreachable(Unreachable::NoAnswer(_)))
 }
 
 /// What a panic said.

@@ -150,7 +150,8 @@ pub fn of_row(
     let event = Event::parse(&row.kind, &row.body);
     let (zh, en) = event_label(&event);
     let obstacle = obstacle.filter(|obstacle| obstacle.concerns(&row.blobs));
-    let (why, next) = explain(state, files - whole, outcome.as_ref().map(|(kind, _)| *kind), obstacle);
+    let said = outcome.as_ref().map(|(kind, why)| (*kind, why.as_deref().unwrap_or_default()));
+    let (why, next) = explain(state, files - whole, said, obstacle);
     Ok(RecordStatus {
         op: row.op,
         n: row.n,
@@ -172,19 +173,24 @@ pub fn of_row(
 fn explain(
     state: RecordState,
     files_missing: u32,
-    outcome: Option<OutcomeKind>,
+    outcome: Option<(OutcomeKind, &str)>,
     obstacle: Option<&Obstacle>,
 ) -> (Option<Words>, Words) {
     let said = outcome.and_then(|outcome| match outcome {
-        OutcomeKind::Applied => None,
-        OutcomeKind::Late => Some(Words::new(
-            "该服务已改派，这条记录作为迟到资料由调度处理",
-            "the visit had been reassigned; the dispatcher decides about this late record",
+        (OutcomeKind::Applied, _) => None,
+        (OutcomeKind::Late, _) => Some(Words::new(
+            "该服务已改派或取消，这条记录作为迟到资料由调度处理",
+            "the visit had been given to another or cancelled; the dispatcher decides about this late record",
         )),
-        OutcomeKind::Held => {
-            Some(Words::new("服务器暂时不能归档，升级后自动处理", "the server can't place it yet; it will by itself"))
-        }
-        OutcomeKind::Quarantined => {
+        (OutcomeKind::Held, "kind_unknown" | "rules_unknown") => Some(Words::new(
+            "服务器暂时不能归档，服务器升级后自动处理",
+            "the server can't place it yet; it will by itself once it is upgraded",
+        )),
+        (OutcomeKind::Held, _) => Some(Words::new(
+            "服务器暂时不能归档，收到所属服务后自动处理",
+            "the server can't place it yet; it will by itself once it knows the visit",
+        )),
+        (OutcomeKind::Quarantined, _) => {
             Some(Words::new("服务器单独保存，等待人工核对", "kept apart for a person to look at"))
         }
     });
@@ -220,7 +226,10 @@ fn explain(
                 "waits for the off-site backup; the phone keeps it until then",
             ),
         ),
-        RecordState::Safe => (said, Words::new("已完成，无需操作", "done; nothing to do")),
+        RecordState::Safe if said.is_some() => {
+            (said, Words::new("已备份，由公司处理，您无需操作", "safe; your company sees to it, nothing for you to do"))
+        }
+        RecordState::Safe => (None, Words::new("已完成，无需操作", "done; nothing to do")),
     }
 }
 

@@ -236,6 +236,7 @@ pub fn apply_reply(
             mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {
+            enrolment::mark_dismissed(transaction)?;
             mirror::forget_all(transaction)?;
         }
         applied.need = needs(transaction, reply)?;

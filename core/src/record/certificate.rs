@@ -69,7 +69,7 @@ impl Certificate {
     /// # Errors
     /// If `root` is not the issuer it names, or does not sign.
     pub fn sign(&self, root: &dyn DeviceKey) -> Result<Jws, SignError> {
-        let issuer = PublicKey::from_sec1(&root.public_key())
+        let issuer = PublicKey::from_sec1(&root.public_key()?)
             .ok()
             .filter(|key| key.jwk() == self.issuer)
             .ok_or(SignError::Incomplete("证书的签发者与根密钥不符"))?;

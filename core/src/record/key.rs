@@ -34,8 +34,12 @@ pub enum KeyError {
 
 /// A private key that signs and never leaves its place: Secure Enclave, StrongBox, or memory.
 pub trait DeviceKey: Send + Sync {
-    /// The public key as an uncompressed SEC 1 point: 0x04, x, y.
-    fn public_key(&self) -> [u8; 65];
+    /// The public key as an uncompressed SEC 1 point: 0x04, x, y. Of a keystore that lost its key, that of the one it made
+    /// in its place.
+    ///
+    /// # Errors
+    /// As the keystore answers.
+    fn public_key(&self) -> Result<[u8; 65], KeyError>;
 
     /// ECDSA over SHA-256 of `message`, as r‖s of 32 bytes each. Whether s is high or low does not matter here:
     /// what is stored goes through [`sign_low_s`].
@@ -53,7 +57,7 @@ pub fn sign_low_s(key: &dyn DeviceKey, message: &[u8]) -> Result<[u8; 64], KeyEr
     let raw = key.sign(message)?;
     let signature = Signature::from_slice(&raw).map_err(|_| KeyError::Wrong)?;
     let low: [u8; 64] = signature.normalize_s().unwrap_or(signature).to_bytes().into();
-    let public = PublicKey::from_sec1(&key.public_key()).map_err(|_| KeyError::Wrong)?;
+    let public = PublicKey::from_sec1(&key.public_key()?).map_err(|_| KeyError::Wrong)?;
     if public.verify(message, &low) { Ok(low) } else { Err(KeyError::Wrong) }
 }
 
@@ -207,8 +211,8 @@ impl std::fmt::Debug for SoftwareKey {
 }
 
 impl DeviceKey for SoftwareKey {
-    fn public_key(&self) -> [u8; 65] {
-        self.public().to_sec1()
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
+        Ok(self.public().to_sec1())
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {

@@ -187,7 +187,7 @@ impl Keys {
     /// # Errors
     /// If the key does not sign.
     pub fn sign(statement: &KeysStatement, root: &dyn DeviceKey) -> Result<Vec<u8>, SignError> {
-        let key = PublicKey::from_sec1(&root.public_key()).map_err(|_| SignError::Incomplete("根密钥不是 P-256"))?;
+        let key = PublicKey::from_sec1(&root.public_key()?).map_err(|_| SignError::Incomplete("根密钥不是 P-256"))?;
         let jws = Jws::sign(statement, root, key.thumbprint())?;
         json::strict(&jws).map_err(SignError::Content)
     }

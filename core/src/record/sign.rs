@@ -47,7 +47,7 @@ pub fn sign_certified(
     if let Some(why) = body.incomplete() {
         return Err(SignError::Incomplete(why));
     }
-    if certified.key.to_sec1() != key.public_key() {
+    if certified.key.to_sec1() != key.public_key()? {
         return Err(SignError::Incomplete("设备证书与本机密钥不符，请重新登记本机"));
     }
     if let Some((zh, _)) = misfit(body, &certified.certificate) {

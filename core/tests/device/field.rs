@@ -403,6 +403,12 @@ impl Field {
         std::fs::remove_file(self.dir.path().join("blobs").join(file)).unwrap();
     }
 
+    /// A record can't be read any more.
+    pub fn spoil_record(&self, seq: i64) {
+        let connection = rusqlite::Connection::open(self.dir.path().join("phone.db")).unwrap();
+        connection.execute("UPDATE outbox SET body = '{' WHERE seq = ?1", [seq]).unwrap();
+    }
+
     /// The first operation of a kind the server has, with its body.
     pub fn sent(&self, kind: &str) -> (Envelope, serde_json::Value) {
         let device = self.app.enrolment().unwrap().unwrap().device;

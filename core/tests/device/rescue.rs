@@ -126,7 +126,7 @@ fn a_cut_copy_gives_what_is_whole_and_a_changed_one_stops_there() {
 struct Broken(KeyError);
 
 impl DeviceKey for Broken {
-    fn public_key(&self) -> [u8; 65] {
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
         SoftwareKey::from_secret(&[9; 32]).unwrap().public_key()
     }
 

@@ -87,3 +87,46 @@ fn it_keeps_its_log_and_nothing_else_of_anybody() {
     let rescued = field.app.export_rescue(&field.dir.path().join("rescue.nuanfang")).unwrap();
     assert_eq!((rescued.ops, rescued.files, rescued.files_lost), (logged as u64, 1, 0));
 }
+
+#[test]
+fn one_that_was_dismissed_says_so_hands_in_and_enrols_anew() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.server.with(|state| state.dismissed = true);
+    field.act(&Command::Acknowledge);
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.state, status.ops_waiting), (SyncState::Stuck, 0), "what it held went out");
+    assert!(status.words.zh.contains("不再向本机派工"), "{}", status.words.zh);
+    let field = field.killed();
+    assert!(must_enrol(&field));
+    assert_eq!(field.app.status().unwrap().state, SyncState::Stuck);
+    field.server.with(|state| state.dismissed = false);
+    field.app.enrol(&field::invitation(), "测试机").unwrap();
+    assert!(!must_enrol(&field));
+    assert_eq!(field.app.sync_once().unwrap().state, SyncState::Idle);
+    assert!(field.app.visits().unwrap().len() == 1);
+}
+
+#[test]
+fn a_server_that_moved_is_followed_by_its_new_invitation() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.act(&Command::Acknowledge);
+    let moved = field::invitation().replace("127.0.0.1:1 ", "127.0.0.1:2 ");
+    let before = field.app.enrolment().unwrap().unwrap();
+    let after = field.app.enrol(&moved, "测试机").unwrap();
+    assert_ne!(after.device, before.device);
+    field.app.sync_once().unwrap();
+    assert_eq!(field.server.kinds(after.device), ["visit.acknowledged"]);
+}
+
+#[test]
+fn records_before_one_that_can_not_be_read_go_out_and_into_the_rescue_file() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.go_in();
+    let logged = field.app.status().unwrap().head;
+    field.spoil_record(3);
+    let refusal = field.app.sync_once().unwrap_err();
+    assert_eq!(refusal.code, "device.damaged");
+    assert_eq!(field.app.status().unwrap().acked, 2);
+    let rescued = field.app.export_rescue(&field.dir.path().join("rescue.nuanfang")).unwrap();
+    assert_eq!((rescued.ops, rescued.ops_lost), (2, logged - 2));
+}

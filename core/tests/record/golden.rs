@@ -33,7 +33,7 @@ fn steps(house: &House, body: &SignedRecordBody) -> Value {
         "payload": String::from_utf8(canonical(body).unwrap()).unwrap(),
         "record_sha": signed.record_sha,
         "device_secret": hex::encode([3; 32]),
-        "device_public_sec1": hex::encode(house.phone.public_key()),
+        "device_public_sec1": hex::encode(house.phone.public_key().unwrap()),
         "device_public_spki": hex::encode(house.phone.public().to_spki_der()),
         "device_thumbprint": house.phone.public().thumbprint(),
         "device_kid": certified.kid,

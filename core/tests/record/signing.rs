@@ -143,7 +143,7 @@ fn the_server_takes_in_what_the_phone_signed_and_nothing_else() {
 struct HighS(SoftwareKey);
 
 impl DeviceKey for HighS {
-    fn public_key(&self) -> [u8; 65] {
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
         self.0.public_key()
     }
 
@@ -156,7 +156,7 @@ impl DeviceKey for HighS {
 struct Mixed(SoftwareKey, SoftwareKey);
 
 impl DeviceKey for Mixed {
-    fn public_key(&self) -> [u8; 65] {
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
         self.0.public_key()
     }
 
@@ -169,7 +169,7 @@ impl DeviceKey for Mixed {
 struct Locked(SoftwareKey);
 
 impl DeviceKey for Locked {
-    fn public_key(&self) -> [u8; 65] {
+    fn public_key(&self) -> Result<[u8; 65], KeyError> {
         self.0.public_key()
     }
 
@@ -228,7 +228,7 @@ proptest! {
         if let Some(halves) = halves {
             signature = halves.concat().try_into().unwrap();
         }
-        let theirs = p256::ecdsa::VerifyingKey::from_sec1_bytes(&key.public_key()).unwrap();
+        let theirs = p256::ecdsa::VerifyingKey::from_sec1_bytes(&key.public_key().unwrap()).unwrap();
         let said = p256::ecdsa::Signature::from_slice(&signature)
             .is_ok_and(|signature| theirs.verify(&message, &signature).is_ok());
         prop_assert_eq!(key.public().verify(&message, &signature), said && !is_high_s(&signature));

@@ -27,17 +27,17 @@ pub fn act(op: OpId, reason: String) -> OfficeAct {
     OfficeAct::of(Event::Rejudged(Rejudged { op, reason }))
 }
 
-/// What is held because it was not understood, and would be now.
+/// What is kept apart because it was not understood, and would be now.
 fn held(db: &Connection) -> Result<Vec<OpId>, StoreError> {
     let places: Vec<i64> = db
-        .prepare("SELECT g FROM outcome WHERE o = 'held' AND why IN ('kind_unknown', 'rules_unknown') ORDER BY g")?
+        .prepare("SELECT g FROM outcome WHERE why IN ('kind_unknown', 'rules_unknown', 'body_unreadable') ORDER BY g")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut ops = Vec::new();
     for g in places {
         let Some(logged) = log::at(db, g.unsigned_abs())? else { continue };
-        let known = !matches!(logged.fact.event, Event::Unknown { .. }) && project::rules::knows(&logged.fact.rules);
-        if known {
+        let read = !matches!(logged.fact.event, Event::Unknown { .. } | Event::Unreadable { .. });
+        if read && project::rules::knows(&logged.fact.rules) {
             ops.push(logged.fact.op);
         }
     }

@@ -99,12 +99,13 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
     find(connection)?.ok_or(Trouble::NotEnrolled)
 }
 
-/// Writes the enrolment whole: whoever has one to write was let in, or begins anew, and is not revoked.
+/// Writes the enrolment whole: whoever has one to write was let in, or begins anew, and is not revoked; whether he may do no
+/// more than hand in is told with each exchange.
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
-             floor, floor_sha, forked, synced_ms, judged, continues, revoked)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
+             floor, floor_sha, forked, synced_ms, judged, continues, revoked, dismissed)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -130,6 +131,18 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
 pub fn mark_revoked(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute("UPDATE enrolment SET revoked = 1 WHERE revoked = 0", [])?;
     Ok(())
+}
+
+/// Keeps that this phone may only hand in what it holds, until the next [`put`].
+pub fn mark_dismissed(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    transaction.execute("UPDATE enrolment SET dismissed = 1", [])?;
+    Ok(())
+}
+
+/// Whether this phone may only hand in what it holds, as far as it has heard.
+pub fn is_dismissed(connection: &Connection) -> Result<bool, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM enrolment WHERE dismissed = 1)")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Whether the company has revoked this phone, as far as it has heard.

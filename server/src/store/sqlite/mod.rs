@@ -80,6 +80,11 @@ impl Sqlite {
              PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
              PRAGMA mmap_size = 0; PRAGMA cache_size = -32768; PRAGMA secure_delete = FAST;",
         )?;
+        let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        if (mode.as_str(), synchronous) != ("wal", 2) {
+            return Err(StoreError::Damaged(format!("the database is not durable: {mode}, synchronous {synchronous}")));
+        }
         keep_plans(&db)?;
         migrate(&mut db, &file, STEPS)?;
         super::vault::owner_only(&file)?;

@@ -3,8 +3,11 @@ package cn.nuanfang.desktop
 import cn.nuanfang.core.Keystore
 import java.io.File
 import java.math.BigInteger
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
+import java.nio.file.StandardOpenOption
 import java.nio.file.attribute.PosixFilePermissions
 import java.security.KeyFactory
 import java.security.KeyPairGenerator
@@ -47,8 +50,13 @@ class SoftwareKey private constructor(private val private: PrivateKey, private v
             val database = ByteArray(DATABASE).also(SecureRandom()::nextBytes)
             val own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
             val part = Files.createTempFile(file.parentFile.toPath(), "keys", ".part", own)
-            Files.write(part, point + database + pair.private.encoded)
+            // What is encrypted under it must not outlive it.
+            FileChannel.open(part, StandardOpenOption.WRITE).use {
+                it.write(ByteBuffer.wrap(point + database + pair.private.encoded))
+                it.force(true)
+            }
             Files.move(part, file.toPath(), StandardCopyOption.ATOMIC_MOVE)
+            FileChannel.open(file.parentFile.toPath(), StandardOpenOption.READ).use { it.force(true) }
         }
 
         private fun coordinate(value: BigInteger): ByteArray {

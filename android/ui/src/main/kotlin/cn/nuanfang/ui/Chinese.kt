@@ -63,6 +63,8 @@ object Chinese : Texts {
 
     override fun tapped(at: String) = "$at 已按您的要求马上尝试"
 
+    override fun tappedWhileSending(at: String) = "$at 已收到，正在发送；没有送完会马上再试"
+
     override val records = "本机记录（新的在前）"
     override val noRecords = "本机还没有记录。您在服务中保存的每一步都会列在这里。"
     override val moreRecords = "正在读取更早的记录……"
@@ -111,6 +113,9 @@ object Chinese : Texts {
     override val rescueWrite = "导出求助文件"
     override val rescueWriting = "正在写入，请不要关机……"
     override val rescueDone = "求助文件已写好"
+
+    override fun rescueWrittenAt(at: String) = "写于 $at；之后的新记录不在其中，需要时请再写一次"
+
     override val rescueLies = "文件在这里"
     override val rescueHolds = "文件内有"
 
@@ -118,6 +123,8 @@ object Chinese : Texts {
         "记录 $records 条，照片与签字 $files 个，共 $size"
 
     override fun rescueFilesLost(files: ULong) = "另有 $files 个文件本机已读不出，不在其中"
+
+    override fun rescueRecordsLost(records: ULong) = "另有 $records 条记录本机已读不出，不在其中；请不要卸载应用，并联系调度"
 
     override val rescueUnsigned = "本机密钥已丢失，文件没有本机签名，公司会先人工核对。"
     override val rescueKept = "手机里的记录都还在，一直保留到已备份。"

@@ -68,6 +68,8 @@ object English : Texts {
 
     override fun tapped(at: String) = "$at tried at once, as you asked"
 
+    override fun tappedWhileSending(at: String) = "$at heard; sending now, and again at once if it does not get through"
+
     override val records = "Records on this phone, newest first"
     override val noRecords = "No records yet. Each step you save in a visit is listed here."
     override val moreRecords = "Reading older records …"
@@ -119,11 +121,17 @@ object English : Texts {
     override val rescueWrite = "Export rescue file"
     override val rescueWriting = "Writing, leave the phone on …"
     override val rescueDone = "The rescue file is written"
+
+    override fun rescueWrittenAt(at: String) = "Written $at; records made since are not in it. Write it again when you need them."
+
     override val rescueLies = "It lies here"
     override val rescueHolds = "It holds"
 
     override fun rescueContents(records: ULong, files: ULong, size: String) =
         "${many(records, "record")}, ${many(files, "photo or signature", "photos and signatures")}, $size in all"
+
+    override fun rescueRecordsLost(records: ULong) =
+        "$records more records can't be read on this phone any more and are not in it. Don't uninstall; tell your dispatcher."
 
     override fun rescueFilesLost(files: ULong) =
         "${many(files, "file")} can no longer be read on this phone and ${if (files == 1uL) "is" else "are"} not in it"

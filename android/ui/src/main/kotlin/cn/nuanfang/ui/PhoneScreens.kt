@@ -78,7 +78,7 @@ private fun Screens(open: Opened.Open, host: Host) {
         }
         Screen.Rescue -> {
             val state by open.rescue.state.collectAsState()
-            RescueScreen(state, open.rescue::write, back)
+            RescueScreen(state, host.zone, open.rescue::write, back)
         }
     }
 }

@@ -39,21 +39,22 @@ class RecordPresenter(
     /** Reads on, as long as the screen is seen, until the returned job is cancelled. */
     fun watch(): Job =
         scope.launch {
-            look()
-            shown.value.record?.visit?.let { visit ->
-                io.call { core.visit(visit) }
-                    .onSuccess { found -> shown.update { it.copy(visit = found) } }
-                    .onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
-            }
             while (isActive) {
-                delay(LOOK_EVERY_MS)
                 look()
+                delay(LOOK_EVERY_MS)
             }
         }
 
     private suspend fun look() {
         io.call { core.records(n + 1uL, 1u).firstOrNull { it.n == n } }
-            .onSuccess { found -> if (found != null) shown.update { it.copy(record = found) } }
+            .onSuccess { found ->
+                // What its visit met stands until the visit is read.
+                shown.update { it.copy(record = found ?: it.record, trouble = it.trouble.takeIf { _ -> it.visit == null }) }
+            }
+            .onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
+        val visit = shown.value.record?.visit?.takeIf { shown.value.visit == null } ?: return
+        io.call { core.visit(visit) }
+            .onSuccess { found -> shown.update { it.copy(visit = found, trouble = null) } }
             .onFailure { error -> shown.update { it.copy(trouble = troubleOf(error)) } }
     }
 

@@ -17,8 +17,8 @@ sealed interface RescueState {
     /** It is being written. */
     data object Writing : RescueState
 
-    /** It is written. */
-    data class Written(val path: String, val view: RescueView) : RescueState
+    /** It is written, and when, UTC milliseconds. */
+    data class Written(val path: String, val view: RescueView, val at: Long) : RescueState
 
     /** It was not written, and why. */
     data class Failed(val trouble: Trouble) : RescueState
@@ -41,7 +41,7 @@ class RescuePresenter(
         val before = shown.value
         if (before == RescueState.Writing || !shown.compareAndSet(before, RescueState.Writing)) return
         scope.launch {
-            val tried = io.call { host.rescuePlace().let { path -> RescueState.Written(path, core.exportRescue(path)) } }
+            val tried = io.call { host.rescuePlace().let { path -> RescueState.Written(path, core.exportRescue(path), host.now()) } }
             shown.value = tried.getOrElse { RescueState.Failed(troubleOf(it)) }
         }
     }

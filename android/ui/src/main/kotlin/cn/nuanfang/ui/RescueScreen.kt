@@ -13,10 +13,11 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.unit.dp
+import java.time.ZoneId
 
 /** 导出求助文件: one encrypted file for the company, where it lies, what is in it, and that the phone keeps everything. */
 @Composable
-fun RescueScreen(state: RescueState, onWrite: () -> Unit, onBack: () -> Unit) {
+fun RescueScreen(state: RescueState, zone: ZoneId, onWrite: () -> Unit, onBack: () -> Unit) {
     val texts = LocalTexts.current
     val words = MaterialTheme.typography.bodyLarge
     Frame(
@@ -32,7 +33,7 @@ fun RescueScreen(state: RescueState, onWrite: () -> Unit, onBack: () -> Unit) {
             verticalArrangement = Arrangement.spacedBy(14.dp),
         ) {
             when (state) {
-                is RescueState.Written -> Written(state)
+                is RescueState.Written -> Written(state, zone)
                 is RescueState.Failed -> TroubleCard(texts.rescueFailed, state.trouble)
                 RescueState.Unasked, RescueState.Writing -> {}
             }
@@ -43,15 +44,17 @@ fun RescueScreen(state: RescueState, onWrite: () -> Unit, onBack: () -> Unit) {
 }
 
 @Composable
-private fun Written(written: RescueState.Written) {
+private fun Written(written: RescueState.Written, zone: ZoneId) {
     val texts = LocalTexts.current
     val view = written.view
     Card(Tones.calm, Modifier.testTag("rescue-written")) {
         Headline(Marks.done, texts.rescueDone)
+        Text(texts.rescueWrittenAt(shortTime(written.at, zone)), style = MaterialTheme.typography.bodyLarge)
         Text(texts.rescueLies, style = MaterialTheme.typography.bodyMedium)
         SelectionContainer { Text(written.path, style = MaterialTheme.typography.bodyLarge) }
         Text(texts.rescueHolds, style = MaterialTheme.typography.bodyMedium)
         Text(texts.rescueContents(view.ops, view.files, readableBytes(view.bytes)), style = MaterialTheme.typography.bodyLarge)
+        if (view.opsLost > 0uL) Text(texts.rescueRecordsLost(view.opsLost), style = MaterialTheme.typography.bodyLarge)
         if (view.filesLost > 0uL) Text(texts.rescueFilesLost(view.filesLost), style = MaterialTheme.typography.bodyLarge)
         if (!view.signed) Text(texts.rescueUnsigned, style = MaterialTheme.typography.bodyLarge)
         Text(texts.rescueKept, style = MaterialTheme.typography.titleMedium)

@@ -50,7 +50,10 @@ fun SendingScreen(
         bottom = {
             MainButton(texts.sendNow, onSendNow, Modifier.testTag("send-now"), Marks.sent)
             Text(
-                state.tapped?.let { texts.tapped(timeOfDay(it, zone)) } ?: texts.sendNowAlways,
+                state.tapped?.let { tap ->
+                    val at = timeOfDay(tap, zone)
+                    if (state.status?.state == SyncState.SYNCING) texts.tappedWhileSending(at) else texts.tapped(at)
+                } ?: texts.sendNowAlways,
                 Modifier.fillMaxWidth(),
                 style = MaterialTheme.typography.bodySmall,
                 textAlign = TextAlign.Center,
@@ -83,7 +86,7 @@ fun SendingScreen(
             }
             if (state.more) {
                 item("more") {
-                    LaunchedEffect(state.records.size) { onMore() }
+                    LaunchedEffect(state.records.size, state.unread) { onMore() }
                     Text(texts.moreRecords, Modifier.padding(vertical = 16.dp), style = MaterialTheme.typography.bodyMedium)
                 }
             }

@@ -67,6 +67,8 @@ interface Texts {
 
     fun tapped(at: String): String
 
+    fun tappedWhileSending(at: String): String
+
     val records: String
     val noRecords: String
     val moreRecords: String
@@ -98,12 +100,18 @@ interface Texts {
     val rescueWrite: String
     val rescueWriting: String
     val rescueDone: String
+
+    /** When it was written, and what that means for records made since. */
+    fun rescueWrittenAt(at: String): String
+
     val rescueLies: String
     val rescueHolds: String
 
     fun rescueContents(records: ULong, files: ULong, size: String): String
 
     fun rescueFilesLost(files: ULong): String
+
+    fun rescueRecordsLost(records: ULong): String
 
     val rescueUnsigned: String
     val rescueKept: String
