@@ -17,29 +17,3 @@ pub(super) fn all() -> &'static [Arc<Rules>] {
         BUNDLES.iter().map(read).collect()
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn what_went_out_is_filed_under_its_name_and_so_is_what_goes_out_next() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/released");
-        let next = Rules::builtin();
-        if std::env::var_os("UPDATE_RULES").is_some() {
-            std::fs::write(folder.join(format!("{}.json", next.sha())), next.bytes()).expect("filed");
-        }
-        let files = std::fs::read_dir(&folder).expect("the folder");
-        let named = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
-        let filed: BTreeSet<String> = named.collect();
-        let known: BTreeSet<String> = all().iter().map(|bundle| format!("{}.json", bundle.sha())).collect();
-        assert_eq!(known, filed, "each file stands in BUNDLES, in the bytes of its name");
-        assert!(
-            all().iter().any(|bundle| bundle.sha() == next.sha()),
-            "the rules were changed: file them with UPDATE_RULES=1, add the file to BUNDLES, and leave those before it"
-        );
-    }
-}

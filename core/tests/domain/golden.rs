@@ -195,3 +195,26 @@ fn looking_later_changes_nothing() {
     later.wall_ms = Millis(later.wall_ms).plus_minutes(100_000).0;
     assert_eq!(state(vector.visit, later, &facts), (vector.overview, vector.lanes));
 }
+
+/// `UPDATE_RULES=1` files the bundle that goes out next.
+#[test]
+fn every_bundle_that_went_out_is_at_hand_and_the_next_one_is_filed() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/released");
+    let next = Rules::builtin();
+    if std::env::var_os("UPDATE_RULES").is_some() {
+        std::fs::write(folder.join(format!("{}.json", next.sha())), next.bytes()).expect("filed");
+    }
+    let book = RuleBook::default();
+    let mut filed = Vec::new();
+    for file in std::fs::read_dir(folder).expect("the folder") {
+        let file = file.expect("a file");
+        let bundle = Rules::parse(&std::fs::read(file.path()).expect("its bytes")).expect("a bundle");
+        assert_eq!(file.file_name().to_string_lossy(), format!("{}.json", bundle.sha()));
+        assert!(book.knows(&bundle.sha()), "{} does not stand in BUNDLES", bundle.sha());
+        filed.push(bundle.sha());
+    }
+    assert!(
+        filed.contains(&next.sha()),
+        "the rules were changed: file them with UPDATE_RULES=1, and leave those before"
+    );
+}
