@@ -3,7 +3,7 @@
 ALTER TABLE departed_visit ADD COLUMN plan TEXT NOT NULL DEFAULT '{"versions":[]}';
 UPDATE departed_visit
 SET plan = '{"versions":[{"version":' || lane || ',"plan":{"kind":"' || kind || '","household":"'
-    || coalesce(lower(hex(household)), '00000000000000000000000000000000') || '","scope":"","assignee":"'
+    || coalesce(nullif(lower(hex(household)), ''), '00000000000000000000000000000000') || '","scope":"","assignee":"'
     || (SELECT lower(hex(worker)) FROM enrolment) || '"' || coalesce(',"agreed":' || agreed, '')
     || ',"emergency":false},"lane":' || lane || ',"timed":0,"cancelled":null,"op":null}]}'
 WHERE kind <> '' AND EXISTS (SELECT 1 FROM enrolment);

@@ -73,7 +73,7 @@ pub fn enrol(
                 return Err(Stop::Refused { code: "device.other_worker".to_owned() });
             }
             // A code is good once: what it was traded for before is what this phone was already.
-            Some(old) if old.device == new.device => {
+            Some(old) if old.device == new.device || old.continues.contains(&new.device) => {
                 return Err(Stop::Refused { code: "device.code_used".to_owned() });
             }
             Some(old) => {

@@ -74,13 +74,20 @@ pub fn of_dismissal() -> Obstacle {
 /// What it means to the worker that his code could not be traded: nobody tries again but himself.
 pub fn of_enrolling(stop: &Stop) -> Obstacle {
     let mut obstacle = of(stop);
-    let for_him_already = matches!(stop, Stop::Unreachable(Unreachable::Untrusted(_)));
-    if !obstacle.needs_person && !for_him_already {
-        obstacle.next = Words::new(
-            "请稍后在有网络的地方再点一次登记，登记码仍可使用",
-            "try once more where there is a network; the code is still good",
-        );
-    }
+    let next = match stop {
+        Stop::Unreachable(Unreachable::NoAnswer(_) | Unreachable::Slow) | Stop::Busy { .. } | Stop::NotAReceipt(_) => {
+            Some(Words::new(
+                "请稍后在有网络的地方再点一次登记，登记码仍可使用",
+                "try once more where there is a network; the code is still good",
+            ))
+        }
+        Stop::Key(KeyError::Locked) => Some(Words::new(
+            "请解锁手机后再点一次登记，登记码仍可使用",
+            "unlock the phone and try once more; the code is still good",
+        )),
+        _ => None,
+    };
+    obstacle.next = next.unwrap_or(obstacle.next);
     obstacle
 }
 

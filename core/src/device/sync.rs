@@ -236,11 +236,13 @@ pub fn apply_reply(
             mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {
-            enrolment::mark_dismissed(transaction)?;
             mirror::forget_all(transaction)?;
         }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, before)?;
+        if reply.dismissed {
+            enrolment::mark_dismissed(transaction)?;
+        }
         Ok(Ok(applied))
     })?;
     #[cfg(feature = "mutants")]

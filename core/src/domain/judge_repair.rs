@@ -5,7 +5,7 @@ use super::event::Event;
 use super::judge::{Case, indoors, out_of_order, photo, said};
 use super::lane::Lane;
 use super::quote::QuoteShown;
-use super::repair::{LineStanding, Repair, Verdict, adds_up};
+use super::repair::{LineStanding, QuoteRevision, Repair, Verdict, adds_up};
 use super::role;
 use super::rules::{Gate, Rules};
 use super::worker_event::{RiskTold, WorkDone, WorkStarted};
@@ -91,12 +91,14 @@ fn show(case: &Case<'_>, quote: &QuoteShown, faults: &mut Vec<Refusal>) {
     if planned.is_some_and(|planned| planned != quote.price_list) {
         faults.push(not_in_force());
     }
-    let done = repair.work.iter().filter(|work| work.done.is_some()).filter_map(|work| work.line.as_deref());
-    for name in done {
-        let held = |quote: &QuoteShown| quote.lines.iter().find(|line| line.line == name).cloned();
-        // As it was done: the revision that held it then may have been refused since, for another line's price.
-        let before = repair.quotes.iter().rev().find_map(|shown| held(&shown.quote));
-        let after = held(quote);
+    let held = |quote: &QuoteShown, name: &str| quote.lines.iter().find(|line| line.line == name).cloned();
+    for (name, at) in repair.work.iter().filter_map(|work| Some((work.line.as_deref()?, work.done?))) {
+        // As it was done: the revision that stood then may have been refused since, for another line's price.
+        let stood = |shown: &&QuoteRevision| {
+            shown.seq < at && !matches!(shown.verdict, Some((Verdict::Refused, refused)) if refused < at)
+        };
+        let before = repair.quotes.iter().rev().filter(stood).find_map(|shown| held(&shown.quote, name));
+        let after = held(quote, name);
         if after.is_none() || after != before {
             faults.push(Refusal::new(
                 "quote.done_line_changed",

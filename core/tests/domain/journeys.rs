@@ -642,6 +642,9 @@ fn a_refused_change_leaves_the_quote_before_it_in_force() {
     let states: Vec<QuoteState> = phone.view().quotes.iter().map(|quote| quote.state).collect();
     assert_eq!(states, [QuoteState::Confirmed, QuoteState::Refused]);
     phone.act(start(&["L1"]), &[]);
+    phone.act(done(&["L1"]), &[]);
+    assert_eq!(phone.refused(draft(vec![line("L1", 900)], Some("再加一项")), &[]), "quote.done_line_changed");
+    phone.act(draft(vec![line("L1", 500), line("L2", 0)], Some("再加一项")), &[]);
     assert!(phone.codes().is_empty(), "{:?}", phone.codes());
 }
 

@@ -100,6 +100,8 @@ fn remove_one(path: &Path) -> Result<(), Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::store::mirror_row;
+    use crate::domain::{DeciCelsius, VisitKind};
 
     fn plain(path: &Path) -> Result<Connection, Trouble> {
         Ok(Connection::open(path)?)
@@ -136,6 +138,31 @@ mod tests {
         assert_eq!(notes(&path), ["旧"]);
         bring_up(&path, &[FIRST, "", "INSERT INTO note (text) VALUES ('新');"], plain).unwrap();
         assert_eq!(notes(&path), ["旧", "新"]);
+    }
+
+    #[test]
+    fn of_a_visit_that_had_left_what_was_known_of_its_plan_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("phone.db");
+        bring_up(&path, &STEPS[..6], plain).unwrap();
+        let open = Connection::open(&path).unwrap();
+        open.execute_batch(
+            "INSERT INTO enrolment (one, device, worker, supplier, url, certificate, epoch, floor_sha)
+             VALUES (1, randomblob(16), randomblob(16), '', '', '', 1, zeroblob(32));
+             INSERT INTO departed_visit (visit, why, kind, basis, lane, household, agreed) VALUES
+                 (x'00000000000000000000000000000001', 'reassigned', 'repair', 3, 2, randomblob(16), 200),
+                 (x'00000000000000000000000000000002', 'reset', 'inspection', 1, 1, NULL, NULL),
+                 (x'00000000000000000000000000000003', 'reassigned', '', 0, 0, NULL, NULL);",
+        )
+        .unwrap();
+        drop(open);
+        bring_up(&path, STEPS, plain).unwrap();
+        let left = mirror_row::departed(&Connection::open(&path).unwrap()).unwrap();
+        let known: Vec<_> = left.iter().map(|departed| departed.plan.versions.first()).collect();
+        let [Some(full), Some(bare), None] = known.as_slice() else { panic!("{left:?}") };
+        assert_eq!((full.version, full.lane, full.plan.kind), (2, 2, VisitKind::Repair));
+        assert_eq!((full.plan.agreed, full.plan.household.0.is_nil()), (Some(DeciCelsius(200)), false));
+        assert_eq!((bare.plan.kind, bare.plan.household.0.is_nil()), (VisitKind::Inspection, true));
     }
 
     #[test]
