@@ -1,7 +1,6 @@
 //! What whoever watches the server reads: Prometheus' text, at an address of its own on this machine. Devices stand there
 //! by their ids, nobody by name.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -131,10 +130,10 @@ impl Present {
     fn expected(&self) -> Vec<(DeviceId, Device)> {
         let replaced = self.0.store.read_now(device::replaced).unwrap_or_else(|error| {
             tracing::warn!(%error, "the measures still have phones that were enrolled anew");
-            HashMap::new()
+            device::Replaced::default()
         });
         let mut devices = self.0.seen.all();
-        devices.retain(|(id, device)| replaced.get(id).is_none_or(|at| device.seen > *at));
+        devices.retain(|(id, device)| !replaced.has(*id, device.seen));
         devices
     }
 

@@ -33,6 +33,18 @@ fn id(value: &Value) -> Uuid {
     value.as_str().expect("an id").parse().expect("a UUID")
 }
 
+/// A resident who has no time to sign for what he was told.
+fn refused_notice() -> Event {
+    Event::SignatureRefused(SignatureRefused {
+        purpose: Purpose::Notice,
+        reason: "赶时间".into(),
+        witness: Some("物业张师傅".into()),
+        covers: None,
+        record_sha: Sha::of(b"refused"),
+        jws: String::new(),
+    })
+}
+
 /// An office with two workers, three households and an administrator who brought them in.
 struct Office {
     house: House,
@@ -71,6 +83,15 @@ impl Office {
         let page = self.dispatcher.get(&self.house, &format!("/api/households?q={account}")).await;
         assert_eq!(page["total"], 1, "{page}");
         id(&page["rows"][0]["id"])
+    }
+
+    /// An inspection that is G-2's, and his phone, which knows of it.
+    async fn inspection(&self) -> (VisitId, Phone) {
+        let zhao = self.worker("G-2").await;
+        let (_, card) = self.schedule("A-1", "inspection", NINE, Some(zhao)).await;
+        let mut phone = Phone::enrol(&self.house, WorkerId(zhao)).await;
+        phone.sync(&self.house).await;
+        (VisitId(id(&card["id"])), phone)
     }
 
     async fn schedule(&self, account: &str, kind: &str, from_ms: i64, assignee: Option<Uuid>) -> (StatusCode, Value) {
@@ -387,22 +408,10 @@ async fn late_work_waits_for_a_decision() {
 async fn what_a_visit_asks_for_no_longer_is_done() {
     let office = Office::open().await;
     let house = &office.house;
-    let zhao = office.worker("G-2").await;
-    let (_, card) = office.schedule("A-1", "inspection", NINE, Some(zhao)).await;
-    let visit = VisitId(id(&card["id"]));
-    let mut phone = Phone::enrol(house, WorkerId(zhao)).await;
-    phone.sync(house).await;
+    let (visit, mut phone) = office.inspection().await;
     let found = |result, hazard| {
         let finding = Finding { item: "立管".into(), result, hazard, note: None };
         Event::FindingRecorded(finding)
-    };
-    let refused = SignatureRefused {
-        purpose: Purpose::Notice,
-        reason: "赶时间".into(),
-        witness: Some("物业张师傅".into()),
-        covers: None,
-        record_sha: Sha::of(b"refused"),
-        jws: String::new(),
     };
     let hazard = Hazard {
         description: "立管渗水".into(),
@@ -412,7 +421,7 @@ async fn what_a_visit_asks_for_no_longer_is_done() {
         deadline: None,
     };
     phone.log(Some(visit), 1, &found(FindingResult::Abnormal, Some(hazard)));
-    phone.log(Some(visit), 1, &Event::SignatureRefused(refused));
+    phone.log(Some(visit), 1, &refused_notice());
     phone.sync(house).await;
     let open = async || {
         let tasks = office.dispatcher.get(house, "/api/tasks").await;
@@ -444,11 +453,7 @@ async fn what_a_visit_asks_for_no_longer_is_done() {
 async fn a_refusal_that_comes_after_the_call_asks_for_another() {
     let office = Office::open().await;
     let house = &office.house;
-    let zhao = office.worker("G-2").await;
-    let (_, card) = office.schedule("A-1", "inspection", NINE, Some(zhao)).await;
-    let visit = VisitId(id(&card["id"]));
-    let mut phone = Phone::enrol(house, WorkerId(zhao)).await;
-    phone.sync(house).await;
+    let (visit, mut phone) = office.inspection().await;
     let service = Desk::open(house, Role::Service).await;
     let call = async || {
         let body = json!({"source": "call_back", "answers": [], "satisfied": true});
@@ -457,15 +462,7 @@ async fn a_refusal_that_comes_after_the_call_asks_for_another() {
     };
     let open = async || office.dispatcher.get(house, "/api/tasks").await.as_array().map(Vec::len);
     call().await;
-    let refused = SignatureRefused {
-        purpose: Purpose::Notice,
-        reason: "赶时间".into(),
-        witness: Some("物业张师傅".into()),
-        covers: None,
-        record_sha: Sha::of(b"refused"),
-        jws: String::new(),
-    };
-    phone.log(Some(visit), 1, &Event::SignatureRefused(refused));
+    phone.log(Some(visit), 1, &refused_notice());
     phone.sync(house).await;
     assert_eq!(open().await, Some(1), "nobody has asked about it");
     call().await;

@@ -21,6 +21,11 @@ impl Sha {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Its first half as a number: summed over the members of a set, it is a hash of the set.
+    pub fn half(&self) -> u128 {
+        u128::from_be_bytes(std::array::from_fn(|byte| self.0[byte]))
+    }
+
     /// Its first 16 hex digits, enough to tell records apart on paper; never to decide by.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..8])

@@ -164,8 +164,8 @@ impl FieldApp {
     /// What the disk says; so too for every reading call below.
     pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
         self.inner.store.read(|connection| {
-            let shut_out = enrolment::is_revoked(connection)? || enrolment::is_dismissed(connection)?;
-            desk_view::enrolment(connection, |known| shut_out || !joining::stands(known, &*self.inner.key))
+            let revoked = enrolment::is_revoked(connection)?;
+            desk_view::enrolment(connection, |known| revoked || !joining::stands(known, &*self.inner.key))
         })
     }
 
@@ -476,11 +476,12 @@ impl FieldApp {
     /// met; that it has dismissed it is said where nothing else stands in the way.
     fn standing(&self, connection: &Connection) -> Result<RunnerState, Trouble> {
         let mut runner = self.runner.state();
+        let known = enrolment::find(connection)?;
         if enrolment::is_revoked(connection)? {
             runner.obstacle = Some(obstacle::of_revocation());
-        } else if enrolment::find(connection)?.is_some_and(|known| !joining::is_certified(&known, &*self.inner.key)) {
+        } else if known.as_ref().is_some_and(|known| !joining::is_certified(known, &*self.inner.key)) {
             runner.obstacle = Some(obstacle::of_lost_key());
-        } else if runner.obstacle.is_none() && enrolment::is_dismissed(connection)? {
+        } else if runner.obstacle.is_none() && known.is_some_and(|known| known.dismissed) {
             runner.obstacle = Some(obstacle::of_dismissal());
         }
         Ok(runner)

@@ -42,7 +42,7 @@ pub fn enrol(
     if let Some(known) = known.filter(|known| leads_elsewhere(known, invitation)) {
         // What is not safe yet goes to the company it was recorded for, and to nobody who says he were it.
         let before = certified(&known.certificate)?.certificate.issuer.key();
-        if before.map_or(true, |before| before.to_sec1() != issuer.to_sec1()) {
+        if !before.is_ok_and(|before| before.to_sec1() == issuer.to_sec1()) {
             return Err(Stop::Refused { code: "device.other_supplier".to_owned() });
         }
     }
@@ -63,6 +63,7 @@ pub fn enrol(
         floor: 0,
         floor_sha: Sha::ZERO,
         forked: false,
+        dismissed: false,
         synced: None,
         continues,
     };
@@ -92,17 +93,16 @@ pub fn leads_elsewhere(known: &enrolment::Enrolment, invitation: &Invitation) ->
     known.url != invitation.url || invitation.pin.is_some_and(|pin| known.pin != Some(pin))
 }
 
-/// Whether an enrolment still holds: its log is this phone's alone, and its certificate is for the key at hand.
+/// Whether an enrolment still holds: its log is this phone's alone, it gets work, and its certificate is for the key at hand.
 pub fn stands(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
-    !known.forked && is_certified(known, key)
+    !known.forked && !known.dismissed && is_certified(known, key)
 }
 
 /// Whether the key at hand is the one that was enrolled. A keystore that lost it may have made another; one that does not
 /// answer may still have it.
 pub fn is_certified(known: &enrolment::Enrolment, key: &dyn DeviceKey) -> bool {
-    let stands = |own| certified(&known.certificate).is_ok_and(|certified| certified.key.to_sec1() == own);
     match key.public_key() {
-        Ok(own) => stands(own),
+        Ok(own) => certified(&known.certificate).is_ok_and(|certified| certified.key.to_sec1() == own),
         Err(KeyError::Gone | KeyError::Wrong) => false,
         Err(KeyError::Locked | KeyError::Unavailable { .. }) => true,
     }

@@ -286,10 +286,9 @@ impl Draft<'_> {
 
     /// How many photos the record of the consent will cite.
     fn photos_before(&self, object: &str) -> u32 {
-        let shows = |photo: &&Photo| {
-            photo.role == role::PHOTO_BEFORE && photo.subject.as_deref().is_none_or(|subject| subject == object)
-        };
-        u32::try_from(self.lane.photos.iter().filter(shows).count()).unwrap_or(u32::MAX)
+        let purpose = Purpose::Consent { object: object.to_owned() };
+        let cited = self.lane.photos.iter().filter(|photo| cites(&purpose, photo));
+        u32::try_from(cited.count()).unwrap_or(u32::MAX)
     }
 
     fn answered(&self, item: &str) -> Option<bool> {
@@ -299,6 +298,21 @@ impl Draft<'_> {
             AnswerState::Unsatisfied => Some(false),
             AnswerState::NotApplicable => None,
         }
+    }
+}
+
+/// Whether a record of this purpose stands on a photo of the visit: one that shows what it is about.
+pub(super) fn cites(purpose: &Purpose, photo: &Photo) -> bool {
+    let role = photo.role.as_str();
+    match purpose {
+        Purpose::Measurement | Purpose::Quote { .. } => false,
+        Purpose::Consent { object } => {
+            role == role::PHOTO_BEFORE && photo.subject.as_ref().is_none_or(|subject| subject == object)
+        }
+        Purpose::Acceptance => {
+            [role::PHOTO_BEFORE, role::PHOTO_AFTER, role::PHOTO_FLOOR, role::PHOTO_RESULT].contains(&role)
+        }
+        Purpose::Notice => role == role::PHOTO_HAZARD,
     }
 }
 

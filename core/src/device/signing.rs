@@ -308,16 +308,8 @@ fn corrected(lane: &Lane) -> Option<Sha> {
 /// The photos a record of this purpose stands on: those of the visit that show what it is about, and those that come
 /// with it.
 fn photos(file: &CaseFile, lane: &Lane, purpose: &Purpose) -> Vec<PhotoCited> {
-    let belongs = |role: &str, subject: Option<&str>| match purpose {
-        Purpose::Measurement | Purpose::Quote { .. } => false,
-        Purpose::Consent { object } => role == role::PHOTO_BEFORE && subject.is_none_or(|subject| subject == object),
-        Purpose::Acceptance => {
-            [role::PHOTO_BEFORE, role::PHOTO_AFTER, role::PHOTO_FLOOR, role::PHOTO_RESULT].contains(&role)
-        }
-        Purpose::Notice => role == role::PHOTO_HAZARD,
-    };
     let mut cited: Vec<PhotoCited> = Vec::new();
-    let known = lane.photos.iter().filter(|photo| belongs(&photo.role, photo.subject.as_deref()));
+    let known = lane.photos.iter().filter(|photo| paper::cites(purpose, photo));
     let fresh = file.context.blobs.iter().filter(|blob| role::PHOTOS.contains(&blob.role.as_str()));
     let all = known.map(|photo| (photo.sha, &photo.role)).chain(fresh.map(|blob| (blob.sha, &blob.role)));
     for (sha, role) in all {

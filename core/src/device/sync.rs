@@ -240,9 +240,6 @@ pub fn apply_reply(
         }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, before)?;
-        if reply.dismissed {
-            enrolment::mark_dismissed(transaction)?;
-        }
         Ok(Ok(applied))
     })?;
     #[cfg(feature = "mutants")]
@@ -278,6 +275,7 @@ fn take_receipt(
     enrolment.safe = if restored { safe } else { safe.max(enrolment.safe.min(enrolment.acked)) };
     enrolment.judged = if restored { reply.judged } else { reply.judged.max(enrolment.judged) };
     enrolment.epoch = reply.epoch;
+    enrolment.dismissed = reply.dismissed;
     enrolment.synced = Some(reply.now_ms);
     enrolment::put(transaction, enrolment)?;
     if restored {

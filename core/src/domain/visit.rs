@@ -171,6 +171,12 @@ impl Visit {
         self.lanes.iter().filter(|own| own.number == lane).map(|own| own.count).sum()
     }
 
+    /// The records of refusals to sign, in all lanes.
+    pub fn refusals(&self) -> impl Iterator<Item = Sha> {
+        let marks = self.lanes.iter().flat_map(|lane| &lane.marks);
+        marks.filter(|mark| mark.refused.is_some()).map(|mark| mark.record_sha)
+    }
+
     /// When the server had all of the lane (F.13): acknowledged to its end, all files whole.
     pub fn handed_in(&self, lane: &Lane) -> Option<Millis> {
         let (seq, at) = self.handed.get(&lane.device)?;

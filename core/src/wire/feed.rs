@@ -77,10 +77,7 @@ pub struct ScopeReply {
 /// A scope's hash is the sum modulo 2^128 of this over its entities: adding or removing one is O(1) on both ends.
 /// In text: 32 lower-case hex digits.
 pub fn scope_mix(entity: &str, id: &str, ver: u64) -> u128 {
-    let sha = Sha::of(format!("{entity}\n{id}\n{ver}").as_bytes());
-    let mut half = [0; 16];
-    half.copy_from_slice(&sha.0[..16]);
-    u128::from_be_bytes(half)
+    Sha::of(format!("{entity}\n{id}\n{ver}").as_bytes()).half()
 }
 
 /// The scope of a worker.

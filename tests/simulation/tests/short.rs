@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use nuanfang_core::drill::{self, Mutant};
 use nuanfang_simulation::{Ground, Plan, run, shrink};
 
-/// Steps of one of these.
+/// Steps of a seed that is played each time.
 const STEPS: u32 = 120;
-/// How many.
+/// How many are, beside those that ever failed.
 const SOME: u64 = 60;
 /// Where they begin: beyond those that a run by hand begins with.
 const FROM: u64 = 1_000_000;

@@ -91,6 +91,7 @@ fn enrolled() -> Enrolment {
         floor: 0,
         floor_sha: Sha::ZERO,
         forked: false,
+        dismissed: false,
         synced: None,
         continues: Vec::new(),
     }

@@ -39,6 +39,8 @@ pub struct Enrolment {
     pub floor_sha: Sha,
     /// The log forked: a new enrolment is needed before anything more can be sent.
     pub forked: bool,
+    /// The last receipt said that this phone may only hand in what it holds.
+    pub dismissed: bool,
     /// The server's time of the last receipt.
     pub synced: Option<Millis>,
     /// The devices this phone was before, the first one first: their log goes on here.
@@ -87,6 +89,7 @@ pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
             floor: u64_at(row, "floor")?,
             floor_sha: sha_at(row, "floor_sha")?,
             forked: row.get("forked")?,
+            dismissed: row.get("dismissed")?,
             synced: row.get::<_, Option<i64>>("synced_ms")?.map(Millis),
             continues: row.get::<_, Vec<u8>>("continues")?.chunks_exact(16).map(device_of).collect(),
         })
@@ -99,13 +102,12 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
     find(connection)?.ok_or(Trouble::NotEnrolled)
 }
 
-/// Writes the enrolment whole: whoever has one to write was let in, or begins anew, and is not revoked; whether he may do no
-/// more than hand in is told with each exchange.
+/// Writes the enrolment whole: whoever has one to write was let in, or begins anew, and is not revoked.
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
              floor, floor_sha, forked, synced_ms, judged, continues, revoked, dismissed)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0)",
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -123,6 +125,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         enrolment.synced.map(|at| at.0),
         signed(enrolment.judged),
         enrolment.continues.iter().flat_map(|device| device.0.into_bytes()).collect::<Vec<u8>>(),
+        enrolment.dismissed,
     ])?;
     Ok(())
 }
@@ -131,18 +134,6 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
 pub fn mark_revoked(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute("UPDATE enrolment SET revoked = 1 WHERE revoked = 0", [])?;
     Ok(())
-}
-
-/// Keeps that this phone may only hand in what it holds, until the next [`put`].
-pub fn mark_dismissed(transaction: &Transaction<'_>) -> Result<(), Trouble> {
-    transaction.execute("UPDATE enrolment SET dismissed = 1", [])?;
-    Ok(())
-}
-
-/// Whether this phone may only hand in what it holds, as far as it has heard.
-pub fn is_dismissed(connection: &Connection) -> Result<bool, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM enrolment WHERE dismissed = 1)")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Whether the company has revoked this phone, as far as it has heard.

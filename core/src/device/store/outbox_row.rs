@@ -141,24 +141,6 @@ pub fn sha(connection: &Connection, device: DeviceId, seq: u64) -> Result<Option
     Ok(statement.query_row(params![device.0.as_bytes(), signed(seq)], |row| sha_at(row, "sha")).optional()?)
 }
 
-/// Rows of a device after `seq`, in order, until `keep` says no; and why no further, where one that is not the first can't be
-/// read: those before it are whole.
-///
-/// # Errors
-/// Why the first can't be read.
-pub fn readable(
-    connection: &Connection,
-    device: DeviceId,
-    seq: u64,
-    keep: impl FnMut(&OutboxRow) -> bool,
-) -> Result<(Vec<OutboxRow>, Option<Trouble>), Trouble> {
-    let mut found = Vec::new();
-    match each(connection, device, seq, keep, &mut found) {
-        Err(trouble) if found.is_empty() => Err(trouble),
-        done => Ok((found, done.err())),
-    }
-}
-
 /// Rows of a device after `seq`, in order, until `keep` says no.
 pub fn after(
     connection: &Connection,
@@ -166,29 +148,32 @@ pub fn after(
     seq: u64,
     keep: impl FnMut(&OutboxRow) -> bool,
 ) -> Result<Vec<OutboxRow>, Trouble> {
-    let mut found = Vec::new();
-    each(connection, device, seq, keep, &mut found)?;
-    Ok(found)
+    let (found, cut) = readable(connection, device, seq, keep)?;
+    cut.map_or(Ok(found), Err)
 }
 
-fn each(
+/// The same; and why no further, where one that is not the first can't be read: those before it are whole.
+///
+/// # Errors
+/// Why the first can't be read.
+pub fn readable(
     connection: &Connection,
     device: DeviceId,
     seq: u64,
     mut keep: impl FnMut(&OutboxRow) -> bool,
-    found: &mut Vec<OutboxRow>,
-) -> Result<(), Trouble> {
+) -> Result<(Vec<OutboxRow>, Option<Trouble>), Trouble> {
     let mut statement =
         connection.prepare_cached("SELECT * FROM outbox WHERE device = ?1 AND seq > ?2 ORDER BY seq")?;
     let mut rows = statement.query(params![device.0.as_bytes(), signed(seq)])?;
-    while let Some(row) = rows.next()? {
-        let row = read(row)?;
-        if !keep(&row) {
-            break;
+    let mut found = Vec::new();
+    loop {
+        match rows.next().and_then(|row| row.map(read).transpose()) {
+            Ok(Some(row)) if keep(&row) => found.push(row),
+            Ok(_) => return Ok((found, None)),
+            Err(error) if found.is_empty() => return Err(error.into()),
+            Err(error) => return Ok((found, Some(error.into()))),
         }
-        found.push(row);
     }
-    Ok(())
 }
 
 /// Rows of all devices but `device`, in the order they were logged.

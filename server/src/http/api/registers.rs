@@ -336,7 +336,7 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
         let missing = missing.get(&id).copied().unwrap_or(0);
         let since = said.as_ref().map_or(row.get(5)?, |said| said.seen.0);
         let owing = said.as_ref().is_some_and(|said| said.owing_since.is_some());
-        let replaced = replaced.get(&DeviceId(id)).is_some_and(|at| since <= at.0);
+        let replaced = replaced.has(DeviceId(id), Millis(since));
         let holds = owing || missing > 0 || (status == "active" && begun.contains_key(&worker));
         views.push(DeviceView {
             id,

@@ -11,7 +11,7 @@ use nuanfang_core::domain::office_event::{
     OtherSource, Rescheduled,
 };
 use nuanfang_core::domain::worker::local_date;
-use nuanfang_core::domain::{DeciCelsius, Event, Rules, Visit, VisitKind, VisitPlan, Window};
+use nuanfang_core::domain::{DeciCelsius, Event, Rules, VisitKind, VisitPlan, Window};
 use nuanfang_core::error::Refusal;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
@@ -32,7 +32,6 @@ use crate::office::registers::{household, price, task};
 use crate::office::role::Role;
 use crate::office::{OfficeAct, folded};
 use crate::state::AppState;
-use crate::store::StoreError;
 
 /// Plan a visit. Only those who dispatch may give it to a worker at once.
 #[utoipa::path(post, path = "/api/visits", tag = "visits", operation_id = "schedule", request_body = ScheduleRequest,
@@ -264,11 +263,7 @@ pub async fn call_back(
     Body(request): Body<CallbackRequest>,
 ) -> Result<Json<VisitCard>, Problem> {
     let visit = VisitId(id);
-    let refusals = |folded: Option<Visit>| {
-        let marks = folded.as_ref().into_iter().flat_map(Visit::lanes).flat_map(|lane| &lane.marks);
-        marks.filter(|mark| mark.refused.is_some()).map(|mark| mark.record_sha).collect()
-    };
-    let known: Vec<Sha> = state.read(move |db| Ok::<_, StoreError>(refusals(folded::visit(db, visit)?))).await?;
+    let folded = state.read(move |db| folded::visit(db, visit)).await?;
     let event = Event::CallbackMade(CallbackMade {
         source: match request.source {
             OtherSourceName::CallBack => OtherSource::CallBack,
@@ -277,7 +272,7 @@ pub async fn call_back(
         answers: request.answers.into_iter().map(answer).collect::<Result<_, _>>()?,
         satisfied: request.satisfied,
         note: text_if_any("note", request.note.as_deref(), 1_000)?,
-        refusals: Some(known),
+        refusals: folded.map(|folded| folded.refusals().collect()),
     });
     let basis = version(&state, visit).await?;
     act(&state, may.user.id, visit, basis, event, |_| Ok(())).await?;

@@ -124,9 +124,20 @@ pub fn before(db: &Connection, device: DeviceId) -> Result<Vec<DeviceId>, StoreE
     Ok(found.map(|text| past(&text)).transpose()?.unwrap_or_default())
 }
 
-/// The devices whose phone was enrolled anew since, under another name, and when: nothing more is to be expected of them,
-/// unless a copy of the phone goes on and comes after that.
-pub fn replaced(db: &Connection) -> Result<HashMap<DeviceId, Millis>, StoreError> {
+/// The devices whose phone was enrolled anew since, under another name, and when.
+#[derive(Debug, Default)]
+pub struct Replaced(HashMap<DeviceId, Millis>);
+
+impl Replaced {
+    /// Whether nothing more is to be expected of `device`, which came `last`: a copy of the phone that goes on comes after it
+    /// was enrolled anew.
+    pub fn has(&self, device: DeviceId, last: Millis) -> bool {
+        self.0.get(&device).is_some_and(|at| last <= *at)
+    }
+}
+
+/// All of them.
+pub fn replaced(db: &Connection) -> Result<Replaced, StoreError> {
     let mut replaced = HashMap::new();
     let mut query = db.prepare_cached("SELECT continues, enrolled_ms FROM device WHERE root IS NOT NULL ORDER BY g")?;
     let mut rows = query.query([])?;
@@ -135,7 +146,7 @@ pub fn replaced(db: &Connection) -> Result<HashMap<DeviceId, Millis>, StoreError
         let before = past(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         replaced.extend(before.into_iter().map(|device| (device, at)));
     }
-    Ok(replaced)
+    Ok(Replaced(replaced))
 }
 
 fn past(continues: &str) -> Result<Vec<DeviceId>, StoreError> {
