@@ -184,6 +184,8 @@ pub struct VisitSummary {
     pub scope: String,
     /// It has left this phone's scope, and the word for it.
     pub departed: Option<Words>,
+    /// It was planned by a newer release than this app can read, and what to do.
+    pub unreadable: Option<Words>,
     /// Records of it that the server has not acknowledged.
     pub records_waiting: u32,
     /// 已交回 (F.13).

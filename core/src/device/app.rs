@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -70,6 +70,14 @@ impl Config {
 /// Makes the way to a server; a simulator puts its own in place.
 pub type Connect = Arc<dyn Fn(&str, &Trust) -> Result<Arc<dyn Transport>, Refusal> + Send + Sync>;
 
+/// The way to the server at `url`.
+struct Way {
+    url: String,
+    transport: Arc<dyn Transport>,
+    /// A run has it. One that panics never gives it back, and may leave it broken.
+    lent: bool,
+}
+
 struct Inner {
     store: Store,
     key: Arc<dyn DeviceKey>,
@@ -77,7 +85,7 @@ struct Inner {
     config: Config,
     speaker: Speaker,
     connect: Connect,
-    way: Mutex<Option<(String, Arc<dyn Transport>)>>,
+    way: Mutex<Option<Way>>,
     pass: Mutex<Option<Pass>>,
     load: AtomicUsize,
     gate: Mutex<()>,
@@ -152,7 +160,7 @@ impl FieldApp {
         let name = crate::forms::normalise_text(phone_name);
         joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
             .map_err(|stop| Refusal::from(&obstacle::of_enrolling(&stop)))?;
-        *inner.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *inner.way() = None;
         *inner.pass.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.runner.begin_anew();
         self.enrolment()?.ok_or_else(|| Trouble::NotEnrolled.into())
@@ -419,9 +427,12 @@ impl FieldApp {
         self.runner.stop();
     }
 
-    /// A tap on "sync", or a change of the network: tried at once, in the background.
+    /// A tap on "sync", or a change of the network: tried at once, in the background. A call that hangs is given up for it.
     pub fn sync_now(&self) {
         self.runner.poke();
+        if let Some(way) = &*self.inner.way() {
+            way.transport.hurry();
+        }
     }
 
     /// How the exchange stands.
@@ -528,7 +539,9 @@ impl Inner {
             load: &self.load,
         }
         .run();
-        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some((known.url, transport));
+        if let Some(way) = &mut *self.way() {
+            way.lent = false;
+        }
         if done.as_ref().is_err_and(obstacle::is_revocation) {
             // Whoever has it in hand now reads nothing more of anybody; its log stays.
             self.store.write::<_, Trouble>(|transaction| {
@@ -540,15 +553,21 @@ impl Inner {
         done
     }
 
-    /// The way to the server, taken from its place for a run: one that panics may leave it broken, and the next run makes
-    /// another.
+    /// The way to the server, lent for a run; made where there is none to be trusted.
     fn transport(&self, known: &enrolment::Enrolment) -> Result<Arc<dyn Transport>, Stop> {
-        let kept = self.way.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((_, transport)) = kept.filter(|(url, _)| *url == known.url) {
-            return Ok(transport);
+        let mut kept = self.way();
+        if let Some(way) = kept.as_mut().filter(|way| way.url == known.url && !way.lent) {
+            way.lent = true;
+            return Ok(Arc::clone(&way.transport));
         }
         let trust = Trust { pin: known.pin, root_pem: self.config.root_pem.clone() };
-        Ok((self.connect)(&known.url, &trust).map_err(Trouble::from)?)
+        let transport = (self.connect)(&known.url, &trust).map_err(Trouble::from)?;
+        *kept = Some(Way { url: known.url.clone(), transport: Arc::clone(&transport), lent: true });
+        Ok(transport)
+    }
+
+    fn way(&self) -> MutexGuard<'_, Option<Way>> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

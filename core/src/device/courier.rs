@@ -74,6 +74,10 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// When nothing came back, or from a stranger.
     fn call(&self, call: &Call) -> Result<Answer, Unreachable>;
+
+    /// Somebody waits: a call under way that lasts as if nothing came through is given up as [`Unreachable::Slow`], so that
+    /// another try may be made. Changes nothing for later ones.
+    fn hurry(&self) {}
 }
 
 /// Why an exchange stopped. Nothing is lost by any of them.

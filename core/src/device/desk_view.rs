@@ -60,6 +60,8 @@ pub struct VisitSummary {
     pub scope: String,
     /// It has left this phone's scope, and the word for it.
     pub departed: Option<Words>,
+    /// It was planned by a newer release than this app can read, and what to do.
+    pub unreadable: Option<Words>,
     /// Records of it that the server has not acknowledged.
     pub records_waiting: u32,
     /// 已交回 (F.13).
@@ -129,14 +131,10 @@ pub fn enrolment(
 
 /// A visit's file as a screen reads it.
 pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Refusal> {
-    if file.rows.is_empty() && file.household_id().is_none() {
+    if is_unread(file) {
         if mirror_row::find(connection, VISIT, &file.visit.id().to_string())?.is_some() {
-            return Err(Refusal::new(
-                "device.app_too_old",
-                "",
-                "这项服务由更新的版本安排，本机应用读不懂。请更新应用；本机记录都在。",
-                "This visit was planned by a newer release than this app can read. Update the app; all records are here.",
-            ));
+            let Words { zh, en } = update_the_app();
+            return Err(Refusal::new("device.app_too_old", "", zh, en));
         }
         return Err(Refusal::new(
             "device.no_such_visit",
@@ -155,6 +153,18 @@ pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Ref
         loose_photos: loose.iter().filter(|row| row.role.starts_with("photo.")).map(PhotoRef::of).collect(),
         drafts: draft_row::forms(connection, file.visit.id())?,
     })
+}
+
+/// Nothing that this release can read is here of it.
+fn is_unread(file: &CaseFile) -> bool {
+    file.rows.is_empty() && file.household_id().is_none()
+}
+
+fn update_the_app() -> Words {
+    Words::new(
+        "这项服务由更新的版本安排，本机应用读不懂。请更新应用；本机记录都在。",
+        "This visit was planned by a newer release than this app can read. Update the app; all records are here.",
+    )
 }
 
 fn departed(file: &CaseFile) -> Option<Words> {
@@ -189,6 +199,7 @@ pub fn visits(connection: &Connection, stamp: Stamp) -> Result<Vec<VisitSummary>
             emergency: view.emergency,
             scope: view.scope,
             departed: departed(&file),
+            unreadable: (is_unread(&file) && file.departed.is_none()).then(update_the_app),
             records_waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             handed_in: view.handed_in.is_some(),
         });

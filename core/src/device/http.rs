@@ -1,14 +1,15 @@
 //! The way to the server over HTTP: rustls with bundled roots, a company's own root, or one pinned key. Never follows
 //! a redirect, never reads more than it should, and tells "no answer" from "a stranger's answer".
 
-use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use reqwest::blocking::{Client, Response};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Method};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response};
 use rustls::CertificateError;
+use tokio::runtime::{self, Runtime};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use super::courier::{Answer, Call, Transport, Unreachable};
 use super::{packing, pinned};
@@ -22,6 +23,8 @@ pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 pub const OTHER_DATES: &str = "the certificate does not hold at this phone's date and time";
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
+/// How long a call may take when somebody waits for it: longer than any takes on a link that carries something.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How to know the server.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +39,9 @@ pub struct Trust {
 pub struct Http {
     client: Client,
     url: String,
+    runtime: Runtime,
+    hurried: Notify,
+    patience: Duration,
 }
 
 impl Http {
@@ -67,7 +73,35 @@ impl Http {
         } else if let Some(pem) = &trust.root_pem {
             builder = builder.add_root_certificate(Certificate::from_pem(pem).map_err(tls)?);
         }
-        Ok(Self { client: builder.build().map_err(tls)?, url })
+        // A thread of its own, which sees at once that a kept connection was closed.
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("nuanfang-http")
+            .enable_all()
+            .build()
+            .map_err(tls)?;
+        let (hurried, patience) = (Notify::new(), PATIENCE);
+        Ok(Self { client: builder.build().map_err(tls)?, url, runtime, hurried, patience })
+    }
+
+    fn request(&self, call: &Call) -> Result<RequestBuilder, Unreachable> {
+        let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| no_answer(&error))?;
+        let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
+        if let Some(token) = &call.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        if call.json {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let packed = if call.pack { packing::pack(&call.body, call.dictionary) } else { None };
+        Ok(match packed {
+            Some(packed) => request.header(CONTENT_ENCODING, "zstd").body(packed),
+            None if call.body.is_empty() && call.method != "PATCH" => request,
+            None => request.body(call.body.clone()),
+        })
     }
 }
 
@@ -92,45 +126,29 @@ fn is_allowed(url: &str) -> bool {
 
 impl Transport for Http {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
-        let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| no_answer(&error))?;
-        let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
-        if let Some(token) = &call.token {
-            request = request.bearer_auth(token);
-        }
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        if call.json {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let packed = if call.pack { packing::pack(&call.body, call.dictionary) } else { None };
-        request = match packed {
-            Some(packed) => request.header(CONTENT_ENCODING, "zstd").body(packed),
-            None if call.body.is_empty() && call.method != "PATCH" => request,
-            None => request.body(call.body.clone()),
-        };
-        let response = request.send().map_err(|error| unreachable(&error))?;
-        read(response)
+        let request = self.request(call)?;
+        self.runtime.block_on(async {
+            let begun = Instant::now();
+            let given_up = async {
+                self.hurried.notified().await;
+                sleep_until(begun + self.patience).await;
+            };
+            tokio::select! {
+                // In this order, so that it listens before anything is sent.
+                biased;
+                () = given_up => Err(Unreachable::Slow),
+                answer = answer_to(request) => answer,
+            }
+        })
+    }
+
+    fn hurry(&self) {
+        self.hurried.notify_waiters();
     }
 }
 
-/// What is read from until an instant: the client's own limit is on each read, and bytes that drip have no end.
-struct Until<R> {
-    from: R,
-    end: Instant,
-}
-
-impl<R: Read> Read for Until<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if Instant::now() >= self.end {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.from.read(into)
-    }
-}
-
-fn read(response: Response) -> Result<Answer, Unreachable> {
-    let end = Instant::now() + WHOLE_CALL;
+async fn answer_to(request: RequestBuilder) -> Result<Answer, Unreachable> {
+    let response = request.send().await.map_err(|error| unreachable(&error))?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
     let answer = Answer {
@@ -140,19 +158,26 @@ fn read(response: Response) -> Result<Answer, Unreachable> {
         upload_complete: header(upload::COMPLETE).and_then(|value| upload::complete(value.as_bytes())) == Some(true),
         body: Vec::new(),
     };
-    let response = Until { from: response, end };
-    let done = if zstd {
-        packing::unpack(response, ANSWER_LIMIT + 1)
-    } else {
-        let mut body = Vec::new();
-        response.take(ANSWER_LIMIT + 1).read_to_end(&mut body).map(|_| body)
-    };
-    match done {
-        // What breaks off or does not end is no answer; it is asked for again.
-        Ok(body) if body.len() as u64 > ANSWER_LIMIT => Err(Unreachable::NoAnswer("answer too large".to_owned())),
-        Ok(body) => Ok(Answer { body, ..answer }),
-        Err(error) => Err(no_answer(&error)),
+    let mut body = body_of(response).await?;
+    if zstd {
+        body = packing::unpack(&body[..], ANSWER_LIMIT + 1).map_err(|error| no_answer(&error))?;
+        within_limit(&body)?;
     }
+    Ok(Answer { body, ..answer })
+}
+
+/// What breaks off or has no end is no answer; it is asked for again.
+async fn body_of(mut response: Response) -> Result<Vec<u8>, Unreachable> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+        body.extend_from_slice(&chunk);
+        within_limit(&body)?;
+    }
+    Ok(body)
+}
+
+fn within_limit(body: &[u8]) -> Result<(), Unreachable> {
+    if body.len() as u64 > ANSWER_LIMIT { Err(no_answer(&"answer too large")) } else { Ok(()) }
 }
 
 fn unreachable(error: &reqwest::Error) -> Unreachable {
@@ -193,17 +218,53 @@ fn no_answer(error: &dyn std::fmt::Display) -> Unreachable {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread;
+
     use rustls::pki_types::UnixTime;
 
     use super::*;
 
+    /// A server that takes requests and says no more than `word`; and when it has one.
+    fn silent(word: &'static [u8]) -> (String, mpsc::Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (told, asked) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = stream.read(&mut [0; 4096]).expect("a request");
+                stream.write_all(word).expect("a word");
+                let _ = told.send(stream);
+            }
+        });
+        (url, asked)
+    }
+
+    #[test]
+    fn a_call_that_hangs_is_given_up_for_somebody_who_waits() {
+        for word in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal"] {
+            let (url, asked) = silent(word);
+            let http = Http { patience: Duration::ZERO, ..Http::new(&url, &Trust::default()).expect("a client") };
+            let call = Call { method: "GET", path: "/".into(), ..Call::default() };
+            thread::scope(|scope| {
+                let calling = scope.spawn(|| http.call(&call));
+                let _kept = asked.recv().expect("a request");
+                http.hurry();
+                assert_eq!(calling.join().expect("a call"), Err(Unreachable::Slow));
+            });
+        }
+    }
+
     #[test]
     fn an_answer_that_drips_beyond_its_time_is_none() {
-        let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
-        let mut text = String::new();
-        assert_eq!(Until { from: &b"answer"[..], end: now + hour }.read_to_string(&mut text).expect("in time"), 6);
-        let late = Until { from: io::repeat(b' '), end: now }.read_to_string(&mut text);
-        assert_eq!(late.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+        let (url, _asked) = silent(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal");
+        let client = Client::builder().timeout(Duration::from_millis(50)).build().expect("a client");
+        let http = Http { client, ..Http::new(&url, &Trust::default()).expect("a client") };
+        let call = Call { method: "GET", path: "/".into(), ..Call::default() };
+        assert_eq!(http.call(&call), Err(Unreachable::Slow));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What goes wrong on the phone itself: a platform that throws, files that don't go, a damaged database. The app goes on
 //! as far as it can, and promises no more than is true.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nuanfang_core::device::app::{Config, Connect, FieldApp};
 use nuanfang_core::device::clock::{Clock, SoftwareClock};
@@ -97,6 +100,55 @@ fn a_platform_that_throws_in_a_run_stops_that_run_alone() {
         let status = app.sync_once().unwrap();
         assert_eq!((status.state, status.ops_waiting), (SyncState::Idle, 0));
     }
+}
+
+/// A link that is dead at first: whoever calls hangs until somebody is in a hurry.
+struct DeadAtFirst {
+    server: FakeServer,
+    asked: Mutex<Sender<String>>,
+    dead: Mutex<Option<Receiver<Infallible>>>,
+    hurry: Mutex<Option<Sender<Infallible>>>,
+}
+
+impl Transport for DeadAtFirst {
+    fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
+        self.asked.lock().unwrap().send(call.path.clone()).unwrap();
+        match self.dead.lock().unwrap().take() {
+            Some(hurried) => {
+                let _ = hurried.recv();
+                Err(Unreachable::Slow)
+            }
+            None => self.server.call(call),
+        }
+    }
+
+    fn hurry(&self) {
+        drop(self.hurry.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn a_tap_during_a_call_that_hangs_leads_to_another_try() {
+    let dir = tempfile::tempdir().unwrap();
+    let platform = platform();
+    drop(one_op(dir.path(), &platform));
+    let (asked, calls) = mpsc::channel();
+    let (hurry, dead) = mpsc::channel();
+    let way = Arc::new(DeadAtFirst {
+        server: platform.server.clone(),
+        asked: Mutex::new(asked),
+        dead: Mutex::new(Some(dead)),
+        hurry: Mutex::new(Some(hurry)),
+    });
+    let connect: Connect = Arc::new(move |_, _| Ok(way.clone()));
+    let key = Arc::new(SoftwareKey::from_secret(&[9; 32]).unwrap());
+    let app = FieldApp::open_over(Config::new(dir.path()), key, platform.clone(), connect).unwrap();
+    app.start_sync().unwrap();
+    let next = || calls.recv_timeout(Duration::from_secs(60)).expect("a call");
+    assert_eq!(next(), "/v1/challenge");
+    app.sync_now();
+    assert_eq!([next(), next(), next()], ["/v1/challenge", "/v1/token", "/v1/sync"]);
+    app.stop_sync();
 }
 
 #[test]

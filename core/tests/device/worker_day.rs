@@ -15,9 +15,11 @@ use nuanfang_core::domain::worker_event::{
     Opened, Photographed, ReadingTaken, RiskTold, RoomEntered, WorkDone, WorkStarted,
 };
 use nuanfang_core::domain::{Command, DeciCelsius, VisitKind, VisitState, Window, role};
+use nuanfang_core::id::VisitId;
 use nuanfang_core::record::{self, Certificate, Jws, SoftwareKey, Witness, check_arrival};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
+use uuid::Uuid;
 
 use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
 use crate::field::{self, Field, HOUSEHOLD, MINUTE, MORNING, jpeg, not_done, nowhere, problem};
@@ -666,6 +668,25 @@ fn before_the_first_exchange_nothing_is_signed_and_nothing_is_lost() {
     let depart = Command::Depart(Departed { tools_checked: true, parts: vec![] });
     assert_eq!(field.app.act(born, &depart, &[]).unwrap_err().code, "worker.unknown");
     assert_eq!(field.app.records(None, 10).unwrap().len(), 2);
+}
+
+#[test]
+fn a_visit_planned_by_a_newer_release_stays_in_the_list_and_says_to_update() {
+    let field = Field::with_visit(VisitKind::Repair);
+    let scope = field.server.worker_scope();
+    for (number, body) in
+        [(1_u128, r#"{"arranged":"otherwise"}"#), (2, r#"{"id":7,"plan":[{"kind":"visit.foreseen"}]}"#)]
+    {
+        field.server.put(&scope, "visit", &Uuid::from_u128(number).to_string(), 1, body);
+    }
+    field.app.sync_once().unwrap();
+    let visits = field.app.visits().unwrap();
+    let unread: Vec<_> = visits.iter().filter_map(|summary| summary.unreadable.as_ref()).collect();
+    assert_eq!((visits.len(), unread.len()), (3, 2));
+    assert!(unread[0].zh.contains("请更新应用"), "{unread:?}");
+    let refusal = field.app.visit(VisitId(Uuid::from_u128(1))).unwrap_err();
+    assert_eq!((refusal.code.as_str(), &refusal.zh), ("device.app_too_old", &unread[0].zh));
+    field.act(&Command::Acknowledge);
 }
 
 #[test]
