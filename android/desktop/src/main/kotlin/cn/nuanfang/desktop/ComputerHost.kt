@@ -2,6 +2,7 @@ package cn.nuanfang.desktop
 
 import cn.nuanfang.core.FieldApp
 import cn.nuanfang.core.FieldConfig
+import cn.nuanfang.ui.Folders
 import cn.nuanfang.ui.Host
 import java.awt.Toolkit
 import java.awt.datatransfer.DataFlavor
@@ -10,8 +11,8 @@ import java.io.RandomAccessFile
 import java.nio.channels.FileLock
 import java.time.ZoneId
 
-/** A computer in the phone's place: its records, keys and rescue file lie in [folder]. */
-class ComputerHost(private val folder: File) : Host {
+/** A computer in the phone's place: records, keys and rescue file lie in [phone], those of further workers in folders of it. */
+class ComputerHost(private val phone: File) : Host {
     override val zone: ZoneId = ZoneId.of(ZONE)
 
     override val phoneName: String = "desktop"
@@ -21,23 +22,17 @@ class ComputerHost(private val folder: File) : Host {
     override fun clipboard(): String? =
         runCatching { Toolkit.getDefaultToolkit().systemClipboard.getData(DataFlavor.stringFlavor) as? String }.getOrNull()
 
-    override fun rescuePlace(): String = File(File(folder, "rescue").apply { mkdirs() }, "nuanfang.rescue").absolutePath
-
-    /** Keeps other windows away from the folder, as long as this one runs. False when another one has it. */
-    fun claim(): Boolean {
-        folder.mkdirs()
-        claimed = RandomAccessFile(File(folder, "lock"), "rw").channel.tryLock()
-        return claimed != null
+    override fun folders(): List<String> {
+        val further = phone.list().orEmpty().mapNotNull(String::toIntOrNull).sorted().map(Int::toString)
+        return (listOf(Folders.FIRST) + further).filter { File(place(it), RECORDS).isDirectory }
     }
 
-    private var claimed: FileLock? = null
-
-    /** Opens the records, or makes them. */
-    fun open(): FieldApp {
-        val keys = SoftwareKey.open(File(folder, "keys"))
+    override fun open(folder: String): FieldApp {
+        val place = place(folder)
+        val keys = SoftwareKey.open(File(place, "keys"))
         val config =
             FieldConfig(
-                dir = File(folder, "records").apply { mkdirs() }.path,
+                dir = File(place, RECORDS).apply { mkdirs() }.path,
                 key = keys.databaseKey,
                 tz = ZONE,
                 appVersion = "0.1.0-desktop",
@@ -46,7 +41,22 @@ class ComputerHost(private val folder: File) : Host {
         return FieldApp(config, keys, ComputerClock)
     }
 
+    override fun rescuePlace(folder: String): String =
+        File(File(place(folder), "rescue").apply { mkdirs() }, "nuanfang.rescue").absolutePath
+
+    /** Keeps other windows away from the folder, as long as this one runs. False when another one has it. */
+    fun claim(): Boolean {
+        phone.mkdirs()
+        claimed = RandomAccessFile(File(phone, "lock"), "rw").channel.tryLock()
+        return claimed != null
+    }
+
+    private var claimed: FileLock? = null
+
+    private fun place(folder: String) = if (folder == Folders.FIRST) phone else File(phone, folder)
+
     private companion object {
         const val ZONE = "Asia/Shanghai"
+        const val RECORDS = "records"
     }
 }

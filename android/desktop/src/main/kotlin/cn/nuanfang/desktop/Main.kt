@@ -33,7 +33,7 @@ fun main(words: Array<String>) {
         System.err.println("${arguments.data}: 另一个窗口正在使用 (another window is at it)")
         exitProcess(2)
     }
-    val session = Session(host::open, host, CoroutineScope(SupervisorJob() + Dispatchers.Main), arguments.invitation)
+    val session = Session(host, CoroutineScope(SupervisorJob() + Dispatchers.Main), arguments.invitation)
     val texts = if (arguments.language == "en") English else Chinese
     val font = chineseFont()
     application {

@@ -21,9 +21,20 @@ class ComputerTest {
         assertContentEquals(made.databaseKey, again.databaseKey)
         assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(File(keys, "keys").toPath())))
         val host = ComputerHost(folder)
-        host.open().use { assertNull(it.enrolment()) }
-        host.open().use { assertNull(it.enrolment()) }
-        assertTrue(host.rescuePlace().startsWith(folder.absolutePath))
+        host.open("1").use { assertNull(it.enrolment()) }
+        host.open("1").use { assertNull(it.enrolment()) }
+        assertTrue(host.rescuePlace("1").startsWith(folder.absolutePath))
+    }
+
+    @Test
+    fun `each worker has a folder and keys of his own, found again by their names`(@TempDir folder: File) {
+        val host = ComputerHost(folder)
+        assertEquals(emptyList(), host.folders())
+        for (name in listOf("10", "1", "2")) host.open(name).use { assertNull(it.enrolment()) }
+        assertEquals(listOf("1", "2", "10"), host.folders())
+        val keys = listOf(folder, File(folder, "2"), File(folder, "10")).map { SoftwareKey.open(File(it, "keys")).databaseKey.toList() }
+        assertEquals(3, keys.distinct().size)
+        assertEquals(3, host.folders().map(host::rescuePlace).distinct().size)
     }
 
     @Test

@@ -19,11 +19,15 @@ import androidx.compose.ui.test.performTextReplacement
 import androidx.compose.ui.test.runSkikoComposeUiTest
 import androidx.compose.ui.text.TextLayoutResult
 import androidx.compose.ui.unit.Density
+import cn.nuanfang.core.FieldApp
 import cn.nuanfang.field.Phone
 import cn.nuanfang.field.TestClock
 import cn.nuanfang.ui.Chinese
 import cn.nuanfang.ui.English
+import cn.nuanfang.ui.Folder
+import cn.nuanfang.ui.Folders
 import cn.nuanfang.ui.Host
+import cn.nuanfang.ui.Opened
 import cn.nuanfang.ui.PhoneScreens
 import cn.nuanfang.ui.Session
 import cn.nuanfang.ui.Texts
@@ -40,7 +44,9 @@ import kotlinx.coroutines.runBlocking
 /** A phone with its screens: the real core of [Phone] under them, 360 × 740 dp large, nothing in between. */
 @OptIn(ExperimentalTestApi::class)
 class Handset(private val folder: File, now: Long) : AutoCloseable {
-    val phone = Phone(File(folder, "records").apply { mkdirs() }, TestClock(now))
+    private val clock = TestClock(now)
+    private val phones = mutableMapOf<String, Phone>()
+    val phone = phoneOf(Folders.FIRST)
     val rescue = File(folder, "示例求助.rescue")
     private val work = SupervisorJob()
     private val host =
@@ -48,13 +54,23 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
             override val zone = ZoneId.of("Asia/Shanghai")
             override val phoneName = "示例手机"
 
-            override fun now(): Long = phone.clock.wallMs()
+            override fun now(): Long = clock.wallMs()
 
             override fun clipboard(): String? = null
 
-            override fun rescuePlace(): String = rescue.path
+            override fun folders(): List<String> = phones.keys.toList()
+
+            override fun open(folder: String): FieldApp = phoneOf(folder).app
+
+            override fun rescuePlace(folder: String): String = rescue.path
         }
-    val session = Session({ phone.app }, host, CoroutineScope(work + Dispatchers.Default))
+    val session = Session(host, CoroutineScope(work + Dispatchers.Default))
+
+    /** What a worker has on it, by his folder's name. */
+    fun phoneOf(name: String): Phone = synchronized(phones) { phones.getOrPut(name) { Phone(File(folder, name).apply { mkdirs() }, clock) } }
+
+    /** The folders as the screens have them. */
+    fun folders(): List<Folder> = (session.opened.value as Opened.Open).folders.all.value
 
     /** Holds it in the hand. */
     fun hold(texts: Texts = Chinese, fontScale: Float = 1f, hands: SkikoComposeUiTest.() -> Unit) =
@@ -93,7 +109,7 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
 
     override fun close() {
         runBlocking { work.cancelAndJoin() }
-        phone.close()
+        phones.values.forEach(Phone::close)
     }
 
     private fun SkikoComposeUiTest.keep(name: String) {

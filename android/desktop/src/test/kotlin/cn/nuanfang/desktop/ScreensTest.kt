@@ -4,6 +4,8 @@ import androidx.compose.ui.test.ExperimentalTestApi
 import androidx.compose.ui.test.SkikoComposeUiTest
 import androidx.compose.ui.test.assertIsEnabled
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.onAllNodesWithTag
+import androidx.compose.ui.test.onLast
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.performClick
@@ -18,7 +20,7 @@ import cn.nuanfang.field.Office
 import cn.nuanfang.field.goThere
 import cn.nuanfang.field.satisfied
 import cn.nuanfang.ui.Chinese
-import cn.nuanfang.ui.Opened
+import cn.nuanfang.ui.Folder
 import java.io.File
 import java.net.ServerSocket
 import java.net.URI
@@ -73,7 +75,7 @@ class ScreensTest {
             val phone = handset.phone
             handset.fits("enrolment") { says(it.enrolHow) }
             handset.enrolled(worker)
-            handset.fits("empty") { says(it.noRecords) }
+            handset.fits("empty") { lists(it.noRecords) }
             handset.hold {
                 phone.goThere(visit)
                 waitUntil("all of it is sent", PATIENCE) { phone.app.status().run { opsWaiting == 0uL && state == SyncState.IDLE } }
@@ -201,6 +203,48 @@ class ScreensTest {
         }
     }
 
+    @Test
+    fun `two share a phone, and what waits of both goes out whoever holds it`(@TempDir folder: File) {
+        val (first, second) = office.worker("SL-005") to office.worker("SL-006")
+        val visits =
+            listOf(first to "SL00000045", second to "SL00000046").map { (worker, account) ->
+                office.plan(worker, "measurement", account, hours = 30)
+            }
+        handset(folder).use { handset ->
+            handset.enrolled(first)
+            handset.hold {
+                tap("workers")
+                says(Chinese.workersHow)
+                tap("add-worker")
+                says(Chinese.enrolHow)
+                tapBack()
+                tap("add-worker")
+                enrol(office.enrolment(second))
+                says("没有等待发送的记录")
+            }
+            val phones = listOf(handset.phone, handset.phoneOf("2"))
+            assertEquals(listOf(first, second), phones.map { checkNotNull(it.app.enrolment()).worker })
+            assertEquals(2, handset.folders().size, "who went back left no folder behind")
+
+            phones.forEach { it.app.stopSync() }
+            phones.zip(visits) { phone, visit -> phone.app.syncOnce(); phone.act(visit, Command.Acknowledge) }
+            assertTrue(phones.all { it.app.status().opsWaiting > 0uL })
+            handset.hold {
+                tap("workers")
+                says("等待发送：记录")
+            }
+            handset.fits("workers") { says(it.workersHow); says(it.addWorker) }
+            handset.hold {
+                tap("send-all")
+                waitUntil("both are sent", PATIENCE) { phones.all { it.app.status().opsWaiting == 0uL } }
+                onAllNodesWithTag("worker").onLast().performClick()
+                says(checkNotNull(phones[1].app.enrolment()).workerName)
+                lists("已接单")
+            }
+            handset.fits("second") { says(checkNotNull(phones[1].app.enrolment()).workerName) }
+        }
+    }
+
     private companion object {
         const val SCOPE = "示例：热用户反映两间卧室的散热器不热、支管接头渗水，请带 DN20 截止阀、生料带和备用软管，出发前半小时电话联系"
     }
@@ -208,7 +252,7 @@ class ScreensTest {
     /** A port that the system gives to nobody by itself: the office comes back where it was. */
     private fun steadyPort() = (20_000..32_000).shuffled().first { runCatching { ServerSocket(it).close() }.isSuccess }
 
-    private fun sending(handset: Handset) = (handset.session.opened.value as Opened.Open).sending.state.value
+    private fun sending(handset: Handset) = (handset.folders().first() as Folder.Open).sending.state.value
 
     private fun SkikoComposeUiTest.tapBack() {
         onNodeWithContentDescription(Chinese.back).performClick()

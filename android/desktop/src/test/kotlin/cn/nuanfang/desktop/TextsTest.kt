@@ -43,13 +43,14 @@ class TextsTest {
 
     @Test
     fun `screens lie on each other and the first one stays`() {
-        val navigator = Navigator(Screen.Sending)
-        navigator.go(Screen.Rescue)
-        navigator.go(Screen.Rescue)
-        assertEquals(listOf(Screen.Sending, Screen.Rescue), navigator.screens.value)
+        val (workers, sending, rescue) = Triple(Screen.Workers, Screen.Sending("1"), Screen.Rescue("1"))
+        val navigator = Navigator(workers)
+        for (screen in listOf(sending, rescue, rescue)) navigator.go(screen)
+        assertEquals(listOf(workers, sending, rescue), navigator.screens.value)
         assertTrue(navigator.back())
+        navigator.go(workers)
         assertFalse(navigator.back())
-        assertEquals(listOf<Screen>(Screen.Sending), navigator.screens.value)
+        assertEquals(listOf<Screen>(workers), navigator.screens.value)
     }
 
     private fun contrast(one: Color, other: Color): Double {

@@ -31,14 +31,14 @@ class Office private constructor(private val process: Process, val url: String, 
                 .POST(HttpRequest.BodyPublishers.ofString(json.writeValueAsString(body)))
         )
 
-    /** A new visit of `kind` to a dwelling of the ledger within the next hour, given to a worker. */
-    fun plan(worker: String, kind: String, account: String, scope: String = "示例：Kotlin 行程"): String {
-        val now = get("/v1/time")["now_ms"].asLong()
+    /** A new visit of `kind` to a dwelling of the ledger, within an hour that begins `hours` from now, given to a worker. */
+    fun plan(worker: String, kind: String, account: String, scope: String = "示例：Kotlin 行程", hours: Long = 0): String {
+        val from = get("/v1/time")["now_ms"].asLong() + hours * 3_600_000
         val visit =
             mapOf(
                 "kind" to kind,
                 "household" to household(account),
-                "window" to mapOf("from_ms" to now, "until_ms" to now + 3_600_000),
+                "window" to mapOf("from_ms" to from, "until_ms" to from + 3_600_000),
                 "scope" to scope,
                 "assignee" to worker,
                 "emergency" to false,

@@ -36,6 +36,13 @@ object Chinese : Texts {
     override val enrolling = "正在登记……"
     override val enrolFailed = "没有登记成功"
 
+    override val workersTitle = "本机人员"
+    override val workersHow = "几个人合用一部手机时，各人的记录分开保存。不论手机在谁手里，每个人的记录都会自动发送。"
+    override val addWorker = "再登记一位同事"
+    override val noName = "姓名待首次同步"
+
+    override fun workers(now: String) = if (now.isEmpty()) workersTitle else "$now · 换人"
+
     override val sendingTitle = "发送"
     override val promise = "已发送：已写入服务器磁盘。已备份：服务器损毁也还在。在那之前，手机一直保留。"
 

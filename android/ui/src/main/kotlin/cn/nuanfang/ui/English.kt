@@ -39,6 +39,14 @@ object English : Texts {
     override val enrolling = "Enrolling …"
     override val enrolFailed = "It was not enrolled"
 
+    override val workersTitle = "People on this phone"
+    override val workersHow =
+        "Where several work with one phone, each one's records are kept apart. Whoever holds it, everybody's records are sent by themselves."
+    override val addWorker = "Enrol one more colleague"
+    override val noName = "Name comes with the first exchange"
+
+    override fun workers(now: String) = if (now.isEmpty()) workersTitle else "$now · change"
+
     override val sendingTitle = "Sending"
     override val promise =
         "Sent: it is on the server's disk. Safe: it survives the loss of the server. Until then your phone keeps it."

@@ -23,7 +23,7 @@ data class EnrolmentState(
     val trouble: Trouble? = null,
 )
 
-/** Enrols this phone, for the first time or anew. [enrolled] is called once it has. */
+/** Enrols a worker on this phone, for the first time or anew. [enrolled] is called once it has. */
 class EnrolmentPresenter(
     private val core: FieldAppInterface,
     private val host: Host,
@@ -56,8 +56,8 @@ class EnrolmentPresenter(
         host.clipboard()?.trim()?.takeIf(String::isNotEmpty)?.let { invitation = it }
     }
 
-    /** Asks the server. A second tap while it is asked changes nothing: a code works once. */
-    fun enrol() {
+    /** Asks the server, and goes on with [then] once it has enrolled. A second tap while it is asked changes nothing: a code works once. */
+    fun enrol(then: () -> Unit) {
         val before = shown.value
         if (before.enrolling || !shown.compareAndSet(before, before.copy(enrolling = true, trouble = null))) return
         val (text, name) = invitation to phoneName.trim()
@@ -67,6 +67,7 @@ class EnrolmentPresenter(
             if (done.isSuccess) {
                 invitation = ""
                 enrolled()
+                then()
             }
         }
     }

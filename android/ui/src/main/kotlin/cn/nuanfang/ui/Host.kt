@@ -1,5 +1,6 @@
 package cn.nuanfang.ui
 
+import cn.nuanfang.core.FieldApp
 import java.time.ZoneId
 
 /** What the machine under the screens gives them: a phone, or a window on a computer. */
@@ -16,9 +17,15 @@ interface Host {
     /** What the clipboard holds: there a scanner or a message has put the invitation. */
     fun clipboard(): String?
 
+    /** The names of the folders that are on this phone, the oldest first; none on a new one. Called away from the thread that draws. */
+    fun folders(): List<String>
+
+    /** Opens a folder with keys of its own, or makes it. Called away from the thread that draws. */
+    fun open(folder: String): FieldApp
+
     /**
-     * Where the rescue file is to lie. The same place each time, so that a newer file takes the older one's: it holds all
-     * that the older one held and was not safe. Called away from the thread that draws.
+     * Where the rescue file of a folder is to lie. The same place each time, so that a newer file takes the older one's: it
+     * holds all that the older one held and was not safe. Called away from the thread that draws.
      */
-    fun rescuePlace(): String
+    fun rescuePlace(folder: String): String
 }

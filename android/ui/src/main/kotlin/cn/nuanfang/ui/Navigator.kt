@@ -6,19 +6,22 @@ import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.getAndUpdate
 import kotlinx.coroutines.flow.update
 
-/** A screen that can be shown. */
+/** A screen that can be shown; most are of one worker's [Folder], by its name. */
 sealed interface Screen {
+    /** 本机人员. */
+    data object Workers : Screen
+
     /** 登记本机. */
-    data object Enrolment : Screen
+    data class Enrolment(val folder: String) : Screen
 
     /** 发送. */
-    data object Sending : Screen
+    data class Sending(val folder: String) : Screen
 
     /** One record, by its local order. */
-    data class Record(val n: ULong) : Screen
+    data class Record(val folder: String, val n: ULong) : Screen
 
     /** 导出求助文件. */
-    data object Rescue : Screen
+    data class Rescue(val folder: String) : Screen
 }
 
 /** Which screens lie on each other; the last one is seen. Never empty. */
@@ -28,8 +31,8 @@ class Navigator(start: Screen) {
     /** The screens from the first to the one that is seen. */
     val screens: StateFlow<List<Screen>> = stack.asStateFlow()
 
-    /** Puts a screen on top, once. */
-    fun go(screen: Screen) = stack.update { if (it.last() == screen) it else it + screen }
+    /** Shows a screen: on top, or, where it lies there already, by taking away what lies on it. */
+    fun go(screen: Screen) = stack.update { it.takeWhile { below -> below != screen } + screen }
 
     /** Takes the top one away. False when there is none below. */
     fun back(): Boolean = stack.getAndUpdate { if (it.size > 1) it.dropLast(1) else it }.size > 1

@@ -4,7 +4,7 @@ import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.lazy.rememberLazyListState
+import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -25,20 +25,32 @@ fun PhoneScreens(session: Session, font: FontFamily, texts: Texts) {
         when (val now = opened) {
             Opened.Opening -> Opening(null) {}
             is Opened.Failed -> Opening(now.trouble, session::tryAgain)
-            is Opened.Open -> Screens(now, session.host)
+            is Opened.Open -> Screens(now, session)
         }
     }
 }
 
 @Composable
-private fun Screens(open: Opened.Open, host: Host) {
+private fun Screens(open: Opened.Open, session: Session) {
     val stack by open.navigator.screens.collectAsState()
+    val folders by open.folders.all.collectAsState()
     val back: () -> Unit = { open.navigator.back() }
+    fun folder(name: String) = folders.first { it.name == name } as Folder.Open
     // Kept here, so that whoever comes back from a record finds the list where he left it.
-    val list = rememberLazyListState()
+    val lists = remember { mutableMapOf<String, LazyListState>() }
     when (val screen = stack.last()) {
-        Screen.Enrolment -> {
-            val presenter = open.enrolment
+        Screen.Workers ->
+            WorkersScreen(
+                folders,
+                { open.navigator.go(Screen.Sending(it.name)) },
+                open.folders::sendNow,
+                session::addWorker,
+                session::tryAgain,
+                back.takeIf { stack.size > 1 },
+            )
+        is Screen.Enrolment -> {
+            val folder = folder(screen.folder)
+            val presenter = folder.enrolment
             val state by presenter.state.collectAsState()
             DisposableEffect(presenter) {
                 presenter.look()
@@ -51,41 +63,44 @@ private fun Screens(open: Opened.Open, host: Host) {
                 presenter.phoneName,
                 { presenter.phoneName = it },
                 presenter::paste,
-                presenter::enrol,
+                { presenter.enrol { open.navigator.restart(Screen.Sending(folder.name)) } },
                 back.takeIf { stack.size > 1 },
             )
         }
-        Screen.Sending -> {
-            val presenter = open.sending
+        is Screen.Sending -> {
+            val presenter = folder(screen.folder).sending
             val state by presenter.state.collectAsState()
             Watching(presenter, presenter::watch)
             SendingScreen(
                 state,
-                host.zone,
+                session.host.zone,
                 presenter::sendNow,
                 presenter::more,
-                { open.navigator.go(Screen.Record(it.n)) },
-                { open.navigator.go(Screen.Rescue) },
-                { open.navigator.go(Screen.Enrolment) },
-                list,
+                { open.navigator.go(Screen.Record(screen.folder, it.n)) },
+                { open.navigator.go(Screen.Rescue(screen.folder)) },
+                { open.navigator.go(Screen.Enrolment(screen.folder)) },
+                { open.navigator.go(Screen.Workers) },
+                lists.getOrPut(screen.folder) { LazyListState() },
             )
         }
         is Screen.Record -> {
-            val presenter = remember(screen) { open.record(screen.n) }
+            val folder = folder(screen.folder)
+            val presenter = remember(screen) { folder.record(screen.n) }
             val state by presenter.state.collectAsState()
             Watching(presenter, presenter::watch)
-            RecordScreen(state, host.zone, open.sending::sendNow, back)
+            RecordScreen(state, session.host.zone, folder.sending::sendNow, back)
         }
-        Screen.Rescue -> {
-            val state by open.rescue.state.collectAsState()
-            RescueScreen(state, host.zone, open.rescue::write, back)
+        is Screen.Rescue -> {
+            val rescue = folder(screen.folder).rescue
+            val state by rescue.state.collectAsState()
+            RescueScreen(state, session.host.zone, rescue::write, back)
         }
     }
 }
 
 /** Lets a presenter read on for as long as its screen is seen. */
 @Composable
-private fun Watching(presenter: Any, watch: () -> Job) =
+internal fun Watching(presenter: Any, watch: () -> Job) =
     DisposableEffect(presenter) {
         val job = watch()
         onDispose { job.cancel() }

@@ -24,9 +24,10 @@ sealed interface RescueState {
     data class Failed(val trouble: Trouble) : RescueState
 }
 
-/** Writes the one encrypted file that only the company can open. */
+/** Writes the one encrypted file that only the company can open, to [place]. */
 class RescuePresenter(
     private val core: FieldAppInterface,
+    private val place: () -> String,
     private val host: Host,
     private val scope: CoroutineScope,
     private val io: CoroutineDispatcher,
@@ -36,12 +37,12 @@ class RescuePresenter(
     /** What is shown. */
     val state: StateFlow<RescueState> = shown.asStateFlow()
 
-    /** Writes it where the host says. A second tap while it is written changes nothing. */
+    /** Writes it. A second tap while it is written changes nothing. */
     fun write() {
         val before = shown.value
         if (before == RescueState.Writing || !shown.compareAndSet(before, RescueState.Writing)) return
         scope.launch {
-            val tried = io.call { host.rescuePlace().let { path -> RescueState.Written(path, core.exportRescue(path), host.now()) } }
+            val tried = io.call { place().let { path -> RescueState.Written(path, core.exportRescue(path), host.now()) } }
             shown.value = tried.getOrElse { RescueState.Failed(troubleOf(it)) }
         }
     }

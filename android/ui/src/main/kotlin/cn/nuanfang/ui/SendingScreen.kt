@@ -10,7 +10,6 @@ import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.foundation.lazy.items
-import androidx.compose.foundation.lazy.rememberLazyListState
 import androidx.compose.material3.HorizontalDivider
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
@@ -18,11 +17,13 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.graphics.vector.ImageVector
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
+import cn.nuanfang.core.EnrolmentView
 import cn.nuanfang.core.RecordStatus
 import cn.nuanfang.core.SyncState
 import java.time.ZoneId
@@ -37,7 +38,8 @@ fun SendingScreen(
     onRecord: (RecordStatus) -> Unit,
     onRescue: () -> Unit,
     onEnrol: () -> Unit,
-    list: LazyListState = rememberLazyListState(),
+    onWorkers: () -> Unit,
+    list: LazyListState,
 ) {
     val texts = LocalTexts.current
     Frame(
@@ -68,6 +70,7 @@ fun SendingScreen(
             item("glance") {
                 Column(verticalArrangement = Arrangement.spacedBy(10.dp)) {
                     Glance(state, zone)
+                    SideButton(texts.workers(state.enrolment?.let(::nameOf).orEmpty()), onWorkers, Modifier.testTag("workers"))
                     (state.unasked ?: state.unread)?.let { TroubleCard(texts.notDone, it) }
                     if (state.enrolment?.needsEnrolment == true) {
                         MainButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-again"))
@@ -102,14 +105,7 @@ private fun Glance(state: SendingState, zone: ZoneId) {
         Card(Tones.busy) { Headline(Marks.round, texts.opening) }
         return
     }
-    val (tone, mark) =
-        when (status.state) {
-            SyncState.IDLE -> Tones.calm to Marks.done
-            SyncState.WAITING -> Tones.busy to Marks.clock
-            SyncState.SYNCING -> Tones.busy to Marks.round
-            SyncState.RETRYING -> Tones.wait to Marks.clock
-            SyncState.STUCK, SyncState.NOT_ENROLLED -> Tones.alarm to Marks.alarm
-        }
+    val (tone, mark) = look(status.state)
     Card(tone, Modifier.testTag("glance")) {
         Headline(mark, texts.of(status.words))
         Text(texts.waiting(status, readableBytes(status.bytesWaiting)), style = MaterialTheme.typography.titleMedium)
@@ -118,10 +114,21 @@ private fun Glance(state: SendingState, zone: ZoneId) {
         val last = status.lastSynced?.let { texts.lastExchange(shortTime(it, zone)) } ?: texts.noExchangeYet
         Text(last, style = MaterialTheme.typography.bodyMedium)
         if (status.state != SyncState.SYNCING) Text(next(status.nextTryInMs, texts), style = MaterialTheme.typography.bodyMedium)
-        val worker = state.enrolment?.let { known -> listOf(known.workerName, known.badgeNumber).joinToString(" ").trim() }
-        if (!worker.isNullOrEmpty()) Text(worker, style = MaterialTheme.typography.bodyMedium)
     }
 }
+
+/** The colour and the shape of how an exchange stands. */
+internal fun look(state: SyncState?): Pair<Tone, ImageVector> =
+    when (state) {
+        SyncState.IDLE -> Tones.calm to Marks.done
+        SyncState.WAITING -> Tones.busy to Marks.clock
+        null, SyncState.SYNCING -> Tones.busy to Marks.round
+        SyncState.RETRYING -> Tones.wait to Marks.clock
+        SyncState.STUCK, SyncState.NOT_ENROLLED -> Tones.alarm to Marks.alarm
+    }
+
+/** Whose: the name and the badge, as far as they are known. */
+internal fun nameOf(enrolment: EnrolmentView): String = "${enrolment.workerName} ${enrolment.badgeNumber}".trim()
 
 private fun next(milliseconds: ULong?, texts: Texts): String =
     when (milliseconds) {

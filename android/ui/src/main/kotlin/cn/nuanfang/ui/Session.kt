@@ -1,7 +1,5 @@
 package cn.nuanfang.ui
 
-import cn.nuanfang.core.FieldApp
-import cn.nuanfang.core.FieldAppInterface
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -15,31 +13,24 @@ sealed interface Opened {
     /** Under way. */
     data object Opening : Opened
 
-    /** They did not open, and why. */
+    /** Nobody's opened, and why. */
     data class Failed(val trouble: Trouble) : Opened
 
     /** They are open: what the screens work on. */
-    class Open(
-        val navigator: Navigator,
-        val enrolment: EnrolmentPresenter,
-        val sending: SendingPresenter,
-        val rescue: RescuePresenter,
-        val record: (ULong) -> RecordPresenter,
-    ) : Opened
+    class Open(val navigator: Navigator, val folders: Folders) : Opened
 }
 
 /**
- * The screens' memory: lives as long as the app, whatever happens to its window. Opens the core with [open] away from the
- * thread that draws, and starts its exchange as soon as somebody is enrolled. An [invitation] that came with the app's start
- * is filled in.
+ * The screens' memory: lives as long as the app, whatever happens to its window. Opens the core away from the thread that
+ * draws, and starts the exchange of everybody who is enrolled. An [invitation] that came with the app's start is filled in.
  */
 class Session(
-    private val open: () -> FieldApp,
     val host: Host,
     private val scope: CoroutineScope,
     private val invitation: String = "",
     private val io: CoroutineDispatcher = Dispatchers.IO,
 ) {
+    private val folders = Folders(host, scope, io)
     private val shown = MutableStateFlow<Opened>(Opened.Opening)
 
     /** How far it is. */
@@ -49,9 +40,20 @@ class Session(
         begin()
     }
 
-    /** Tries to open once more, after it failed. */
+    /** Tries to open once more what did not. */
     fun tryAgain() {
-        if (shown.compareAndSet(shown.value as? Opened.Failed ?: return, Opened.Opening)) begin()
+        val now = shown.value
+        if (now is Opened.Open) scope.launch { runCatching { folders.open() } }
+        if (now is Opened.Failed && shown.compareAndSet(now, Opened.Opening)) begin()
+    }
+
+    /** Leads somebody who is new on this phone to his enrolment. */
+    fun addWorker() {
+        val navigator = (shown.value as? Opened.Open)?.navigator ?: return
+        scope.launch {
+            val folder = folders.vacant()
+            if (folder is Folder.Open) navigator.go(Screen.Enrolment(folder.name))
+        }
     }
 
     /** The system's "back". False when there is nowhere to go, so that the system may take it. */
@@ -59,23 +61,23 @@ class Session(
 
     private fun begin() {
         scope.launch {
-            val tried = io.call {
-                val core = open()
-                core to runCatching { core.enrolment() != null }.onFailure { core.close() }.getOrThrow()
-            }
-            shown.value = tried.fold({ (core, enrolled) -> screens(core, enrolled) }, { Opened.Failed(troubleOf(it)) })
+            val listed = runCatching { folders.open() }
+            val open = folders.all.value.filterIsInstance<Folder.Open>()
+            val closed = folders.all.value.filterIsInstance<Folder.Closed>()
+            val trouble = listed.exceptionOrNull()?.let(::troubleOf) ?: closed.firstOrNull()?.trouble
+            for (folder in open) folder.enrolment.invitation = invitation
+            shown.value = if (open.isEmpty() && trouble != null) Opened.Failed(trouble) else Opened.Open(Navigator(first()), folders)
         }
     }
 
-    private fun screens(core: FieldAppInterface, enrolled: Boolean): Opened.Open {
-        val navigator = Navigator(if (enrolled) Screen.Sending else Screen.Enrolment)
-        val sending = SendingPresenter(core, host, scope, io)
-        if (enrolled) sending.start()
-        val enrolment = EnrolmentPresenter(core, host, scope, io) {
-            sending.start()
-            navigator.restart(Screen.Sending)
+    /** Where one alone works with the phone, it is his; otherwise he says who he is. */
+    private fun first(): Screen {
+        val used = folders.all.value.filter { it !is Folder.Open || it.enrolled }
+        val alone = used.singleOrNull()
+        return when {
+            used.isEmpty() -> Screen.Enrolment(folders.all.value.first().name)
+            alone is Folder.Open -> Screen.Sending(alone.name)
+            else -> Screen.Workers
         }
-        enrolment.invitation = invitation
-        return Opened.Open(navigator, enrolment, sending, RescuePresenter(core, host, scope, io)) { n -> RecordPresenter(core, n, scope, io) }
     }
 }

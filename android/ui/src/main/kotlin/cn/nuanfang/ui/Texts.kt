@@ -44,6 +44,16 @@ interface Texts {
     val enrolling: String
     val enrolFailed: String
 
+    val workersTitle: String
+    val workersHow: String
+    val addWorker: String
+
+    /** Stands for a name that the phone has not been told yet. */
+    val noName: String
+
+    /** Leads from one worker's records to the others'. */
+    fun workers(now: String): String
+
     val sendingTitle: String
     val promise: String
 
