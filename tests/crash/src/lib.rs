@@ -3,7 +3,7 @@
 //! - `calls`, `recording`, [`disk`]: every change the code under test makes to a folder, recorded in order, or refused.
 //! - [`replay`], [`image`]: that folder as it is found after a crash at any index of the record.
 //! - [`phone`], [`server`]: workloads of the real phone and the real server, and what must hold of their disks.
-//! - [`migration`]: the phone's database while it is brought up to a newer schema.
+//! - [`migration`]: the first release's phone while its database is brought up to this release's schema.
 //! - [`control`]: the proof that a missing sync is seen.
 //! - [`faults`]: the same workloads on disks that are full, broken or read-only.
 //! - [`suite`]: all of it in two sizes, for every day and for a night.

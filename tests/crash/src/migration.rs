@@ -1,86 +1,84 @@
-//! The phone's database on its way to a newer schema: whatever happens, one whole database is there, old or new, with
-//! every row.
+//! A phone as the first release left it, with signed work unsent, while its database is brought up to this release's
+//! schema: whatever happens, one whole database is there, old or new, with every row as it was.
 
+use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
 
-use nuanfang_core::device::store::migrate::bring_up;
-use nuanfang_core::device::trouble::Trouble;
+use nuanfang_core::device::store::migrate::STEPS;
+use nuanfang_core::device::store::{FILE, Store};
 use rusqlite::Connection;
+use rusqlite::types::Value;
+use zip::ZipArchive;
 
 use crate::disk::{Disk, Record};
 use crate::image::Image;
 use crate::scratch::{Scratch, open_whole};
 use crate::sweep::{Fallible, Judge};
 
-const ROWS: i64 = 40;
-const STEPS: [&str; 3] = [
-    "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL);",
-    "ALTER TABLE note ADD COLUMN told INTEGER NOT NULL DEFAULT 0; UPDATE note SET told = id * 2;",
-    "CREATE INDEX note_told ON note (told);",
+const RELEASE: &[u8] = include_bytes!("../../golden/outbox-0.1.0.zip");
+
+/// What no step may change: the log, drafts, and of files all that the first release wrote.
+const KEPT: [&str; 3] = [
+    "SELECT * FROM outbox ORDER BY n",
+    "SELECT * FROM draft ORDER BY visit, form",
+    "SELECT sha, file, key, nonce, len, role, visit, facts, logged, whole FROM blob ORDER BY sha",
 ];
 
-/// As the phone opens its own.
-fn connect(path: &Path) -> Result<Connection, Trouble> {
-    let connection = Connection::open(path)?;
-    connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-    Ok(connection)
+/// The rows of [`KEPT`].
+pub type Rows = Vec<Vec<Value>>;
+
+fn kept(db: &Connection) -> Fallible<Rows> {
+    let mut kept = Rows::new();
+    for sql in KEPT {
+        let mut query = db.prepare(sql)?;
+        let columns = query.column_count();
+        let rows = query.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;
+        kept.extend(rows.collect::<Result<Rows, _>>()?);
+    }
+    Ok(kept)
 }
 
-/// Brings a database with rows, some of them in its write-ahead log, from the first step to the last.
+/// Opens the store of the first release, with drafts that are in its write-ahead log alone. Returns also what was in it.
 ///
 /// # Errors
-/// If the migration fails.
-pub fn play(dir: &Path) -> Fallible<Record> {
-    let file = dir.canonicalize()?.join("phone.db");
-    bring_up(&file, &STEPS[..1], connect)?;
-    let db = connect(&file)?;
-    for id in 1..=ROWS {
-        db.execute("INSERT INTO note (id, text) VALUES (?1, ?2)", (id, "示例 ".repeat(200)))?;
-    }
-    // A kill: the log stays beside the file.
-    let wal = std::fs::read(dir.join("phone.db-wal"))?;
+/// If the phone does not open it.
+pub fn play(dir: &Path) -> Fallible<(Record, Rows)> {
+    let file = dir.join(FILE);
+    std::io::copy(&mut ZipArchive::new(Cursor::new(RELEASE))?.by_name("phone/phone.db")?, &mut File::create(&file)?)?;
+    // As a kill leaves it: the log stays beside the file.
+    let db = open_whole(&file)?;
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         INSERT INTO draft SELECT DISTINCT visit, 'visit', '{\"note\":\"示例\"}', 0 FROM outbox WHERE visit IS NOT NULL;",
+    )?;
+    let rows = kept(&db)?;
     drop(db);
-    std::fs::write(dir.join("phone.db-wal"), wal)?;
     let disk = Disk::record(dir)?;
-    bring_up(&file, &STEPS, connect)?;
+    let store = Store::open(disk.root(), None)?;
     disk.promised(0);
-    drop(connect(&file)?);
-    Ok(disk.finish())
+    drop(store);
+    Ok((disk.finish(), rows))
 }
 
 /// Holds the migration to its promise.
-pub struct MigrationJudge {
+pub struct MigrationJudge<'a> {
+    rows: &'a Rows,
     done: bool,
     scratch: Scratch,
 }
 
-impl MigrationJudge {
-    /// Nothing is done yet.
+impl<'a> MigrationJudge<'a> {
+    /// Nothing is done yet; these rows are there.
     ///
     /// # Errors
     /// If there is no room for a scratch disk.
-    pub fn new() -> Fallible<Self> {
-        Ok(Self { done: false, scratch: Scratch::new()? })
+    pub fn new(rows: &'a Rows) -> Fallible<Self> {
+        Ok(Self { rows, done: false, scratch: Scratch::new()? })
     }
 }
 
-fn look(db: &Connection) -> Fallible<usize> {
-    let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let version = version as usize;
-    let rows: i64 = db.query_row("SELECT count(*) FROM note", [], |row| row.get(0))?;
-    if rows != ROWS {
-        return Err(format!("{rows} of {ROWS} rows at version {version}").into());
-    }
-    if version > 1 {
-        let told: i64 = db.query_row("SELECT count(*) FROM note WHERE told = id * 2", [], |row| row.get(0))?;
-        if told != ROWS {
-            return Err(format!("{told} of {ROWS} rows are migrated").into());
-        }
-    }
-    Ok(version)
-}
-
-impl Judge for MigrationJudge {
+impl Judge for MigrationJudge<'_> {
     fn promised(&mut self, _: usize) {
         self.done = true;
     }
@@ -88,18 +86,21 @@ impl Judge for MigrationJudge {
     fn judge(&mut self, image: &Image<'_>, deep: bool) -> Fallible<u64> {
         let place = self.scratch.place("disk");
         image.lay_out(&place, |_| true)?;
-        let file = place.join("phone.db");
-        if !deep {
-            let version = look(&open_whole(&file)?)?;
-            if version != 1 && version != STEPS.len() || self.done && version == 1 {
-                return Err(format!("version {version}, done: {}", self.done).into());
-            }
-            return Ok(3);
+        if deep {
+            Store::open(&place, None)?;
         }
-        bring_up(&file, &STEPS, connect)?;
-        match look(&open_whole(&file)?)? {
-            version if version == STEPS.len() => Ok(2),
-            version => Err(format!("brought up to {version} only").into()),
+        let db = open_whole(&place.join(FILE))?;
+        let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version != STEPS.len() as u32 && (version != 1 || self.done || deep) {
+            return Err(format!("version {version}, done: {}", self.done).into());
         }
+        let found = kept(&db)?;
+        if let Some(row) = self.rows.iter().find(|row| !found.contains(row)) {
+            return Err(format!("at version {version} row {:?} is not as it was", row.first()).into());
+        }
+        if found.len() > self.rows.len() {
+            return Err(format!("{} rows at version {version}, there were {}", found.len(), self.rows.len()).into());
+        }
+        Ok(found.len() as u64 + 2)
     }
 }

@@ -46,11 +46,11 @@ pub fn phone(form: Form, seed: u64) -> Fallible<Found> {
 ///
 /// # Errors
 /// If the workload itself fails.
-pub fn migration(seed: u64) -> Fallible<Found> {
+pub fn migration(form: Form, seed: u64) -> Fallible<Found> {
     let dir = TempDir::new()?;
-    let record = migration::play(dir.path())?;
-    let plan = Plan { workload: "migration", depth: Depth::Full, seed, deep: 3 };
-    Ok(sweep(Replay::new(&record), &record, &mut MigrationJudge::new()?, plan))
+    let (record, rows) = migration::play(dir.path())?;
+    let plan = Plan { workload: "migration", depth: form.depth(Depth::Full, 3), seed, deep: 3 };
+    Ok(sweep(Replay::new(&record), &record, &mut MigrationJudge::new(&rows)?, plan))
 }
 
 /// Crashes the server (T3, B14).
