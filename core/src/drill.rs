@@ -38,10 +38,12 @@ pub enum Mutant {
     SafeAtAck,
     /// The server publishes a file without looking at its bytes.
     UncheckedFile,
+    /// The server publishes a file before its bytes are on the disk.
+    NameFirst,
 }
 
 impl Mutant {
-    /// All of them.
+    /// All that show while disks keep what they were given. [`Mutant::NameFirst`] shows at a power cut alone.
     pub const ALL: [Self; 15] = [
         Self::NoUnique,
         Self::PruneAtAck,
@@ -78,6 +80,7 @@ impl Mutant {
             Self::NoEcho => "no-echo",
             Self::SafeAtAck => "safe-at-ack",
             Self::UncheckedFile => "unchecked-file",
+            Self::NameFirst => "name-first",
         }
     }
 }

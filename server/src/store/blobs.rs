@@ -247,8 +247,13 @@ impl Blobs {
     /// Ends a file that has all its bytes: checks them, publishes or drops them.
     pub fn finish(&self, mut part: Part) -> io::Result<Finish> {
         if Sha(part.hasher.finalize_reset().into()) == part.lease.sha || drill::is(Mutant::UncheckedFile) {
+            if drill::is(Mutant::NameFirst) {
+                self.publish(&part.path(), &part.lease.sha)?;
+            }
             part.file.sync_data()?;
-            self.publish(&part.path(), &part.lease.sha)?;
+            if !drill::is(Mutant::NameFirst) {
+                self.publish(&part.path(), &part.lease.sha)?;
+            }
             part.forget();
             Ok(Finish::Whole)
         } else {
