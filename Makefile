@@ -48,9 +48,9 @@ peers: deps console
 	$(CARGO) build --locked --release --bin nuanfang-bench
 	./tests/peers/run.sh target/release/nuanfang-bench
 
-# What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a day of two
-# thousand phones, a store of ten million operations and a million of them lost and brought again, then seeds for MINUTES,
-# a quarter of an hour. What they counted stands in target/soak.json.
+# What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a thousand kills of
+# phones and server, a day of two thousand phones, a store of ten million operations and a million of them lost and brought
+# again, then seeds for MINUTES, a quarter of an hour. What they counted stands in target/soak.json.
 MINUTES ?= 15
 soak: $(STAMPS)/run-packages console
 	python3 scripts/soak.py $(MINUTES)

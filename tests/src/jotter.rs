@@ -119,7 +119,8 @@ impl Jotter {
     pub fn photo(&self, n: u32) -> Sha {
         let own = Sha::of(self.dir.as_os_str().as_encoded_bytes()).0;
         let seed = u64::from_be_bytes([own[0], own[1], own[2], own[3], 0, 0, 0, 0]) + u64::from(n);
-        let bytes = picture::photo(Subject::Valve, 640, 480, seed);
+        // Its size is its own: there are fewer colours than pictures in a long run.
+        let bytes = picture::photo(Subject::Valve, 640 + n % 64, 480 + n / 64, seed);
         self.app.capture_photo(self.visit(), role::PHOTO_OTHER, &bytes).expect("a photo").sha
     }
 

@@ -1,5 +1,5 @@
 //! A phone as a process of its own, to be killed: `phone-process DIR NUMBER` notes from NUMBER on for ever, sending
-//! after each note, and says on standard output what is saved.
+//! after each note, and says on standard output what is saved, and why it could not be sent.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ fn main() {
         phone.note(n);
         println!("saved {n}");
         if let Err(refusal) = phone.sync() {
-            eprintln!("{}", refusal.zh);
+            println!("{}", refusal.code);
         }
     }
 }

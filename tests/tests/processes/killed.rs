@@ -1,21 +1,26 @@
-//! `kill -9`, of the server in the middle of many phones' exchanges and of phones between saving and sending: what was
-//! said to be saved is there afterwards, exactly once, and goes out without anybody's help.
+//! `kill -9`, of the server in the middle of many phones' exchanges and of phones between saving and sending, at moments that
+//! a seed chooses: what was said to be saved is there afterwards, exactly once, and goes out without anybody's help.
+//!
+//! The suite kills nine times, or as often as `KILLS` says; `KILLS_JSON` is the file that then tells of it (`make soak`).
 
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::{Condvar, Mutex};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::DeviceId;
+use nuanfang_demo::dice::Dice;
 use nuanfang_tests::address;
 use nuanfang_tests::jotter::Jotter;
 use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::company::Company;
 use crate::nuanfang::{Server, nuanfang};
+use crate::phone::Phone;
 
 /// The database of a folder that nobody serves now.
 pub fn database(data: &Path) -> Connection {
@@ -37,13 +42,15 @@ pub fn log_of(db: &Connection, device: DeviceId) -> Vec<(u64, Uuid, String)> {
 }
 
 /// Everything the phones have is on the server, once; every file is whole; every chain stands; rebuilding changes
-/// nothing.
-pub fn everything_is_there(data: &Path, phones: &[&Jotter]) {
+/// nothing. Returns how many operations and files were looked at.
+pub fn everything_is_there(data: &Path, phones: &[&Jotter]) -> usize {
     let db = database(data);
+    let mut looked_at = 0;
     for phone in phones {
         let device = phone.app.enrolment().expect("read").expect("enrolled").device;
         let here: Vec<_> = log_of(&db, device).into_iter().map(|(seq, op, _)| (seq, op)).collect();
         assert_eq!(here, phone.log());
+        looked_at += here.len();
     }
     let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
     assert_eq!(one("SELECT count(*) - count(DISTINCT op) FROM envelope"), 0, "each operation once");
@@ -56,144 +63,118 @@ pub fn everything_is_there(data: &Path, phones: &[&Jotter]) {
         let name = sha.expect("a hash").to_string();
         let bytes = std::fs::read(data.join("blobs").join(&name[..2]).join(&name)).expect("the file");
         assert_eq!(Sha::of(&bytes).to_string(), name);
+        looked_at += 1;
     }
     assert_eq!(std::fs::read_dir(data.join("blobs/part")).expect("a folder").count(), 0, "nothing half-written");
     let said = nuanfang([Path::new("rebuild"), Path::new("--data"), data]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(said.out.contains("链条无误") && said.out.contains("逐字节一致"), "{said:?}");
+    looked_at
 }
 
-/// Which server the phones speak to, and how much they have noted: who can't get through waits for the next one.
-#[derive(Default)]
-struct Day {
-    state: Mutex<(u32, u32)>,
-    news: Condvar,
+const PHONES: usize = 5;
+/// After so many kills everything is brought together and looked at, and another company begins.
+const KILLS_A_DAY: u32 = 100;
+const FIRST_SEED: u64 = 598;
+/// Bytes of the server's write-ahead log: it is folded back after 32 MiB, and written over as soon as nobody reads from it.
+const LOG_BOUND: u64 = 64 * 1024 * 1024;
+
+/// What the kills met and what was found.
+#[derive(Debug, Default, Serialize)]
+struct Killed {
+    from: u64,
+    seeds: u64,
+    faults: BTreeMap<&'static str, u64>,
+    /// Notes that were said to be saved.
+    notes: usize,
+    /// Exchanges that met no server.
+    cut_off: u64,
+    /// Operations and files that were looked at.
+    checks: usize,
+    /// The longest that the server's write-ahead log was found, bytes.
+    log_bytes: u64,
+    failures: Vec<String>,
 }
 
-impl Day {
-    fn server(&self) -> u32 {
-        self.state.lock().expect("whole").0
-    }
-
-    fn noted(&self) {
-        self.state.lock().expect("whole").1 += 1;
-        self.news.notify_all();
-    }
-
-    fn wait_for_notes(&self, enough: u32) {
-        self.wait_while(|(_, notes)| *notes < enough);
-    }
-
-    fn next_server(&self) {
-        self.state.lock().expect("whole").0 += 1;
-        self.news.notify_all();
-    }
-
-    fn wait_for_server_after(&self, last: u32) {
-        self.wait_while(|(server, _)| *server <= last);
-    }
-
-    /// Three minutes are long enough for anything here; after them somebody has stopped for good.
-    fn wait_while(&self, unready: impl Fn(&mut (u32, u32)) -> bool) {
-        let state = self.state.lock().expect("whole");
-        let (state, late) = self.news.wait_timeout_while(state, Duration::from_secs(180), unready).expect("whole");
-        drop(state);
-        assert!(!late.timed_out(), "nothing moves any more");
-    }
-}
-
-const PHONES: usize = 6;
-const NOTES: u32 = 12;
-const KILLS: u32 = 4;
-
-#[test]
-fn a_server_killed_in_the_middle_of_many_exchanges_has_everything_once() {
-    let company = Company::new();
-    let data = company.data();
-    let listen = address::steady().to_string();
-    let mut server = Server::start_at(&data, &listen);
-    let phones: Vec<Jotter> = (1..=PHONES)
-        .map(|nth| {
-            let phone = Jotter::open(&company.beside(&format!("phone-{nth}")));
-            phone.enrol(&company.invite(nth, &server.url));
-            phone
-        })
-        .collect();
-    let day = Day::default();
-    let failures = std::thread::scope(|scope| {
-        let working: Vec<_> = phones
-            .iter()
-            .map(|phone| {
-                let day = &day;
-                scope.spawn(move || {
-                    let mut failures = 0;
-                    for n in 0..NOTES {
-                        phone.note(n);
-                        day.noted();
-                        let mut server = day.server();
-                        while let Err(refusal) = phone.sync() {
-                            assert_eq!(refusal.code, "sync.no_network", "{refusal:?}");
-                            failures += 1;
-                            day.wait_for_server_after(server);
-                            server = day.server();
-                        }
-                    }
-                    failures
-                })
+impl Killed {
+    /// Phones note and send while they and the server are killed; then everything goes out, and is there.
+    fn day(&mut self, seed: u64, kills: u32) {
+        let mut dice = Dice::new(seed);
+        let company = Company::new();
+        let data = company.data();
+        let listen = address::steady().to_string();
+        let mut server = Server::start_at(&data, &listen);
+        let (noted, notes) = mpsc::channel();
+        let mut phones: Vec<Phone> = (1..=PHONES)
+            .map(|nth| {
+                let phone = Jotter::open(&company.beside(&format!("phone-{nth}")));
+                phone.enrol(&company.invite(nth, &server.url));
+                phone.visit();
+                Phone::new(phone.dir(), &noted)
             })
             .collect();
-        for kill in 1..=KILLS {
-            day.wait_for_notes(kill * PHONES as u32 * NOTES / (KILLS + 1));
-            server.kill();
-            server = Server::start_at(&data, &listen);
-            day.next_server();
+        for _ in 0..kills {
+            // Those of the meantime say nothing of this kill.
+            while notes.try_recv().is_ok() {}
+            for _ in 0..dice.between(1, 3 * PHONES as i64) {
+                // Three minutes are long enough for anything here; after them somebody has stopped for good.
+                notes.recv_timeout(Duration::from_secs(180)).expect("nothing moves any more");
+            }
+            let log = std::fs::metadata(data.join("nuanfang.db-wal")).map_or(0, |log| log.len());
+            assert!(log <= LOG_BOUND, "{log} bytes of write-ahead log");
+            self.log_bytes = self.log_bytes.max(log);
+            if dice.chance(50) {
+                server.kill();
+                server = Server::start_at(&data, &listen);
+                *self.faults.entry("server killed").or_default() += 1;
+            } else {
+                let phone = &mut phones[dice.below(PHONES)];
+                phone.kill();
+                phone.start();
+                *self.faults.entry("phone killed").or_default() += 1;
+            }
         }
-        working.into_iter().map(|phone| phone.join().expect("a phone")).sum::<u32>()
-    });
-    assert!(failures > 0, "the kills met exchanges under way");
-    for phone in &phones {
-        assert_eq!(phone.send_all().acked, u64::from(NOTES + NOTES / 3) + 1);
+        phones.iter_mut().for_each(Phone::kill);
+        *self.faults.entry("phone killed").or_default() += PHONES as u64;
+        let opened: Vec<Jotter> = phones.iter().map(|phone| Jotter::open(phone.dir())).collect();
+        for phone in &opened {
+            phone.send_all();
+        }
+        server.stop();
+        self.checks += everything_is_there(&data, &opened.iter().collect::<Vec<_>>());
+        let db = database(&data);
+        for (phone, said) in opened.iter().zip(phones.iter().map(Phone::said)) {
+            let device = phone.app.enrolment().expect("read").expect("enrolled").device;
+            let bodies: Vec<_> = log_of(&db, device).into_iter().map(|(.., body)| body).collect();
+            for n in &said.saved {
+                let note = format!("示例第 {n} 条");
+                let here = bodies.iter().filter(|body| body.contains(&note)).count();
+                assert_eq!(here, 1, "{note} was said to be saved");
+            }
+            self.notes += said.saved.len();
+            self.cut_off += said.cut_off;
+        }
     }
-    server.stop();
-    everything_is_there(&data, &phones.iter().collect::<Vec<_>>());
 }
 
 #[test]
-fn a_phone_killed_between_saving_and_sending_sends_everything_once() {
-    let company = Company::new();
-    let server = Server::start(&company.data());
-    let dir = company.beside("phone");
-    {
-        let phone = Jotter::open(&dir);
-        phone.enrol(&company.invite(1, &server.url));
-        phone.visit();
+fn phones_and_server_killed_at_any_moment_have_everything_once() {
+    let mut left = std::env::var("KILLS").map_or(9, |kills| kills.parse().expect("a number"));
+    let mut killed = Killed { from: FIRST_SEED, ..Killed::default() };
+    while left > 0 {
+        let kills = left.min(KILLS_A_DAY);
+        let seed = FIRST_SEED + killed.seeds;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| killed.day(seed, kills))) {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
+            killed.failures.push(format!("kills of seed {seed}: {}", said.unwrap_or_default()));
+        }
+        killed.seeds += 1;
+        left -= kills;
     }
-    let mut next = 0;
-    for round in 0..5 {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_phone-process"))
-            .arg(&dir)
-            .arg(next.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the phone starts");
-        let said = BufReader::new(child.stdout.take().expect("a pipe"))
-            .lines()
-            .map_while(Result::ok)
-            .filter_map(|line| line.strip_prefix("saved ")?.parse::<u32>().ok())
-            .find(|n| *n >= next + round);
-        child.kill().expect("killed");
-        child.wait().expect("gone");
-        // One more may have been saved, but not told: its number is used again, under another operation.
-        next = said.expect("it saved") + 1;
+    if let Some(file) = std::env::var_os("KILLS_JSON") {
+        std::fs::write(file, serde_json::to_vec_pretty(&killed).expect("JSON")).expect("written");
     }
-    let phone = Jotter::open(&dir);
-    phone.send_all();
-    server.stop();
-    everything_is_there(&company.data(), &[&phone]);
-    let device = phone.app.enrolment().expect("read").expect("enrolled").device;
-    let bodies: Vec<_> = log_of(&database(&company.data()), device).into_iter().map(|(.., body)| body).collect();
-    for n in 0..next {
-        let told = format!("示例第 {n} 条");
-        assert!(bodies.iter().any(|body| body.contains(&told)), "{told} was said to be saved");
-    }
+    assert!(killed.failures.is_empty(), "{killed:?}");
+    assert!(killed.faults.len() == 2 && killed.cut_off > 0, "the kills met exchanges under way: {killed:?}");
 }

@@ -11,6 +11,7 @@ mod import;
 mod killed;
 mod network;
 mod nuanfang;
+mod phone;
 mod room;
 mod start;
 mod tls;
