@@ -76,8 +76,8 @@ const PHONES: usize = 5;
 /// After so many kills everything is brought together and looked at, and another company begins.
 const KILLS_A_DAY: u32 = 100;
 const FIRST_SEED: u64 = 598;
-/// Bytes of the server's write-ahead log: it is folded back after 32 MiB, and written over as soon as nobody reads from it.
-const LOG_BOUND: u64 = 64 * 1024 * 1024;
+/// Bytes of the server's write-ahead log: it is folded back after 32 MiB, a commit brings 8 MiB at most, and pages of its own.
+const LOG_BOUND: u64 = 48 * 1024 * 1024;
 
 /// What the kills met and what was found.
 #[derive(Debug, Default, Serialize)]
