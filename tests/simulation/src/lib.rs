@@ -11,6 +11,7 @@ mod far;
 mod ground;
 pub mod ledger;
 mod look;
+pub mod memory;
 mod office;
 mod phone;
 pub mod plan;

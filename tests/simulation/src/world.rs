@@ -12,6 +12,7 @@ use nuanfang_core::time::Millis;
 use crate::dice::Dice;
 use crate::far::Far;
 use crate::ground::{self, Ground};
+use crate::memory;
 use crate::phone::{Phone, Weather};
 use crate::plan::{Fault, Faults, Plan};
 use crate::tally::{Failure, Tally};
@@ -40,6 +41,8 @@ pub struct Report {
     pub at: u32,
     /// The story, if it was told.
     pub story: Vec<String>,
+    /// KiB of the process in memory, at each look at the whole.
+    pub memory: Vec<u64>,
 }
 
 /// Everything there is.
@@ -58,7 +61,7 @@ pub struct World {
 /// Runs a plan.
 pub fn run(ground: &Ground, plan: &Plan) -> Report {
     let mut world = World::new(ground, plan);
-    let mut at = 0;
+    let (mut at, mut memory) = (0, Vec::new());
     let look_every = if plan.hours.is_some() { LOOK_EVERY.max(plan.steps / LOOKS) } else { LOOK_EVERY };
     let far = Arc::clone(&world.far);
     let done = catch_unwind(AssertUnwindSafe(|| {
@@ -69,6 +72,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
             }
             if step % look_every == look_every - 1 {
                 lock(&world.far).look();
+                memory.extend(memory::resident());
             }
             if lock(&world.far).failure.is_some() {
                 return;
@@ -85,7 +89,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
         far.fail("panic", text.unwrap_or_else(|| "something ended where nothing may".into()));
     }
     let (tally, failure, story) = (far.tally.clone(), far.failure.clone(), far.story.take().unwrap_or_default());
-    Report { tally, failure, at, story }
+    Report { tally, failure, at, story, memory }
 }
 
 impl World {

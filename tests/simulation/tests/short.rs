@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use nuanfang_core::drill::{self, Mutant};
-use nuanfang_simulation::{Ground, Plan, run, shrink};
+use nuanfang_simulation::{Ground, Plan, memory, run, shrink};
 
 /// Steps of a seed that is played each time.
 const STEPS: u32 = 120;
@@ -66,6 +66,15 @@ fn a_seed_plays_the_same_twice() {
         assert_eq!(first.story, second.story, "seed {seed}");
         assert_eq!(first.tally.steps, second.tally.steps);
     }
+}
+
+#[test]
+fn memory_counts_once_everything_is_made_and_if_it_keeps_growing() {
+    let made: Vec<u64> = (0..40).map(|look| 100 * u64::min(look, 10)).collect();
+    let leaking: Vec<u64> = (0..40).map(|look| 100 * look).collect();
+    assert_eq!(memory::growth(&made), Some(1.0));
+    assert!(memory::growth(&leaking).is_some_and(|growth| growth > memory::MOST));
+    assert_eq!(memory::growth(&made[..3]), None);
 }
 
 #[test]
