@@ -69,11 +69,11 @@ fn registry(state: &AppState) -> Registry {
     );
     registry.register_with_unit(
         "request",
-        "Time from the head of a phone's request to its answer; for /v1/sync that of the acknowledgement",
+        "Time from a request's head to its answer; for /v1/sync that of the acknowledgement",
         Unit::Seconds,
         state.gate.answered.clone(),
     );
-    registry.register("turned_away", "Phones' requests turned away, by reason", state.gate.turned_away.clone());
+    registry.register("turned_away", "Requests turned away, by reason", state.gate.turned_away.clone());
     registry.register_collector(Box::new(Present(state.clone())));
     registry
 }

@@ -2,6 +2,8 @@
 //! device's haste is no other's wait, photos keep no signature waiting; and what goes on is told to whoever watches.
 
 mod common;
+#[path = "overload/office.rs"]
+mod office;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;

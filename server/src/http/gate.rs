@@ -1,6 +1,6 @@
-//! Before a phone's request is worked on: how much may be under way at once, and how often one device may come.
-//! Whoever is turned away gets 503 with a jittered `Retry-After` and has lost nothing: the phone keeps it and comes
-//! again. Photos have room of their own, so that they never keep a signature waiting.
+//! Before a request is worked on: how much may be under way at once, and how often one device may come. Whoever is
+//! turned away gets 503 with a jittered `Retry-After` and has lost nothing: the phone keeps it and comes again. Photos
+//! have room of their own, so that they never keep a signature waiting, and so has the office.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Problem;
+use super::api::permit::session_token;
 use super::connections::Connections;
 use super::permission::bearer;
 use crate::state::AppState;
@@ -34,10 +35,11 @@ const UNPACKED: usize = 8;
 const STRANGER: usize = 64 * 1024;
 const BLOBS: &str = "/v1/blobs/{sha}";
 const SYNC: &str = "/v1/sync";
+const SESSION: &str = "/api/session";
 /// What [`Limits::device_kib_per_day`] counts for.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// One exchange takes no more than this part of the exchanges' room, however long it is: a phone that comes with a week's
-/// work finds room beside others.
+/// work finds room beside others. Who has not logged in finds this part of the office's room, beside it.
 const PART: usize = 4;
 
 /// How much may come at once.
@@ -56,6 +58,8 @@ pub struct Limits {
     pub pieces: usize,
     /// Requests worked on for whoever has not shown a token yet: each costs a signature's check.
     pub strangers: usize,
+    /// Requests of the office worked on, from head to head: an answer that goes on, as the live board's does, is not counted.
+    pub office: usize,
     /// Requests a second that one device may go on making.
     pub device_per_second: NonZeroU32,
     /// Requests that one device may make at once after a rest.
@@ -83,6 +87,8 @@ impl Default for Limits {
             exchange_bytes: 8 * 1024 * 1024,
             pieces: 64,
             strangers: 64,
+            // A browser asks for a hundred photos of one page at once.
+            office: 128,
             device_per_second: NonZeroU32::MIN.saturating_add(99),
             device_burst: NonZeroU32::MIN.saturating_add(499),
             // Ten thousand photos, a whole season of one worker; and one phone fills no disk overnight.
@@ -95,7 +101,7 @@ impl Default for Limits {
     }
 }
 
-/// What a phone's request is counted under.
+/// What a request is counted under.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Answered {
     /// The route.
@@ -104,20 +110,22 @@ pub struct Answered {
     pub status: u16,
 }
 
-/// Why a phone's request was turned away.
+/// Why a request was turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TurnedAway {
     /// The problem's code.
     pub code: &'static str,
 }
 
-/// The gate that phones come through.
+/// The gate that phones and the office come through.
 #[derive(Debug)]
 pub struct Gate {
     exchanges: Arc<Semaphore>,
     most: usize,
     pieces: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    office: Arc<Semaphore>,
+    visitors: Arc<Semaphore>,
     devices: DefaultKeyedRateLimiter<DeviceId>,
     exchange_kib: DefaultKeyedRateLimiter<DeviceId>,
     piece_kib: DefaultKeyedRateLimiter<DeviceId>,
@@ -146,6 +154,8 @@ impl Gate {
             most: units,
             pieces: Arc::new(Semaphore::new(limits.pieces)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
+            office: Arc::new(Semaphore::new(limits.office)),
+            visitors: Arc::new(Semaphore::new(limits.office.div_ceil(PART))),
             devices: RateLimiter::keyed(quota),
             exchange_kib: RateLimiter::keyed(bytes),
             piece_kib: RateLimiter::keyed(bytes),
@@ -167,8 +177,13 @@ impl Gate {
         }
     }
 
-    fn admit(&self, route: &str, headers: &HeaderMap, device: Option<DeviceId>) -> Result<OwnedSemaphorePermit, Busy> {
-        let Some(device) = device else { return enter(&self.strangers, 1, Busy::SERVER) };
+    fn admit(&self, route: &str, headers: &HeaderMap, who: Who) -> Result<OwnedSemaphorePermit, Busy> {
+        let device = match who {
+            Who::Device(device) => device,
+            Who::Stranger => return enter(&self.strangers, 1, Busy::SERVER),
+            Who::User => return enter(&self.office, 1, Busy::OFFICE),
+            Who::Visitor => return enter(&self.visitors, 1, Busy::OFFICE),
+        };
         if self.devices.check_key(&device).is_err() {
             return Err(Busy::HASTY);
         }
@@ -249,6 +264,7 @@ struct Busy {
 
 impl Busy {
     const SERVER: Self = Self { code: "server.busy", title: "服务器繁忙，请稍后重试" };
+    const OFFICE: Self = Self { code: "office.busy", title: "服务器正忙，请稍后重试" };
     const PIECES: Self = Self { code: "blob.busy", title: "正在上传的文件过多，请稍后重试" };
     const HASTY: Self =
         Self { code: "device.too_fast", title: "本设备请求过于频繁，请稍后重试，记录不会丢失" };
@@ -259,6 +275,16 @@ impl Busy {
         Self { code: "request.slow", title: "本次传输过慢，已中断，请稍后重试，记录不会丢失" };
 }
 
+#[derive(Clone, Copy)]
+enum Who {
+    Device(DeviceId),
+    /// Comes as a phone and shows no token.
+    Stranger,
+    User,
+    /// Comes to the office and is not logged in.
+    Visitor,
+}
+
 /// Lets a phone's request in, or turns it away; and measures how long it takes.
 pub async fn pass<S: Store>(
     State(state): State<AppState<S>>,
@@ -266,38 +292,51 @@ pub async fn pass<S: Store>(
     request: Request,
     next: Next,
 ) -> Response {
-    let begun = Instant::now();
     let device = bearer(request.headers()).and_then(|token| state.tokens.device(token));
-    let response = match admitted(&state.gate, route.as_str(), request, device, next).await {
+    measured(&state.gate, route.as_str(), request, device.map_or(Who::Stranger, Who::Device), next).await
+}
+
+/// The same with a request of the office.
+pub async fn pass_office<S: Store>(
+    State(state): State<AppState<S>>,
+    route: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
+    let user = session_token(request.headers()).and_then(|token| state.desk.user(token));
+    measured(&state.gate, route.as_str(), request, user.map_or(Who::Visitor, |_| Who::User), next).await
+}
+
+async fn measured(gate: &Gate, route: &str, request: Request, who: Who, next: Next) -> Response {
+    let begun = Instant::now();
+    let response = match admitted(gate, route, request, who, next).await {
         Ok(response) => response,
-        Err(busy) => state.gate.turn_away(&busy).into_response(),
+        Err(busy) => gate.turn_away(&busy).into_response(),
     };
-    let answered = Answered { route: route.as_str().to_owned(), status: response.status().as_u16() };
-    state.gate.answered.get_or_create(&answered).observe(begun.elapsed().as_secs_f64());
+    let answered = Answered { route: route.to_owned(), status: response.status().as_u16() };
+    gate.answered.get_or_create(&answered).observe(begun.elapsed().as_secs_f64());
     response
 }
 
-async fn admitted(
-    gate: &Gate,
-    route: &str,
-    request: Request,
-    device: Option<DeviceId>,
-    next: Next,
-) -> Result<Response, Busy> {
-    // Whoever shows no token is not read where one is asked for. Elsewhere all of him is here before he takes room: nobody
-    // keeps it by falling silent.
-    let request = match (device, route) {
-        (Some(_), _) | (None, BLOBS | SYNC) => request,
-        (None, _) => {
-            let (head, body) = request.into_parts();
-            match tokio::time::timeout(gate.stranger, to_bytes(body, STRANGER)).await {
-                Ok(Ok(body)) => Request::from_parts(head, body.into()),
-                Ok(Err(_)) => return Ok(Problem::bad_request("request.unreadable", "请求不完整或过长").into_response()),
-                Err(_) => return Err(Busy::SLOW),
-            }
-        }
+async fn admitted(gate: &Gate, route: &str, request: Request, who: Who, next: Next) -> Result<Response, Busy> {
+    // Who shows no token, or is not logged in, is not read where that is asked for. Elsewhere all of him is here before he
+    // takes room: nobody keeps it by falling silent.
+    let whole = match who {
+        Who::Device(_) | Who::User => false,
+        Who::Stranger => !matches!(route, BLOBS | SYNC),
+        Who::Visitor => route == SESSION,
     };
-    let _permit = gate.admit(route, request.headers(), device)?;
-    // What came of a file is kept; an exchange that was handed to the writer is taken in all the same.
+    let request = if whole {
+        let (head, body) = request.into_parts();
+        match tokio::time::timeout(gate.stranger, to_bytes(body, STRANGER)).await {
+            Ok(Ok(body)) => Request::from_parts(head, body.into()),
+            Ok(Err(_)) => return Ok(Problem::bad_request("request.unreadable", "请求不完整或过长").into_response()),
+            Err(_) => return Err(Busy::SLOW),
+        }
+    } else {
+        request
+    };
+    let _permit = gate.admit(route, request.headers(), who)?;
+    // What came of a file is kept; what was handed to the writer is taken in all the same.
     tokio::time::timeout(gate.whole_call, next.run(request)).await.map_err(|_| Busy::SLOW)
 }

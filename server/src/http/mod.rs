@@ -34,7 +34,7 @@ pub fn router(state: AppState) -> Router {
         // A phone.
         .merge(phone().route_layer(from_fn_with_state(state.clone(), gate::pass::<Sqlite>)))
         // The office.
-        .merge(api::router())
+        .merge(api::router().route_layer(from_fn_with_state(state.clone(), gate::pass_office::<Sqlite>)))
         // Everything else is a page of the console, or nothing.
         .fallback_service(console::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -13,7 +13,7 @@ use super::{ImportReport, Problems, ROLE, pack, plan, read_table, reports};
 use crate::office::ledger::Register;
 use crate::office::{OfficeAct, registers};
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, sqlite};
 
 /// How to import.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +38,8 @@ pub fn import(
     let mut problems = Problems::default();
     let table = read_table(register, bytes, &mut problems);
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let present = state.store.read_now(|db| registers::present(db, register))?;
+    // All of a register is read, for longer than a phone should wait for a connection.
+    let present = registers::present(&sqlite::beside(state.store.dir())?, register)?;
     let planned = plan(table, &present, &mut problems, &mut Uuid::new_v4);
     drop(present);
     let may = !problems.structural && (problems.total == 0 || manner.partial);

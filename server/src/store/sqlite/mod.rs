@@ -14,6 +14,7 @@ mod group;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nuanfang_core::time::Millis;
 use rusqlite::config::DbConfig;
@@ -88,7 +89,7 @@ impl Sqlite {
         keep_plans(&db)?;
         migrate(&mut db, &file, STEPS)?;
         super::vault::owner_only(&file)?;
-        db.busy_timeout(std::time::Duration::ZERO)?;
+        db.busy_timeout(Duration::ZERO)?;
         db.set_prepared_statement_cache_capacity(256);
         let vault = Arc::new(Vault::open(dir)?);
         let blobs = Blobs::open(dir)?;
@@ -119,15 +120,15 @@ impl Sqlite {
         std::fs::metadata(self.dir.join("nuanfang.db-wal")).map_or(0, |meta| meta.len())
     }
 
-    /// Reads in one consistent view, off the async threads. Ended after two seconds, so that nobody pins the log.
+    /// Reads in one consistent view, off the async threads. Ended after two seconds, so that nobody pins the log. All such
+    /// reads together leave a connection to [`Self::read_now`]: what the office reads keeps no phone waiting.
     pub async fn read<T, E, F>(&self, f: F) -> Result<T, E>
     where
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let readers = Arc::clone(&self.readers);
-        blocking(move || readers.read(readers::SHORT, f)).await
+        self.read_within(readers::SHORT, f).await
     }
 
     /// The same with a minute's time: reports and exports.
@@ -137,8 +138,23 @@ impl Sqlite {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.read_within(readers::LONG, f).await
+    }
+
+    async fn read_within<T, E, F>(&self, limit: Duration, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let readers = Arc::clone(&self.readers);
-        blocking(move || readers.read(readers::LONG, f)).await
+        let patient = Arc::clone(&readers.patient).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        blocking(move || {
+            // Kept until it has read, also where nobody waits for it any more.
+            let _patient = patient;
+            readers.read(limit, f)
+        })
+        .await
     }
 
     /// The same for as long as it takes: for a command that nobody beside it waits for.

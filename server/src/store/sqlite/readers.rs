@@ -1,10 +1,11 @@
-//! The pool of readers: one connection a core, each reading in one transaction, none for longer than it may.
+//! The pool of readers: a connection a core and one more, each reading in one transaction, none for longer than it may.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use tokio::sync::Semaphore;
 
 use crate::store::StoreError;
 
@@ -32,15 +33,17 @@ struct Watched {
 pub struct Readers {
     idle: Mutex<Vec<Slot>>,
     freed: Condvar,
+    /// For reads that may take their time: all connections but one, which is left to those that phones wait for.
+    pub patient: Arc<Semaphore>,
 }
 
 impl Readers {
-    /// Opens one connection a core, at least two.
+    /// Opens one connection a core, at least two, and one more.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         let n = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
-        let mut idle = Vec::with_capacity(n);
-        let mut watched = Vec::with_capacity(n);
-        for _ in 0..n {
+        let mut idle = Vec::with_capacity(n + 1);
+        let mut watched = Vec::with_capacity(n + 1);
+        for _ in 0..=n {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let db = Connection::open_with_flags(file, flags)?;
             db.execute_batch(
@@ -54,14 +57,15 @@ impl Readers {
             idle.push(Slot { db, watched: watch });
         }
         std::thread::Builder::new().name("readers-watch".into()).spawn(move || watch(&watched))?;
-        Ok(Self { idle: Mutex::new(idle), freed: Condvar::new() })
+        Ok(Self { idle: Mutex::new(idle), freed: Condvar::new(), patient: Arc::new(Semaphore::new(n)) })
     }
 
     /// One connection and nobody who watches it, for drills.
     #[cfg(feature = "mutants")]
     pub(super) fn one(db: Connection) -> Self {
         let watched = Arc::new(Watched { interrupt: db.get_interrupt_handle(), until: Mutex::new(None) });
-        Self { idle: Mutex::new(vec![Slot { db, watched }]), freed: Condvar::new() }
+        let idle = Mutex::new(vec![Slot { db, watched }]);
+        Self { idle, freed: Condvar::new(), patient: Arc::new(Semaphore::new(1)) }
     }
 
     /// Reads in one transaction, for at most `limit`. Waits for a free connection.
