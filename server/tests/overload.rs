@@ -331,6 +331,46 @@ async fn a_connection_that_asks_nothing_is_ended() {
     running.shutdown().await;
 }
 
+/// Who asks and does not read keeps a connection for a while, and nothing else: all who come meanwhile find room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_does_not_read_his_answers_is_ended_and_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = Limits {
+        exchange_bytes: 1024,
+        whole_call: Duration::from_secs(3),
+        device_per_second: NonZeroU32::MAX,
+        device_burst: NonZeroU32::MAX,
+        ..Limits::default()
+    };
+    let running = Server::start(Config { limits, ..Config::local(dir.path().join("data")) }).await.expect("it starts");
+    let house = House::around(dir, running.state.clone());
+    for sips in [false, true] {
+        let (greedy, other) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+        let body = serde_json::to_vec(&greedy.request()).expect("JSON");
+        let (token, length) = (&greedy.token, body.len());
+        let head = format!(
+            "POST /v1/sync HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let request = [head.as_bytes(), &body].concat();
+        let (mut answers, mut questions) = connect(running.addr, [127, 0, 0, 1]).await.into_split();
+        let asking = tokio::spawn(async move { while questions.write_all(&request).await.is_ok() {} });
+        let mut last = StatusCode::OK;
+        while !asking.is_finished() {
+            if sips {
+                // The end of the connection is the asking one's to find.
+                let _ = answers.read(&mut [0]).await;
+            }
+            last = ask(&house, &other).await.0;
+        }
+        assert_eq!(last, StatusCode::OK, "what he does not read keeps no room");
+        asking.await.expect("no panic");
+    }
+    while running.state.gate.connections.count().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    running.shutdown().await;
+}
+
 #[tokio::test]
 async fn the_measures_are_told_at_an_address_of_their_own() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,6 @@
 //! How many connections may be open at once, in all and from one address. Each takes a file of the process: without a
-//! bound whoever opens enough of them, and asks nothing, keeps every phone out and the log from its disk.
+//! bound whoever opens enough of them, and asks nothing, keeps every phone out and the log from its disk. Nor does one stay
+//! open for who asks and does not read.
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};
@@ -8,14 +9,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum_server::accept::Accept;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Files that the process opens besides connections: databases with their logs, pieces of photos, the backup, papers.
 const OTHER_FILES: u64 = 512;
+
+/// Who reads so many bytes has earned all of the patience anew.
+const READ: u32 = 64 * 1024;
 
 /// The connections that are open.
 #[derive(Debug, Clone)]
@@ -25,6 +31,7 @@ pub struct Connections(Arc<Bounds>);
 struct Bounds {
     most: usize,
     of_one: usize,
+    unread: Duration,
     open: Mutex<Open>,
 }
 
@@ -36,9 +43,10 @@ struct Open {
 }
 
 impl Connections {
-    /// Room for `most`, of which one address takes `of_one` at most.
-    pub fn new(most: usize, of_one: usize) -> Self {
-        Self(Arc::new(Bounds { most, of_one, open: Mutex::default() }))
+    /// Room for `most`, of which one address takes `of_one` at most. One that keeps what is written to it waiting for longer
+    /// than `unread`, or for as long to read next to nothing, is ended.
+    pub fn new(most: usize, of_one: usize, unread: Duration) -> Self {
+        Self(Arc::new(Bounds { most, of_one, unread, open: Mutex::default() }))
     }
 
     /// How many are open, and how many were turned away since the start.
@@ -106,10 +114,40 @@ impl Drop for Place {
     }
 }
 
+/// How long is still waited for who does not read.
+#[derive(Debug)]
+struct Patience {
+    whole: Duration,
+    left: Duration,
+    over: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn new(whole: Duration) -> Self {
+        Self { whole, left: whole, over: None }
+    }
+
+    /// What comes of a write: an error where it has waited for too long.
+    fn hold(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = written else {
+            let over = self.over.get_or_insert_with(|| Box::pin(sleep(self.left)));
+            return over.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        };
+        if let Some(over) = self.over.take() {
+            self.left = over.deadline().saturating_duration_since(Instant::now());
+        }
+        // A byte now and then earns next to nothing.
+        let read = u32::try_from(*written.as_ref().unwrap_or(&0)).unwrap_or(READ).min(READ);
+        self.left = (self.left + self.whole * read / READ).min(self.whole);
+        Poll::Ready(written)
+    }
+}
+
 /// A connection that counts as long as it is open.
 #[derive(Debug)]
 pub struct Counted {
     stream: TcpStream,
+    patience: Patience,
     _place: Place,
 }
 
@@ -127,7 +165,8 @@ impl<S> Accept<TcpStream, S> for Connections {
             stream.set_nodelay(true)?;
             Ok(place)
         };
-        ready(counted().map(|place| (Counted { stream, _place: place }, service)))
+        let patience = Patience::new(self.0.unread);
+        ready(counted().map(|place| (Counted { stream, patience, _place: place }, service)))
     }
 }
 
@@ -139,7 +178,8 @@ impl AsyncRead for Counted {
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.patience.hold(cx, written)
     }
 
     fn poll_write_vectored(
@@ -147,7 +187,8 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.patience.hold(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -67,8 +67,8 @@ pub struct Limits {
     /// Kibibytes that one device may bring in a day, of exchanges as they unpack and of files each (ASVS 5.2.4). Beyond them
     /// it brings what a day leaves room for, little by little: evidence comes later, it is not refused.
     pub device_kib_per_day: NonZeroU32,
-    /// How long a request may be under way, from its head to its answer. A phone that lost its network in the middle of one
-    /// never says so, and keeps its room until then.
+    /// How long a request may be under way, from its head to its answer, and how long its answer may wait to be read. A phone
+    /// that lost its network in the middle of one never says so, and keeps its room until then.
     pub whole_call: Duration,
     /// How long anybody's body may be silent before its request is ended.
     pub silent: Duration,
@@ -165,7 +165,7 @@ impl Gate {
             stranger: limits.stranger,
             answered: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14))),
             turned_away: Family::default(),
-            connections: Connections::new(limits.connections, limits.connections_of_one),
+            connections: Connections::new(limits.connections, limits.connections_of_one, limits.whole_call),
         }
     }
 

@@ -84,7 +84,13 @@ impl House {
             .await
             .expect("no panic")
             .expect("a new data folder opens");
+        Self { clock, ..Self::around(dir, state) }
+    }
+
+    /// The same server that `state` is of, without its network.
+    pub fn around(dir: tempfile::TempDir, state: AppState) -> Self {
         let app = http::router(state.clone());
+        let clock = Arc::new(HandClock::at(state.now()));
         Self { dir, state, app, clock, dispatcher: WorkerId(Uuid::from_u128(0xd15)) }
     }
 
