@@ -16,6 +16,8 @@ export class Problem extends Error {
     readonly clause: string,
     /** Everything in the way, where there is more than one reason. */
     readonly refusals: readonly Schema<'RefusalView'>[] = [],
+    /** After how long the same may be asked again, where the server was too busy to begin. */
+    readonly again_ms?: number,
   ) {
     super(detail || title)
   }
@@ -47,6 +49,7 @@ export class Problem extends Error {
       detail,
       word('clause'),
       Array.isArray(body['refusals']) ? body['refusals'] as Schema<'RefusalView'>[] : [],
+      code.endsWith('.busy') ? Number(response.headers.get('retry-after') ?? 5) * 1000 : undefined,
     )
   }
 }

@@ -2,7 +2,7 @@
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { problemOf, type Problem } from '@/api/client'
 
-/** What a page shows, with what went wrong on the way. A later call overtakes an earlier one. */
+/** What a page shows, with what went wrong on the way. A later call overtakes an earlier one; a busy server is asked again. */
 export interface Loaded<T> {
   data: ShallowRef<T | undefined>
   problem: ShallowRef<Problem | undefined>
@@ -15,9 +15,14 @@ export function useLoaded<T>(fetch: () => Promise<T>): Loaded<T> {
   const problem = shallowRef<Problem>()
   const loading = ref(false)
   let turn = 0
-  onScopeDispose(() => turn++)
+  let again: ReturnType<typeof setTimeout> | undefined
+  onScopeDispose(() => {
+    turn++
+    clearTimeout(again)
+  })
   async function load(): Promise<void> {
     const mine = ++turn
+    clearTimeout(again)
     loading.value = true
     try {
       const fetched = await fetch()
@@ -25,7 +30,9 @@ export function useLoaded<T>(fetch: () => Promise<T>): Loaded<T> {
       data.value = fetched
       problem.value = undefined
     } catch (error) {
-      if (mine === turn) problem.value = problemOf(error)
+      if (mine !== turn) return
+      problem.value = problemOf(error)
+      if (problem.value.again_ms !== undefined) again = setTimeout(() => void load(), problem.value.again_ms)
     } finally {
       if (mine === turn) loading.value = false
     }
