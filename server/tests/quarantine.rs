@@ -298,7 +298,7 @@ async fn a_copied_phone_is_seen_as_such() {
     assert!(copy.try_sync(&house, &request).await.fork);
     assert_eq!(desk.get(&house, "/api/alarms").await["forked_devices"], json!(1));
     let devices = desk.get(&house, "/api/devices").await;
-    assert_eq!((&devices[0]["forked"], &devices[0]["rules_current"]), (&json!(true), &json!(true)));
+    assert_eq!((&devices[0]["forked"], &devices[0]["rules"]["current"]), (&json!(true), &json!(true)));
 
     // Somebody else's phone that calls itself this one is not: the alarm stands until this one is enrolled anew.
     house.clock.advance(25 * HOUR);

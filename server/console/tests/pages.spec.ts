@@ -5,7 +5,7 @@ import type { Component } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { i18n } from '@/i18n'
 import type { Role } from '@/lib/roles'
-import { dayOf } from '@/lib/time'
+import { dayOf, stampOf } from '@/lib/time'
 import { leaveStream, openStream, type Change } from '@/live'
 import BoardPage from '@/pages/BoardPage.vue'
 import DevicesPage from '@/pages/DevicesPage.vue'
@@ -213,7 +213,7 @@ it('lets a phone whose worker left be marked stolen, and nothing else', async ()
   const texts = i18n.global.t
   const device = (id: string, state: string) => ({
     id, state, name: id, worker: { id: visit, name: id }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0, seen_ms: evening,
-    safe_through: 0, acked_through: 0, app: '1', forked: false, silent: false,
+    safe_through: 0, acked_through: 0, app: '1', forked: false, silent: false, lacks: [],
   })
   answers.set('GET /api/devices', [device('d1', 'active'), device('d2', 'dismissed'), device('d3', 'stolen')])
   await open(DevicesPage, {}, { transition: false })
@@ -227,6 +227,40 @@ it('lets a phone whose worker left be marked stolen, and nothing else', async ()
   expect(page.findAll('tbody button')).toHaveLength(2)
   expect(await offered('d1')).toEqual(['dismissed', 'stolen'])
   expect(await offered('d2')).toEqual(['stolen'])
+})
+
+it('says what a phone can not record, and that its rules are no longer in force', async () => {
+  const device = (name: string, current: boolean, lacks: string[]) => ({
+    id: name, state: 'active', name, worker: { id: visit, name }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0, seen_ms: evening,
+    safe_through: 0, acked_through: 0, app: '1', forked: false, silent: false, lacks,
+    rules: { sha: 'd2f507d918be8453', current, in_force_since_ms: evening },
+  })
+  answers.set('GET /api/devices', [device('d1', true, []), device('d2', false, ['visit.disputed', 'visit.signed'])])
+  await open(DevicesPage)
+  const [newer, older] = page.findAll('tbody tr').map(row => row.text())
+  const at = stampOf(evening)
+  expect(newer).toContain(i18n.global.t('device.rulesSince', { at }))
+  expect(newer).not.toContain('visit.')
+  expect(older).toContain(i18n.global.t('device.rulesUntil', { at }))
+  expect(older).toContain('d2f507d9')
+  expect(older).toContain(i18n.global.t('device.upgrade', { kinds: 'visit.disputed, visit.signed' }))
+})
+
+it('asks a busy server again by itself, and says so meanwhile', async () => {
+  const busy = (code: string) => () => new Response(JSON.stringify({ code, title: '服务器正忙，请稍后重试' }), { status: 503, headers: { 'retry-after': '8' } })
+  answers.set('GET /api/devices', busy('office.busy'))
+  await open(DevicesPage)
+  expect(page.find('[role=alert]').text()).toContain('服务器正忙，请稍后重试')
+  answers.set('GET /api/devices', [])
+  await settle(8_000)
+  expect(page.find('[role=alert]').exists()).toBe(false)
+  expect(page.text()).toContain(i18n.global.t('device.none'))
+  // What was begun and took too long would only take too long again.
+  answers.set('GET /api/devices', busy('server.too_slow'))
+  await poke()
+  const loads = asked.length
+  await settle(60_000)
+  expect([page.find('[role=alert]').exists(), asked.length]).toEqual([true, loads])
 })
 
 it('says how many are kept apart when not all of them are shown', async () => {

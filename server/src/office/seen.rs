@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::id::{BootId, DeviceId};
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::{Heard, Owes, SyncRequest};
+use nuanfang_core::wire::{Caps, Heard, Owes, SyncRequest};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -58,6 +59,8 @@ pub struct Device {
     pub seen: Millis,
     /// The app's version.
     pub app: String,
+    /// Kinds of events that this server understood when it last spoke, and that it can't record.
+    pub lacks: Vec<String>,
     /// Its zone.
     pub tz: String,
     /// What it still holds.
@@ -84,7 +87,7 @@ impl Seen {
     pub fn load(db: &Connection) -> Result<Self, StoreError> {
         let mut query = db.prepare(
             "SELECT device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-             clock_error_ms, owing_since_ms, forked_ms FROM device_seen",
+             clock_error_ms, owing_since_ms, forked_ms, lacks FROM device_seen",
         )?;
         let rows = query.query_map([], |row| {
             let owes = Owes {
@@ -96,6 +99,7 @@ impl Seen {
             let device = Device {
                 seen: Millis(row.get(1)?),
                 app: row.get(2)?,
+                lacks: serde_json::from_str(row.get_ref(11)?.as_str()?).unwrap_or_default(),
                 tz: row.get(3)?,
                 owes,
                 owing_since: row.get::<_, Option<i64>>(9)?.map(Millis),
@@ -122,6 +126,7 @@ impl Seen {
         let device = devices.entry(request.device).or_insert_with(|| Device {
             seen: now,
             app: String::new(),
+            lacks: Vec::new(),
             tz: String::new(),
             owes: Owes::default(),
             owing_since: None,
@@ -132,6 +137,7 @@ impl Seen {
         });
         device.seen = now;
         request.caps.app.clone_into(&mut device.app);
+        device.lacks = lacks(&request.caps);
         request.t.tz.clone_into(&mut device.tz);
         device.owes = request.owes;
         let owing = request.owes.ops > 0 || request.owes.blobs > 0;
@@ -212,6 +218,18 @@ impl Seen {
     }
 }
 
+/// What a phone would record that knew as much as this server, and this one can't. One that does not say what it can is
+/// taken at that.
+fn lacks(caps: &Caps) -> Vec<String> {
+    if caps.kinds.is_empty() {
+        return Vec::new();
+    }
+    let can = |kind: &str| {
+        caps.kinds.iter().any(|said| said.strip_suffix('*').map_or(said == kind, |prefix| kind.starts_with(prefix)))
+    };
+    KINDS.iter().filter(|kind| !kind.starts_with("office.") && !can(kind)).map(|kind| (*kind).to_owned()).collect()
+}
+
 /// Writes down what devices said of themselves since it was last done. Blocks.
 ///
 /// # Errors
@@ -228,11 +246,13 @@ pub fn keep(seen: &Seen, store: &Sqlite) -> Result<(), StoreError> {
 pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), StoreError> {
     let mut insert = tx.prepare_cached(
         "INSERT OR REPLACE INTO device_seen (device, seen_ms, app, tz, owes_ops, owes_blobs, owes_bytes, anchors,
-         clock_error_ms, owing_since_ms, forked_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         clock_error_ms, owing_since_ms, forked_ms, lacks)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for (id, device) in devices {
-        let anchors = serde_json::to_string(&device.anchors).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let damaged = |error: serde_json::Error| StoreError::Damaged(error.to_string());
+        let anchors = serde_json::to_string(&device.anchors).map_err(damaged)?;
+        let lacks = serde_json::to_string(&device.lacks).map_err(damaged)?;
         insert.execute(params![
             id.0.as_bytes(),
             device.seen.0,
@@ -244,7 +264,8 @@ pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), Store
             anchors,
             device.clock_error_ms,
             device.owing_since.map(|since| since.0),
-            device.forked.map(|at| at.0)
+            device.forked.map(|at| at.0),
+            lacks
         ])?;
     }
     Ok(())

@@ -330,7 +330,8 @@ fn named(name: &str, poke: BoardPoke) -> Event {
 mod tests {
     use rusqlite::params_from_iter;
 
-    use super::super::registers::{BEGUN_VISITS, OPEN_VISITS};
+    use super::super::devices::BEGUN_VISITS;
+    use super::super::registers::OPEN_VISITS;
     use super::*;
 
     /// How a statement is read, step by step.

@@ -5,6 +5,7 @@ mod audit;
 mod board;
 mod cards;
 mod details;
+mod devices;
 mod documents;
 mod households;
 mod imports;
@@ -68,8 +69,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(imports::import_report))
         .routes(routes!(registers::workers))
         .routes(routes!(registers::enrolment))
-        .routes(routes!(registers::devices))
-        .routes(routes!(registers::revoke_device))
+        .routes(routes!(devices::devices))
+        .routes(routes!(devices::revoke_device))
         .routes(routes!(quarantine::alarms))
         .routes(routes!(quarantine::quarantine))
         .routes(routes!(quarantine::rejudge))

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::details::label;
+use super::devices::{DeviceState, DeviceView, read_devices};
 use super::permit::{Dispatch, May, ReadDevices};
-use super::registers::{DeviceState, DeviceView, read_devices};
 use super::views::Named;
 use super::{At, Body, text};
 use crate::http::Problem;

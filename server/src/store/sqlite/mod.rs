@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     (24, include_str!("../../../migrations/sqlite/0024_continues.sql")),
     (25, include_str!("../../../migrations/sqlite/0025_waiting.sql")),
     (26, include_str!("../../../migrations/sqlite/0026_today.sql")),
+    (27, include_str!("../../../migrations/sqlite/0027_lacks.sql")),
 ];
 
 /// Held by whoever has the data folder open.
