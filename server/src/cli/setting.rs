@@ -18,13 +18,14 @@ use crate::terminal::{complain, say, untried};
 
 /// The longest term of retention, in days.
 const LONGEST: i64 = 36_500;
-/// The longest patience with a silent phone, in hours: a year.
+/// The longest patience with a phone, in hours: a year.
 const PATIENCE: i64 = 8_760;
 
 /// Read or change the company's settings.
 ///
 /// supplier.name, supplier.phone; phone.silence_hours: after how many hours a phone that holds evidence and does not
-/// come is alarmed about; retain_days: for how many days every record is kept from being erased;
+/// come is alarmed about; phone.hand_in_days: for how many days a dismissed phone hands in what counts as any other's
+/// (what it brings later is kept, but quarantined until the office lets it in); retain_days: for how many days every record is kept from being erased;
 /// retain_days.KIND: the same for one kind, as visit.signed. The server must not be running.
 ///
 /// Exit status: 0 done; 1 there is no such setting, or it can't have that value; 2 it could not be tried.
@@ -75,6 +76,7 @@ fn weigh(key: &str, value: &str) -> Result<(), String> {
         setting::SUPPLIER_NAME if value.is_empty() => Err("企业名称不能为空".into()),
         setting::SUPPLIER_NAME | setting::SUPPLIER_PHONE => Ok(()),
         setting::SILENCE_HOURS => within(1, PATIENCE, "小时数"),
+        setting::HAND_IN_DAYS => within(1, PATIENCE / 24, "天数"),
         setting::RETAIN_DAYS => days(),
         _ => match key.strip_prefix(setting::RETAIN_DAYS_OF) {
             Some(kind) if KINDS.contains(&kind) => days(),

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::log::Logged;
+use super::project::setting;
 use crate::store::StoreError;
 
 /// An outcome with its stable code.
@@ -64,12 +65,28 @@ pub fn outcome_from(name: &str) -> OutcomeKind {
     }
 }
 
-/// Judges a device's envelope by the state as it is now, which holds everything before it.
+/// Judges a device's envelope, as it comes, by the state as it is then, which holds everything before it.
 pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
-    let fact = &logged.fact;
     if let Some(earlier) = earlier(tx, logged)? {
         return Ok(earlier);
     }
+    if is_overdue(tx, logged)? {
+        return Ok(Judgement::quarantined("hand_in_overdue"));
+    }
+    by_itself(tx, logged)
+}
+
+/// The same with one that is here, by the state as it is now. Whether its phone's time to hand in was over is not asked again:
+/// that is what the office lets in with its word.
+pub fn judge_anew(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
+    match earlier(tx, logged)? {
+        Some(earlier) => Ok(earlier),
+        None => by_itself(tx, logged),
+    }
+}
+
+fn by_itself(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
+    let fact = &logged.fact;
     let Some(device) = device(tx, logged)? else { return Ok(Judgement::quarantined("device_unknown")) };
     if device.stolen.is_some_and(|since| logged.recv >= since) {
         return Ok(Judgement::quarantined("device_revoked"));
@@ -115,6 +132,14 @@ fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreErr
             Ok(Enrolled { worker, stolen: row.get::<_, Option<i64>>(1)?.map(Millis) })
         })
         .optional()?)
+}
+
+/// Whether it came after the time that its phone, dismissed, has to hand in.
+fn is_overdue(tx: &Connection, logged: &Logged) -> Result<bool, StoreError> {
+    let mut query = tx.prepare_cached("SELECT revoked_ms FROM device WHERE id = ?1 AND status = 'dismissed'")?;
+    let since: Option<i64> = query.query_row([logged.fact.device.0.as_bytes()], |row| row.get(0)).optional()?;
+    let Some(since) = since else { return Ok(false) };
+    Ok(logged.recv.0.saturating_sub(since) > setting::hand_in_ms(tx)?)
 }
 
 /// The same operation, logged before under another device after a fork: it counts once, as it did then. Where it does not

@@ -14,7 +14,7 @@ use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 use rusqlite::params;
 
-use super::judge::{Judgement, judge, outcome_name};
+use super::judge::{Judgement, judge, judge_anew, outcome_name};
 use super::log::{self, Logged};
 use super::registers;
 use crate::store::StoreError;
@@ -144,7 +144,7 @@ fn again(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError
 fn anew(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError> {
     // What was erased says nothing that could be judged.
     let Some(logged) = log::at(writing.tx, g as u64)?.filter(|logged| !logged.erased) else { return Ok(()) };
-    let mut judgement = judge(writing.tx, &logged)?;
+    let mut judgement = judge_anew(writing.tx, &logged)?;
     if judgement == Judgement::APPLIED {
         judgement.why = Some("released");
     }

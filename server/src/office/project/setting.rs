@@ -33,6 +33,17 @@ pub fn silence_ms(db: &Connection) -> Result<i64, StoreError> {
     Ok(hours.unwrap_or(SILENCE_HOURS_DEFAULT).saturating_mul(3_600_000))
 }
 
+/// For how many days a dismissed phone hands in what counts as any other's; what it brings later is kept apart.
+pub const HAND_IN_DAYS: &str = "phone.hand_in_days";
+/// The same where nothing is set.
+const HAND_IN_DAYS_DEFAULT: i64 = 30;
+
+/// For how long after its dismissal what a phone hands in counts as any other's, milliseconds.
+pub fn hand_in_ms(db: &Connection) -> Result<i64, StoreError> {
+    let days = get(db, HAND_IN_DAYS)?.and_then(|days| days.parse().ok()).filter(|days| *days > 0);
+    Ok(days.unwrap_or(HAND_IN_DAYS_DEFAULT).saturating_mul(24 * 3_600_000))
+}
+
 /// For how many days an envelope of any kind is kept at least, from its receipt on.
 pub const RETAIN_DAYS: &str = "retain_days";
 /// The same for one kind: `retain_days.visit.signed`.

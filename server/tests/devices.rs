@@ -1,0 +1,121 @@
+//! Phones as the office sees them: what each can't do, which rules it goes by, and for how long one that left hands in.
+
+mod common;
+
+use axum::http::StatusCode;
+use common::desk::Desk;
+use common::{House, Phone};
+use nuanfang_core::domain::event::KINDS;
+use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
+use nuanfang_core::domain::{Event, Rules};
+use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
+use nuanfang_core::wire::OutcomeKind;
+use nuanfang_server::office::project::setting;
+use nuanfang_server::office::role::Role;
+use nuanfang_server::office::{OfficeAct, rebuild, seen};
+use nuanfang_server::store::StoreError;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const VISIT: VisitId = VisitId(Uuid::from_u128(0xa11));
+const WORKER: WorkerId = WorkerId(Uuid::from_u128(1));
+const DAY: i64 = 24 * 3_600_000;
+
+fn photographed(phone: &mut Phone) -> OpId {
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, Vec::new())
+}
+
+/// What became of the one operation that `phone` brings.
+async fn brought(house: &House, phone: &mut Phone) -> Option<(OutcomeKind, Option<String>)> {
+    phone.come_back(house).await;
+    let end = phone.base + 1;
+    photographed(phone);
+    let reply = phone.sync(house).await;
+    assert_eq!(reply.acked_through, end, "evidence is never refused");
+    reply.outcomes.into_iter().find(|told| told.seq == end).map(|told| (told.o, told.why))
+}
+
+async fn set(house: &House, days: &str) {
+    let changes = vec![setting::to(setting::HAND_IN_DAYS, days)];
+    house.act(OfficeAct::of(Event::SettingsChanged(SettingsChanged { changes }))).await;
+}
+
+async fn dump(house: &House) -> String {
+    house.state.store.read_long::<_, StoreError, _>(rebuild::dump).await.expect("a dump")
+}
+
+#[tokio::test]
+async fn what_a_dismissed_phone_brings_in_time_counts_and_later_waits_for_the_offices_word() {
+    let overdue = Some((OutcomeKind::Quarantined, Some("hand_in_overdue".to_owned())));
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    house.clock.advance(30 * DAY);
+    // Said once more, the days count from the first time.
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    assert_eq!(brought(&house, &mut phone).await, None, "on the last day it is simply applied");
+    house.clock.advance(1);
+    let op = phone.logged.len();
+    assert_eq!(brought(&house, &mut phone).await, overdue);
+    set(&house, "60").await;
+    assert_eq!(brought(&house, &mut phone).await, None);
+    set(&house, "1").await;
+    assert_eq!(brought(&house, &mut phone).await, overdue);
+
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let kept = async || desk.get(&house, "/api/quarantine").await.as_array().expect("a list").len();
+    assert_eq!(kept().await, 2);
+    let path = format!("/api/quarantine/{}/rejudge", phone.logged[op].op);
+    let (status, said) = desk.post(&house, &path, json!({"reason": "本人当面交回"})).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": false})));
+    assert_eq!(kept().await, 1);
+    let told: Vec<_> = house.outcomes().into_iter().map(|(_, o, why)| (o, why.unwrap_or_default())).collect();
+    assert_eq!(
+        told,
+        [("applied", "released"), ("quarantined", "hand_in_overdue")].map(|(o, why)| (o.into(), why.into()))
+    );
+
+    let before = dump(&house).await;
+    house.clock.advance(400 * DAY);
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(&house).await, before, "what was judged does not depend on when it is looked at");
+}
+
+#[tokio::test]
+async fn the_office_sees_which_rules_a_phone_has_and_what_it_can_not_record() {
+    let house = House::open().await;
+    let since = house.state.now().0;
+    house.clock.advance(DAY);
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    let row = async |house: &House, desk: &Desk| desk.get(house, "/api/devices").await[0].clone();
+    let silent = row(&house, &desk).await;
+    assert_eq!((&silent["lacks"], &silent["rules"]), (&json!([]), &Value::Null), "it has said nothing yet");
+
+    let say = async |phone: &Phone, kinds: &[&str]| {
+        let mut request = phone.request();
+        request.caps.kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        phone.try_sync(&house, &request).await;
+        row(&house, &desk).await["lacks"].clone()
+    };
+    assert_eq!(say(&phone, &["visit.*", "pii.*"]).await, json!([]));
+    assert_eq!(say(&phone, &["visit.*"]).await, json!(["pii.unmasked"]));
+    let older: Vec<&str> =
+        KINDS.iter().copied().filter(|kind| !matches!(*kind, "visit.disputed" | "visit.signed")).collect();
+    assert_eq!(say(&phone, &older).await, json!(["visit.disputed", "visit.signed"]));
+
+    photographed(&mut phone);
+    let mut request = phone.request();
+    request.caps.kinds = vec!["visit.*".into()];
+    phone.try_sync(&house, &request).await;
+    let rules = json!({ "sha": Rules::builtin().sha().to_string(), "current": true, "in_force_since_ms": since });
+    assert_eq!(row(&house, &desk).await["rules"], rules);
+
+    let state = house.state.clone();
+    tokio::task::spawn_blocking(move || seen::keep(&state.seen, &state.store)).await.expect("no panic").expect("kept");
+    let house = house.reopen().await;
+    let desk = Desk::named(&house, "second", Role::Dispatcher).await;
+    assert_eq!(row(&house, &desk).await["lacks"], json!(["pii.unmasked"]), "what it said outlives the server");
+}
