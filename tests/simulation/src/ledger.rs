@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 
 /// An operation as it was made on a phone.
 #[derive(Debug, Clone)]
@@ -116,6 +117,8 @@ pub struct Known {
     pub visits: BTreeMap<VisitId, Planned>,
     /// Operations, with what should have become of them.
     pub got: HashMap<OpId, Want>,
+    /// When each device that was dismissed was.
+    pub dismissed: BTreeMap<DeviceId, Millis>,
     /// How far each log is here, and its hashes.
     pub logs: BTreeMap<DeviceId, Vec<Sha>>,
     /// Files that are whole.
@@ -125,7 +128,12 @@ pub struct Known {
 }
 
 impl Known {
-    /// What should become of an operation that arrives now for the first time.
+    /// Whether what `device` brings at `recv` comes after its time to hand in: 30 days, unless the company says otherwise.
+    pub fn is_overdue(&self, device: DeviceId, recv: Millis) -> bool {
+        self.dismissed.get(&device).is_some_and(|since| recv.0 - since.0 > 30 * 86_400_000)
+    }
+
+    /// What should become of an operation that arrives now for the first time, in time.
     pub fn judge(&self, made: &Made) -> Want {
         match made.says {
             Says::Office | Says::Unreadable => return Want::Quarantined,

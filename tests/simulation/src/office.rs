@@ -167,7 +167,12 @@ impl Far {
 
     /// A device leaves, one way or the other. Whether it is on record.
     pub fn revoke(&mut self, device: DeviceId, reason: RevokeReason) -> bool {
-        self.act(OfficeAct::of(Event::DeviceRevoked(DeviceRevoked { device, reason })))
+        let now = self.now();
+        let done = self.act(OfficeAct::of(Event::DeviceRevoked(DeviceRevoked { device, reason })));
+        if done && reason == RevokeReason::Dismissed {
+            self.known.dismissed.entry(device).or_insert(now);
+        }
+        done
     }
 
     /// A visit's number in the story.

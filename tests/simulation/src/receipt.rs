@@ -4,6 +4,7 @@
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::courier::{Answer, Call};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 use nuanfang_core::wire::{SyncReply, SyncRequest};
 use rusqlite::params;
 use uuid::Uuid;
@@ -168,7 +169,8 @@ impl Far {
             let twice = self.count(&taken);
             return self.hold("I1", twice == 1, || format!("op {n} is stored {twice} times in one log"));
         }
-        let want = self.known.judge(&made);
+        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
+        let want = if overdue { Want::Quarantined } else { self.known.judge(&made) };
         self.known.got.insert(taken.op, want);
         let outcome = taken.outcome.as_deref().unwrap_or("applied");
         *self.tally.outcomes.entry(want.name()).or_default() += 1;
