@@ -1,5 +1,6 @@
 //! What only a drill may do to this code: break a promise on purpose, end the process between two effects, make limits
-//! small enough to be reached. A drill that finds nothing while a promise is broken could not see.
+//! small enough to be reached, be the release before this one. A drill that finds nothing while a promise is broken could
+//! not see.
 //!
 //! Without the feature `mutants` every question here has its answer when the code is built: nothing is broken, nothing
 //! ends, limits are as they are. The shipped binary refuses to be built with it.
@@ -40,11 +41,15 @@ pub enum Mutant {
     UncheckedFile,
     /// The server publishes a file before its bytes are on the disk.
     NameFirst,
+    /// A newer build of the server leaves held what it understands.
+    DeployKeepsHeld,
+    /// A newer build of the app clears what waits to be sent, and drafts.
+    UpgradeClears,
 }
 
 impl Mutant {
     /// All that show while disks keep what they were given. [`Mutant::NameFirst`] shows at a power cut alone.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::NoUnique,
         Self::PruneAtAck,
         Self::RefuseLate,
@@ -60,6 +65,8 @@ impl Mutant {
         Self::NoEcho,
         Self::SafeAtAck,
         Self::UncheckedFile,
+        Self::DeployKeepsHeld,
+        Self::UpgradeClears,
     ];
 
     /// Its name on the command line.
@@ -81,6 +88,8 @@ impl Mutant {
             Self::SafeAtAck => "safe-at-ack",
             Self::UncheckedFile => "unchecked-file",
             Self::NameFirst => "name-first",
+            Self::DeployKeepsHeld => "deploy-keeps-held",
+            Self::UpgradeClears => "upgrade-clears",
         }
     }
 }
@@ -150,6 +159,25 @@ pub fn limit(limit: Limit, usual: usize) -> usize {
     }
 }
 
+/// Whether the code at work has no word for this kind of event, or can't read this type of entity, as the release before
+/// this one had none.
+#[inline(always)]
+pub fn lacks(name: &str) -> bool {
+    #[cfg(feature = "mutants")]
+    return live::lacks(name);
+    #[cfg(not(feature = "mutants"))]
+    {
+        let _ = name;
+        false
+    }
+}
+
+/// Whether the code at work is the release before this one. Where it matters, code of its own is built in with the feature.
+#[cfg(feature = "mutants")]
+pub fn is_older() -> bool {
+    orders(|orders| !orders.lacks.is_empty())
+}
+
 #[cfg(feature = "mutants")]
 mod live {
     use std::cell::RefCell;
@@ -176,6 +204,8 @@ mod live {
         pub feed_changes: Option<usize>,
         /// See [`Limit::Piece`].
         pub piece: Option<usize>,
+        /// Kinds of events and types of entities that the release at work does not know; none: it is this one.
+        pub lacks: &'static [&'static str],
         positions: HashMap<String, u64>,
     }
 
@@ -214,6 +244,10 @@ mod live {
 
     pub(super) fn is(mutant: Mutant) -> bool {
         BROKEN.load(Ordering::Relaxed) == mutant as u8
+    }
+
+    pub(super) fn lacks(name: &str) -> bool {
+        orders(|orders| orders.lacks.contains(&name))
     }
 
     pub(super) fn effect(side: Side) {

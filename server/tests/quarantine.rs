@@ -228,6 +228,30 @@ async fn what_an_older_build_held_is_judged_anew_at_the_start() {
     );
 }
 
+/// It was judged when it came to be understood, by who had the visit then, and not by who had it when it came.
+#[tokio::test]
+async fn what_a_newer_build_judged_anew_the_log_alone_judges_as_it_did() {
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    phone.log_raw(Some(VISIT), 1, "visit.teleported", r#"{"n":"00","role":"photo.other"}"#, Vec::new());
+    phone.log_raw(Some(VISIT), 1, "visit.teleported", r#"{"n":"01","role":7}"#, Vec::new());
+    phone.sync(&house).await;
+    house.assign(VISIT, 1, SECOND).await;
+    // A build that has a word for it.
+    let newer = "UPDATE envelope SET kind = 'visit.photographed' WHERE kind = 'visit.teleported'";
+    let named = house.state.store.write::<_, StoreError, _>(0, move |writing| Ok(writing.tx.execute(newer, [])?));
+    assert_eq!(named.await.expect("written"), 2);
+    let house = house.reopen().await;
+    let why = |(seq, o, why): (u64, String, Option<String>)| (seq, o, why.unwrap_or_default());
+    let outcomes: Vec<_> = house.outcomes().into_iter().map(why).collect();
+    let is = |seq, o: &str, why: &str| (seq, o.to_owned(), why.to_owned());
+    assert_eq!(outcomes, [is(1, "late", "reassigned"), is(2, "quarantined", "body_unreadable")]);
+    let before = dump(&house);
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(&house), before);
+}
+
 #[tokio::test]
 async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
     let house = House::open().await;

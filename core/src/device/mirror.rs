@@ -258,11 +258,15 @@ fn forget(connection: &Connection, visit: VisitId) -> Result<(), Trouble> {
 
 /// One entity, read as `T`; `None` when it is not there or this build can't read it.
 pub fn entity<T: DeserializeOwned>(connection: &Connection, e: &str, id: &str) -> Result<Option<T>, Trouble> {
-    Ok(mirror_row::find(connection, e, id)?.and_then(|row| serde_json::from_str(&row.body).ok()))
+    Ok(mirror_row::find(connection, e, id)?.and_then(|row| read(e, &row.body)))
 }
 
 /// All entities of a type that this build can read, by id.
 pub fn entities<T: DeserializeOwned>(connection: &Connection, e: &str) -> Result<Vec<(String, T)>, Trouble> {
     let rows = mirror_row::all(connection, e)?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.id, serde_json::from_str(&row.body).ok()?))).collect())
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, read(e, &row.body)?))).collect())
+}
+
+fn read<T: DeserializeOwned>(e: &str, body: &str) -> Option<T> {
+    if drill::lacks(e) { None } else { serde_json::from_str(body).ok() }
 }

@@ -19,6 +19,7 @@ use super::worker_event::{
 };
 use crate::canon::envelope::BlobRef;
 use crate::canon::hash::Sha;
+use crate::drill;
 use crate::id::{DeviceId, OpId, WorkerId};
 use crate::time::{Estimate, Stamp};
 
@@ -49,6 +50,7 @@ macro_rules! events {
             /// Reads an event from its kind and the body as it lies in the log. Never fails.
             pub fn parse(kind: &str, body: &str) -> Self {
                 match kind {
+                    _ if drill::lacks(kind) => Self::Unknown { kind: kind.to_owned() },
                     $($kind => read(kind, body, Self::$variant),)*
                     _ => Self::Unknown { kind: kind.to_owned() },
                 }

@@ -12,8 +12,26 @@ const BUNDLES: &[&str] =
 /// All of them, the oldest first.
 pub(super) fn all() -> &'static [Arc<Rules>] {
     static READ: OnceLock<Vec<Arc<Rules>>> = OnceLock::new();
+    #[cfg(feature = "mutants")]
+    if crate::drill::is_older() {
+        return &[];
+    }
     READ.get_or_init(|| {
         let read = |text: &&str| Arc::new(Rules::parse(text.as_bytes()).expect("what is filed is tested"));
-        BUNDLES.iter().map(read).collect()
+        let filed = BUNDLES.iter().map(read);
+        #[cfg(feature = "mutants")]
+        let filed = filed.chain([before()]);
+        filed.collect()
     })
+}
+
+/// The bundle of a drill's release before this one: other bytes, the same rules.
+#[cfg(feature = "mutants")]
+pub(super) fn before() -> Arc<Rules> {
+    static READ: OnceLock<Arc<Rules>> = OnceLock::new();
+    let read = || {
+        let text = BUNDLES[0].replacen("\"standard\":\"", "\"standard\":\"before ", 1);
+        Arc::new(Rules::parse(text.as_bytes()).expect("what is filed is tested"))
+    };
+    Arc::clone(READ.get_or_init(read))
 }

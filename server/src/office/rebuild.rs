@@ -1,13 +1,15 @@
 //! Every projection made anew from the log and the files, byte for byte what it was.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::{Event, Fact};
+use nuanfang_core::id::OpId;
 use rusqlite::Connection;
 
 use super::log::{self, Logged};
-use super::project;
-use super::registers;
+use super::{project, registers, rejudge};
 use crate::store::StoreError;
 use crate::store::sqlite::writing::Writing;
 
@@ -45,6 +47,7 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
         writing.tx.execute(&format!("DELETE FROM {table}"), [])?;
     }
     project::erasure::prepare(writing)?;
+    let understood = rejudge::understood_at(writing.tx)?;
     let mut g = 0;
     let mut count = 0;
     let mut coming = Vec::new();
@@ -52,8 +55,9 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
         let page = log::after(writing.tx, g, PAGE)?;
         let Some(end) = page.last() else { break };
         g = end.g;
-        for logged in page {
+        for mut logged in page {
             let last = logged.last;
+            as_it_was(&mut logged, &understood);
             coming.push(logged);
             count += 1;
             if last {
@@ -64,6 +68,18 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
     }
     together(writing, &coming)?;
     Ok(count)
+}
+
+/// What an older build did not understand says nothing before the act that had it judged anew: it was judged then, by the
+/// state of that time.
+fn as_it_was(logged: &mut Logged, understood: &HashMap<OpId, u64>) {
+    let Fact { op, event, .. } = &mut logged.fact;
+    let waits = |op: &OpId| understood.get(op).is_some_and(|at| *at > logged.g);
+    match event {
+        Event::Rejudged(rejudged) if waits(&rejudged.op) => *event = Event::Unknown { kind: event.kind().to_owned() },
+        _ if waits(op) => *event = Event::Unknown { kind: event.kind().to_owned() },
+        _ => {}
+    }
 }
 
 /// What came together, as [`super::accept`] takes it in: at once, or each by itself where a fault keeps one of them out.

@@ -1,7 +1,10 @@
 //! What was kept apart is judged anew: when the office says so, and when a newer build understands what an older one held.
 
+use std::collections::{HashMap, HashSet};
+
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::Rejudged;
+use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::{OpId, WorkerId};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
@@ -13,6 +16,9 @@ use crate::store::sqlite::Sqlite;
 /// At the start: has everything judged anew that an older build did not understand and this one does. Returns how many
 /// operations.
 pub fn understood(store: &Sqlite, office: &Office) -> Result<usize, StoreError> {
+    if drill::is(Mutant::DeployKeepsHeld) {
+        return Ok(0);
+    }
     let ops = store.read_now(held)?;
     let acts: Vec<OfficeAct> = ops.into_iter().map(|op| act(op, "升级后重新判定".into())).collect();
     let count = acts.len();
@@ -29,19 +35,46 @@ pub fn act(op: OpId, reason: String) -> OfficeAct {
 
 /// What is kept apart because it was not understood, and would be now.
 fn held(db: &Connection) -> Result<Vec<OpId>, StoreError> {
-    let places: Vec<i64> = db
-        .prepare("SELECT g FROM outcome WHERE why IN ('kind_unknown', 'rules_unknown', 'body_unreadable') ORDER BY g")?
-        .query_map([], |row| row.get(0))?
+    let places: Vec<(i64, String)> = db
+        .prepare(
+            "SELECT g, why FROM outcome WHERE why IN ('kind_unknown', 'rules_unknown', 'body_unreadable') ORDER BY g",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let mut ops = Vec::new();
-    for g in places {
+    // What is logged again after a fork is there twice, and judged at once.
+    let (mut ops, mut named) = (Vec::new(), HashSet::new());
+    for (g, why) in places {
         let Some(logged) = log::at(db, g.unsigned_abs())? else { continue };
-        let read = !matches!(logged.fact.event, Event::Unknown { .. } | Event::Unreadable { .. });
-        if read && project::rules::knows(&logged.fact.rules) {
+        let understood = match &logged.fact.event {
+            Event::Unknown { .. } => false,
+            // Of a kind that is known now it is said what is wrong with it.
+            Event::Unreadable { .. } => why == "kind_unknown",
+            _ => project::rules::knows(&logged.fact.rules),
+        };
+        if understood && named.insert(logged.fact.op) {
             ops.push(logged.fact.op);
         }
     }
     Ok(ops)
+}
+
+/// Where in the order of receipt a newer build last had an operation judged anew, for each that an older one did not
+/// understand.
+pub fn understood_at(db: &Connection) -> Result<HashMap<OpId, u64>, StoreError> {
+    let mut query = db.prepare(
+        "SELECT e.g, b.body FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
+         WHERE e.kind = 'office.rejudged' AND e.kind >= 'office.' AND e.kind < 'pii/' AND w.office = 1
+         AND e.worker = ?1 ORDER BY e.g",
+    )?;
+    let mut rows = query.query([registers::SYSTEM.as_bytes()])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if let Event::Rejudged(rejudged) = log::read_event("office.rejudged", body) {
+            found.insert(rejudged.op, row.get::<_, i64>(0)?.unsigned_abs());
+        }
+    }
+    Ok(found)
 }
 
 /// Why something of the operation is kept apart; `None` if nothing of it is.

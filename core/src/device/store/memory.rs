@@ -8,9 +8,14 @@ use rusqlite::Connection;
 use super::{Store, keep_statements, migrate};
 use crate::device::blob;
 use crate::device::trouble::Trouble;
+use crate::drill::{self, Mutant};
+
+/// For [`Mutant::UpgradeClears`] alone.
+const CLEARING: &str = "DELETE FROM outbox WHERE safe_ms IS NULL; DELETE FROM draft;";
 
 impl Store {
-    /// Opens the database that lies in memory under `name`, made when there is none; the files are in `dir`.
+    /// Opens the database that lies in memory under `name`, made when there is none; the files are in `dir`. The
+    /// schema of this release has seen one step more than that of a drill's release before it.
     ///
     /// # Errors
     /// What SQLite or the disk says.
@@ -18,7 +23,9 @@ impl Store {
         std::fs::create_dir_all(dir.join(blob::FOLDER))?;
         let writer = connect(name)?;
         let version: u32 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        for (index, step) in migrate::STEPS.iter().enumerate().skip(version as usize) {
+        let own = if drill::is(Mutant::UpgradeClears) { CLEARING } else { "" };
+        let steps = migrate::STEPS.iter().chain((!drill::is_older()).then_some(&own));
+        for (index, step) in steps.enumerate().skip(version as usize) {
             writer.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", index + 1))?;
         }
         Self::over(writer, connect(name)?, connect(name)?, dir)
