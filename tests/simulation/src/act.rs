@@ -6,7 +6,6 @@ use nuanfang_core::device::clock::{Clock, SoftwareClock};
 use nuanfang_core::device::outbox::{self, NewOp};
 use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::outbox_row::OutboxRow;
-use nuanfang_core::domain::Rules;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::kind::{Outcome, VisitKind};
 use nuanfang_core::domain::office_event::Cancelled;
@@ -20,15 +19,27 @@ use crate::far::Far;
 use crate::ground::{self, HOUSEHOLDS};
 use crate::ledger::{Made, Says};
 use crate::office::w;
+use crate::release::Release;
 
 /// Different pictures a run takes: the same one is taken again now and then.
 const PICTURES: usize = 40;
 
+/// Who acts, by which app.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor {
+    /// The worker.
+    pub worker: WorkerId,
+    /// His app's release.
+    pub release: Release,
+}
+
 /// Makes one operation, with a photo sometimes. Nothing where nobody is enrolled or the disk says no.
-pub fn make(store: &Store, clock: &SoftwareClock, worker: WorkerId, far: &mut Far, dice: &mut Dice) {
+pub fn make(store: &Store, clock: &SoftwareClock, actor: Actor, far: &mut Far, dice: &mut Dice) {
+    let Actor { worker, release } = actor;
     let mut visit = choose_visit(far, worker, dice);
     let mut blobs = Vec::new();
-    let mut rules = Rules::builtin().sha();
+    // A newer app goes by the rules that the company's feed brought, and the office may not have come to the newer ones.
+    let mut rules = if dice.chance(400) { Release::Before.rules() } else { release.rules() };
     let event = match dice.below(100) {
         0..=39 => Event::ProblemDescribed(ProblemDescribed { text: "漏水".repeat(1 + dice.below(20)) }),
         40..=49 => Event::Acknowledged(Bare {}),
@@ -66,6 +77,7 @@ pub fn make(store: &Store, clock: &SoftwareClock, worker: WorkerId, far: &mut Fa
             Event::Unmasked(Unmasked { household, field: "业主姓名".into(), reason: "核对住户".into() })
         }
     };
+    let event = if release.knows(event.kind()) { event } else { Event::Acknowledged(Bare {}) };
     let version = visit.and_then(|visit| far.known.visits.get(&visit)).map_or(0, |planned| planned.version);
     let basis = dice.between(0, version as i64) as u64;
     let new = NewOp { event, visit, basis, rules, t: clock.stamp(), blobs };
@@ -77,6 +89,7 @@ pub fn make(store: &Store, clock: &SoftwareClock, worker: WorkerId, far: &mut Fa
 
 /// Takes an operation that is on a phone's disk into the ledger.
 pub fn note(far: &mut Far, row: &OutboxRow) {
+    let says = Says::of(&row.kind, &row.body, row.rules);
     let made = Made {
         n: 0,
         worker: row.worker,
@@ -86,7 +99,8 @@ pub fn note(far: &mut Far, row: &OutboxRow) {
         wall_ms: row.t.wall_ms,
         true_ms: far.now().0,
         files: row.blobs.iter().map(|blob| blob.sha).collect(),
-        says: Says::of(&row.kind, &row.body, row.rules),
+        says,
+        needs: says.needs(&row.kind, row.rules),
         destroyed: false,
     };
     let n = far.ledger.add(row.op, made);

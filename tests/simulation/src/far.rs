@@ -15,6 +15,7 @@ use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, VisitId};
 use nuanfang_core::time::Millis;
 use nuanfang_server::clock::Clock;
+use nuanfang_server::office::rebuild;
 use nuanfang_server::office::restore::fill_store;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
@@ -26,8 +27,9 @@ use std::collections::HashMap;
 use tower::ServiceExt;
 
 use crate::ground::{BEGIN, Ground, Kept, Time, open_server};
-use crate::ledger::{Known, Ledger};
+use crate::ledger::{Known, Ledger, Recorded};
 use crate::plan::Fault;
+use crate::release::Release;
 use crate::tally::{Failure, Tally};
 
 /// What the server knew when its log was shipped: what a restore of it brings back.
@@ -70,6 +72,10 @@ pub struct Far {
     pub visits: Vec<VisitId>,
     /// The furthest each log was ever acknowledged.
     pub acked: HashMap<DeviceId, u64>,
+    /// Which release the server is.
+    pub release: Release,
+    /// The newest release that the server ever was.
+    newest: Release,
     /// Which epoch it is; 1 before the first restore.
     pub epoch: u64,
     /// True time.
@@ -93,7 +99,7 @@ pub struct Far {
 
 impl Far {
     /// The far side of a new run.
-    pub fn new(ground: &Ground, tell: bool) -> Self {
+    pub fn new(ground: &Ground, tell: bool, release: Release) -> Self {
         let (dir, vault, kept) = ground.run();
         let backup = Arc::new(Place::make(&dir.join("backup")).expect("a place"));
         let mut far = Self {
@@ -106,6 +112,8 @@ impl Far {
             ledger: Ledger::default(),
             visits: Vec::new(),
             acked: HashMap::new(),
+            release,
+            newest: release,
             epoch: 1,
             time: Arc::new(Time(AtomicI64::new(BEGIN.0 + 60_000))),
             clocks: Vec::new(),
@@ -170,13 +178,41 @@ impl Far {
             orders.forget_positions();
         });
         let (vault, keys, time) = (Arc::clone(&self.vault), Arc::clone(&self.keys), Arc::clone(&self.time));
-        match open_server(&self.dir.join("server"), &self.kept.name, vault, keys, time) {
+        let (dir, name) = (self.dir.join("server"), self.kept.name.clone());
+        match self.release.at_work(|| open_server(&dir, &name, vault, keys, time)) {
             Ok(state) => {
                 let router = http::phone().with_state(state.clone());
                 self.server = Some((state, router));
+                if self.release == Release::This {
+                    let ops = self.known.not_understood(&self.ledger);
+                    self.known.take(self.release, &self.ledger, Recorded::Understood(ops));
+                }
             }
             Err(error) => self.fail("I14", format!("the server does not start: {error}")),
         }
+    }
+
+    /// Starts it as another release. After an older one wrote rows of what it has no word for, all of them are made anew from
+    /// the log, by the command that the company has for it.
+    pub fn becomes(&mut self, release: Release) {
+        self.end();
+        let rebuilt = self.is_put_back();
+        self.release = release;
+        if release == Release::This {
+            self.newest = release;
+        }
+        self.tell(|_| format!("the server becomes {}", release.name()));
+        self.open();
+        if let (true, Some((state, _))) = (rebuilt, self.server.clone()) {
+            let done = release.at_work(|| state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild));
+            self.hold("I9", done.is_ok(), || format!("what follows from the log can't be made anew: {:?}", done.err()));
+        }
+    }
+
+    /// Whether it is an older release than it was: what it has no word for is not in the rows that it writes, so that what
+    /// was done by such a word is open again.
+    pub fn is_put_back(&self) -> bool {
+        self.release != self.newest
     }
 
     /// Ends it, between two effects.
@@ -190,7 +226,8 @@ impl Far {
 
     /// Runs what may end the server's process. `None` when it did.
     pub fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        match catch_unwind(AssertUnwindSafe(|| work(self))) {
+        let release = self.release;
+        match catch_unwind(AssertUnwindSafe(|| release.at_work(|| work(self)))) {
             Ok(done) => Some(done),
             Err(panic) => match panic.downcast::<Ended>() {
                 Ok(ended) if ended.0 == Side::Server => {
@@ -288,8 +325,17 @@ impl Far {
         query.query_row([], |row| row.get(0)).expect("a sum")
     }
 
-    /// Loses the server's folder and makes it again from the backup, by the code that a company runs on the worst day.
+    /// Loses the server's folder and makes it again from the backup, by the code that a company runs on the worst day; not
+    /// by an older release than any that wrote it.
     pub fn restore(&mut self) {
+        self.release = self.newest;
+        self.newest.at_work(|| self.made_again());
+        if self.failure.is_none() {
+            self.open();
+        }
+    }
+
+    fn made_again(&mut self) {
         let key = vault_copy::known_key(&self.vault).expect("a vault").expect("a recovery key");
         self.end();
         let dir = self.dir.join("server");
@@ -315,10 +361,11 @@ impl Far {
         let Some(saved) = found.pop() else {
             return self.fail("I12", format!("envelope {} was the head at no ship", restored.envelopes));
         };
-        (self.known, self.epoch) = (saved.known.clone(), restored.epoch);
+        (self.known, self.epoch) = (saved.known.again(self.release, &self.ledger), restored.epoch);
         self.saved = Some(saved);
-        self.tell(|far| format!("the server is restored from its backup, epoch {}", far.epoch));
-        self.open();
+        self.tell(|far| {
+            format!("the server is restored from its backup by {}, epoch {}", far.release.name(), far.epoch)
+        });
     }
 }
 

@@ -26,6 +26,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::release::Release;
+
 /// When every run begins.
 pub const BEGIN: Millis = Millis(1_795_000_000_000);
 /// Workers there are in most runs.
@@ -82,7 +84,8 @@ pub struct Ground {
     pub dir: tempfile::TempDir,
     /// The supplier's keys.
     pub keys: Arc<Keys>,
-    /// The phones' keys, one a handset; made once, because making them is dear.
+    /// The phones' keys, in the second half those they make when they lost the first; made once, because making them is
+    /// dear.
     pub phone_keys: Vec<Arc<SoftwareKey>>,
     /// Runs what the server awaits.
     pub runtime: Arc<tokio::runtime::Runtime>,
@@ -106,15 +109,17 @@ impl Ground {
         let vault = Arc::new(Vault::open(&template).expect("a vault"));
         let keys = Arc::new(Keys::create(&vault, "示例供热", BEGIN).expect("keys"));
         let phone = Kept::new();
-        drop(Store::open_in_memory(&dir.path().join("phone"), &phone.name).expect("a phone"));
+        let made = Release::Before.at_work(|| Store::open_in_memory(&dir.path().join("phone"), &phone.name));
+        drop(made.expect("a phone"));
         let server = Kept::new();
         let time = Arc::new(Time(AtomicI64::new(BEGIN.0)));
-        let state = open_server(&template, &server.name, vault, Arc::clone(&keys), time).expect("a server");
+        let opened = || open_server(&template, &server.name, vault, Arc::clone(&keys), time);
+        let state = Release::Before.at_work(opened).expect("a server");
         import(&state, Register::Households, (0..HOUSEHOLDS).map(household_row).collect());
         import(&state, Register::Workers, (0..workers).map(worker_row).collect());
         drop(state);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let phone_keys = (0..phones.max(64)).map(|n| Arc::new(phone_key(n))).collect();
+        let phone_keys = (0..2 * phones.max(64)).map(|n| Arc::new(phone_key(n))).collect();
         let runtime = Arc::new(runtime);
         Self { dir, keys, phone_keys, runtime, workers, server, phone, template, runs: AtomicU64::new(0) }
     }
@@ -139,7 +144,7 @@ impl Ground {
 /// The key of a phone by number: the same in every run.
 fn phone_key(n: u32) -> SoftwareKey {
     let secret = match u8::try_from(n) {
-        Ok(n) if n < 64 => [n + 1; 32],
+        Ok(n) if n < 128 => [n + 1; 32],
         _ => std::array::from_fn(|at| n.to_be_bytes()[at % 4] ^ 0x55),
     };
     SoftwareKey::from_secret(&secret).expect("a key")

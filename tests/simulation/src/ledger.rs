@@ -8,6 +8,9 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 
+use crate::release::Release;
+use crate::world::DAY_MS;
+
 /// An operation as it was made on a phone.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -29,6 +32,8 @@ pub struct Made {
     pub files: Vec<Sha>,
     /// What it says.
     pub says: Says,
+    /// The release that understands it, where any does.
+    pub needs: Release,
     /// A phone that alone held it is gone: no promise covers what was neither sent nor safe.
     pub destroyed: bool,
 }
@@ -48,23 +53,28 @@ pub enum Says {
     Unreadable,
     /// Something only the office may say.
     Office,
-    /// Something by rules the server does not have.
+    /// Something by rules that no release has.
     StrangeRules,
 }
 
 impl Says {
     /// What an operation of that kind and body says.
     pub fn of(kind: &str, body: &str, rules: Sha) -> Self {
-        let event = Event::parse(kind, body);
-        match event {
+        match Release::This.at_work(|| Event::parse(kind, body)) {
             event if event.is_office() => Self::Office,
             Event::Unknown { .. } => Self::Unknown,
             Event::Unreadable { .. } => Self::Unreadable,
             Event::Unmasked(_) => Self::Unmasked,
-            _ if rules != nuanfang_core::domain::Rules::builtin().sha() => Self::StrangeRules,
+            _ if ![Release::Before.rules(), Release::This.rules()].contains(&rules) => Self::StrangeRules,
             Event::Opened(_) => Self::Opened,
             _ => Self::Visit,
         }
+    }
+
+    /// The release that an operation needs that says this: one with a word for its kind, and with its rules where they count.
+    pub fn needs(self, kind: &str, rules: Sha) -> Release {
+        let by_rules = matches!(self, Self::Visit | Self::Opened) && rules == Release::This.rules();
+        if by_rules || !Release::Before.knows(kind) { Release::This } else { Release::Before }
     }
 }
 
@@ -79,6 +89,8 @@ pub enum Want {
     Held,
     /// Held because the visit is not known: judged anew once it is.
     HeldForVisit,
+    /// Held because the server is an older release: judged anew once it is a newer one.
+    HeldForRelease,
     /// Kept apart.
     Quarantined,
 }
@@ -89,7 +101,7 @@ impl Want {
         match self {
             Self::Applied => "applied",
             Self::Late => "late",
-            Self::Held | Self::HeldForVisit => "held",
+            Self::Held | Self::HeldForVisit | Self::HeldForRelease => "held",
             Self::Quarantined => "quarantined",
         }
     }
@@ -110,9 +122,34 @@ pub struct Planned {
     pub decided: bool,
 }
 
+/// What the server put on record, as far as judgements depend on it.
+#[derive(Debug, Clone)]
+pub enum Recorded {
+    /// An operation came, for the first time.
+    Came(OpId),
+    /// One came for the first time, when its phone's time to hand in was over.
+    Overdue(OpId),
+    /// It came once more, under another device.
+    CameAgain(OpId),
+    /// The office planned a visit.
+    Scheduled(VisitId, Option<WorkerId>),
+    /// The office gave it to a worker.
+    Assigned(VisitId, WorkerId),
+    /// The office moved it in time.
+    Moved(VisitId),
+    /// The office took it back.
+    Cancelled(VisitId),
+    /// The office decided about its lanes.
+    Decided(VisitId),
+    /// A newer release had them judged anew.
+    Understood(Vec<OpId>),
+}
+
 /// What the server should know. Copied with each backup, put back with each restore.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
+    /// All that it was made from.
+    record: Vec<Recorded>,
     /// Visits.
     pub visits: BTreeMap<VisitId, Planned>,
     /// Operations, with what should have become of them.
@@ -121,6 +158,9 @@ pub struct Known {
     pub dismissed: BTreeMap<DeviceId, Millis>,
     /// How far each log is here, and its hashes.
     pub logs: BTreeMap<DeviceId, Vec<Sha>>,
+    /// Operations that do not count and came once more, to a release that does not understand them: once one does, they are
+    /// judged anew.
+    copies: BTreeSet<OpId>,
     /// Files that are whole.
     pub files: BTreeSet<Sha>,
     /// The last envelope looked at.
@@ -130,14 +170,103 @@ pub struct Known {
 impl Known {
     /// Whether what `device` brings at `recv` comes after its time to hand in: 30 days, unless the company says otherwise.
     pub fn is_overdue(&self, device: DeviceId, recv: Millis) -> bool {
-        self.dismissed.get(&device).is_some_and(|since| recv.0 - since.0 > 30 * 86_400_000)
+        self.dismissed.get(&device).is_some_and(|since| recv.0 - since.0 > 30 * DAY_MS)
     }
 
-    /// What should become of an operation that arrives now for the first time, in time.
-    pub fn judge(&self, made: &Made) -> Want {
+    /// Takes in what the server puts on record, judged by its release.
+    pub fn take(&mut self, release: Release, ledger: &Ledger, recorded: Recorded) {
+        match &recorded {
+            Recorded::Came(op) => self.judged(release, ledger, *op),
+            Recorded::Overdue(op) => drop(self.got.insert(*op, Want::Quarantined)),
+            Recorded::CameAgain(op) => {
+                let counts = matches!(self.got.get(op), Some(Want::Applied | Want::Late));
+                if !counts && self.judge(release, &ledger.made[op]) == Want::HeldForRelease {
+                    self.copies.insert(*op);
+                }
+            }
+            Recorded::Scheduled(visit, assignee) => {
+                let planned = self.change(*visit);
+                (planned.assignee, planned.cancelled) = (*assignee, false);
+                planned.ever.extend(assignee);
+                self.release(release, ledger, *visit);
+            }
+            Recorded::Assigned(visit, worker) => {
+                let planned = self.change(*visit);
+                (planned.assignee, planned.cancelled) = (Some(*worker), false);
+                planned.ever.insert(*worker);
+            }
+            Recorded::Moved(visit) => drop(self.change(*visit)),
+            Recorded::Cancelled(visit) => self.change(*visit).cancelled = true,
+            Recorded::Decided(visit) => self.visits.entry(*visit).or_default().decided = true,
+            Recorded::Understood(ops) => {
+                self.copies.clear();
+                ops.iter().for_each(|op| self.judged(release, ledger, *op));
+            }
+        }
+        self.record.push(recorded);
+    }
+
+    fn change(&mut self, visit: VisitId) -> &mut Planned {
+        let planned = self.visits.entry(visit).or_default();
+        planned.version += 1;
+        planned
+    }
+
+    /// What waits for a newer release.
+    pub fn not_understood(&self, ledger: &Ledger) -> Vec<OpId> {
+        let waits = |op: &&OpId| self.got.get(op) == Some(&Want::HeldForRelease) || self.copies.contains(op);
+        ledger.order.iter().filter(waits).copied().collect()
+    }
+
+    /// The same record, taken in anew by a release: what an older one did not understand waits until it was judged anew,
+    /// where it was.
+    pub fn again(&self, release: Release, ledger: &Ledger) -> Self {
+        let (logs, files, dismissed) = (self.logs.clone(), self.files.clone(), self.dismissed.clone());
+        let mut known = Self { logs, files, dismissed, g: self.g, ..Self::default() };
+        let mut last: HashMap<OpId, usize> = HashMap::new();
+        for (at, recorded) in self.record.iter().enumerate() {
+            if let Recorded::Understood(ops) = recorded {
+                last.extend(ops.iter().map(|op| (*op, at)));
+            }
+        }
+        for (at, recorded) in self.record.iter().enumerate() {
+            let waits = |op: &OpId| last.get(op).is_some_and(|last| at < *last);
+            match recorded {
+                Recorded::Came(op) if waits(op) => {
+                    known.got.insert(*op, Want::HeldForRelease);
+                    known.record.push(recorded.clone());
+                }
+                Recorded::Understood(ops) => {
+                    let ops = ops.iter().filter(|op| !waits(op)).copied().collect();
+                    known.take(release, ledger, Recorded::Understood(ops));
+                }
+                _ => known.take(release, ledger, recorded.clone()),
+            }
+        }
+        known
+    }
+
+    /// An operation is judged by the state as it is.
+    fn judged(&mut self, release: Release, ledger: &Ledger, op: OpId) {
+        let made = &ledger.made[&op];
+        let want = self.judge(release, made);
+        self.got.insert(op, want);
+        if let (Says::Opened, Want::Applied, Some(visit)) = (made.says, want, made.visit)
+            && !self.visits.contains_key(&visit)
+        {
+            let born = Planned { assignee: Some(made.worker), ever: [made.worker].into(), ..Planned::default() };
+            self.visits.insert(visit, born);
+            self.release(release, ledger, visit);
+        }
+    }
+
+    fn judge(&self, release: Release, made: &Made) -> Want {
         match made.says {
-            Says::Office | Says::Unreadable => return Want::Quarantined,
-            Says::Unknown | Says::StrangeRules => return Want::Held,
+            Says::Office => return Want::Quarantined,
+            Says::Unknown => return Want::Held,
+            _ if release == Release::Before && made.needs == Release::This => return Want::HeldForRelease,
+            Says::Unreadable => return Want::Quarantined,
+            Says::StrangeRules => return Want::Held,
             Says::Unmasked => return Want::Applied,
             Says::Visit | Says::Opened => {}
         }
@@ -152,11 +281,11 @@ impl Known {
     }
 
     /// A visit is known now: what waited for it is judged anew.
-    pub fn release(&mut self, ledger: &Ledger, visit: VisitId) {
+    fn release(&mut self, release: Release, ledger: &Ledger, visit: VisitId) {
         for op in &ledger.order {
             let made = &ledger.made[op];
             if made.visit == Some(visit) && self.got.get(op) == Some(&Want::HeldForVisit) {
-                let want = self.judge(made);
+                let want = self.judge(release, made);
                 self.got.insert(*op, want);
             }
         }

@@ -16,9 +16,11 @@ mod office;
 mod phone;
 pub mod plan;
 mod receipt;
+mod release;
 mod rest;
 pub mod shrink;
 mod tally;
+mod trouble;
 mod wire;
 mod world;
 

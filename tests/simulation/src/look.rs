@@ -87,7 +87,7 @@ impl Far {
             let found = holders.remove(&visit.to_string()).unwrap_or_default();
             let right = found.iter().all(|scope| Some(scope) == own.as_ref()) && found.len() <= 1;
             self.hold("I5", right, || format!("visit {visit} is in {found:?}, its worker's is {own:?}"));
-            let there = !open.contains(&visit) || own.is_none() || found.len() == 1;
+            let there = self.is_put_back() || !open.contains(&visit) || own.is_none() || found.len() == 1;
             self.hold("I5", there, || format!("open visit {visit} is in no scope, its worker's is {own:?}"));
             let on_record = lanes.remove(&visit).unwrap_or_default();
             let right = on_record == holder.into_iter().collect::<Vec<_>>();

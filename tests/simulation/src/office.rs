@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::dice::Dice;
 use crate::far::Far;
 use crate::ground::{self, HOUSEHOLDS};
+use crate::ledger::Recorded;
 use crate::plan::{Fault, Faults};
 
 const DISPATCHER: WorkerId = WorkerId(Uuid::from_u128(0xD15));
@@ -39,6 +40,10 @@ impl Far {
         took
     }
 
+    fn recorded(&mut self, recorded: Recorded) {
+        self.known.take(self.release, &self.ledger, recorded);
+    }
+
     /// The last envelope on disk.
     pub fn head(&self) -> i64 {
         let mut query = self.kept.db.prepare_cached("SELECT max(g) FROM envelope").expect("sql");
@@ -48,11 +53,15 @@ impl Far {
     /// One thing a dispatcher does.
     pub fn dispatch(&mut self, dice: &mut Dice, faults: Faults, workers: &[WorkerId]) {
         let known: Vec<VisitId> = self.known.visits.keys().copied().collect();
-        let lost: Vec<VisitId> =
-            self.visits.iter().filter(|visit| !self.known.visits.contains_key(visit)).copied().collect();
+        // Nobody plans anew what a phone opened and the office sees waiting for a newer release.
+        let waiting = self.known.not_understood(&self.ledger);
+        let opened: Vec<_> = waiting.iter().filter_map(|op| self.ledger.made[op].visit).collect();
+        let lost = |visit: &&VisitId| !self.known.visits.contains_key(visit) && !opened.contains(visit);
+        let lost: Vec<VisitId> = self.visits.iter().filter(lost).copied().collect();
         let open = dice.pick(&known).copied().and_then(|visit| {
             let (state, _) = self.server.as_ref()?;
-            let planned = state.store.read_now(|db| dispatch::planned(db, visit)).ok().flatten()?;
+            let read = || state.store.read_now(|db| dispatch::planned(db, visit));
+            let planned = self.release.at_work(read).ok().flatten()?;
             (planned.open || planned.cancelled).then_some(visit)
         });
         let choice = dice.below(20);
@@ -90,12 +99,7 @@ impl Far {
             follows: None,
         };
         if self.act(OfficeAct::about(visit, 0, Event::VisitScheduled(plan))) {
-            let planned = self.known.visits.entry(visit).or_default();
-            planned.version += 1;
-            planned.assignee = assignee;
-            planned.cancelled = false;
-            planned.ever.extend(assignee);
-            self.known.release(&self.ledger, visit);
+            self.recorded(Recorded::Scheduled(visit, assignee));
             self.tell(|far| format!("the office plans visit {} for {}", far.v(visit), w(assignee)));
         }
     }
@@ -108,11 +112,7 @@ impl Far {
         }
         let event = Event::Assigned(Assigned { assignee: worker, reason: Some("路途较近".into()) });
         if self.act(OfficeAct::about(visit, planned.version, event)) {
-            let planned = self.known.visits.entry(visit).or_default();
-            planned.version += 1;
-            planned.assignee = Some(worker);
-            planned.cancelled = false;
-            planned.ever.insert(worker);
+            self.recorded(Recorded::Assigned(visit, worker));
             self.tally.fault(Fault::Reassign);
             self.tell(|far| format!("the office gives visit {} to {}", far.v(visit), w(Some(worker))));
         }
@@ -130,7 +130,7 @@ impl Far {
                 window, appointment: None, reason: "住户改期".into(), price_list: None
             });
         if self.act(OfficeAct::about(visit, planned.version, event)) {
-            self.known.visits.entry(visit).or_default().version += 1;
+            self.recorded(Recorded::Moved(visit));
             self.tell(|far| format!("the office moves visit {}", far.v(visit)));
         }
     }
@@ -142,9 +142,7 @@ impl Far {
         }
         let event = Event::Cancelled(Cancelled { reason: "住户取消".into() });
         if self.act(OfficeAct::about(visit, planned.version, event)) {
-            let planned = self.known.visits.entry(visit).or_default();
-            planned.version += 1;
-            planned.cancelled = true;
+            self.recorded(Recorded::Cancelled(visit));
             self.tally.fault(Fault::Cancel);
             self.tell(|far| format!("the office takes visit {} back", far.v(visit)));
         }
@@ -160,7 +158,7 @@ impl Far {
             Event::LaneChosen(LaneChosen { lane, reason: "以实际上门为准".into() })
         };
         if self.act(OfficeAct::about(visit, version, event)) {
-            self.known.visits.entry(visit).or_default().decided = true;
+            self.recorded(Recorded::Decided(visit));
             self.tell(|far| format!("the office decides about lane {lane} of visit {}", far.v(visit)));
         }
     }

@@ -1,6 +1,8 @@
 //! A phone of one worker: the real store, courier and log, over a network that does what it likes, and a look at the
 //! disk after everything that happened.
 
+mod disk;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -14,21 +16,21 @@ use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::enrolment::{self, Enrolment};
 use nuanfang_core::device::sync::{BATCH_BYTES, Speaker};
 use nuanfang_core::device::trouble::Trouble;
-use nuanfang_core::device::{blob, draft, joining};
+use nuanfang_core::device::{blob, draft, joining, mirror};
 use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::wire::auth::Invitation;
-use nuanfang_core::wire::feed::worker_scope;
+use nuanfang_core::wire::feed_entity::{VISIT, VisitEntity};
 use nuanfang_server::enrolment as codes;
-use uuid::Uuid;
 
-use crate::act;
+use crate::act::{self, Actor};
 use crate::dice::Dice;
 use crate::far::Far;
 use crate::ground::{Ground, Kept, copy_files};
 use crate::office::w;
 use crate::plan::{Fault, Faults};
+use crate::release::Release;
 use crate::wire::{Near, Wire, lock};
 
 /// A row of the log as it was last seen.
@@ -58,8 +60,12 @@ pub struct Phone {
     pub worker: WorkerId,
     /// In which handset: two workers may share one.
     pub handset: usize,
+    /// The app's release, the same in all folders of a handset.
+    pub release: Release,
     /// It is in nobody's hands any more.
     pub gone: bool,
+    /// Its process ended: that of all folders of its handset.
+    pub ended: bool,
     /// The log as last seen.
     pub rows: BTreeMap<i64, Row>,
     /// An older state.
@@ -69,6 +75,8 @@ pub struct Phone {
     store: Option<Arc<Store>>,
     clock: Arc<SoftwareClock>,
     key: Arc<SoftwareKey>,
+    /// What the keystore makes when it has lost the key.
+    spare: Option<Arc<SoftwareKey>>,
     pass: Mutex<Option<Pass>>,
     load: AtomicUsize,
     speaker: Speaker,
@@ -94,46 +102,34 @@ pub struct Weather {
     pub faults: Faults,
     /// Calls in a thousand to which something happens.
     pub rate: u32,
+    /// The office gives a code to who needs one.
+    pub codes: bool,
 }
 
 impl Phone {
     /// A phone out of its box.
-    pub fn new(ground: &Ground, far: &Far, n: usize, worker: WorkerId, handset: usize) -> Self {
+    pub fn new(ground: &Ground, far: &Far, n: usize, worker: WorkerId, handset: usize, release: Release) -> Self {
         let dir = far.dir.join(format!("phone{n}"));
         std::fs::create_dir_all(&dir).expect("a folder");
-        let key = Arc::clone(&ground.phone_keys[n % ground.phone_keys.len()]);
-        let keep_days = [0, 0, 1, 30][n % 4];
-        let speaker = Speaker { app: "0.1.0".into(), tz: "Asia/Shanghai".into(), keep_days };
-        let clock = Arc::clone(&far.clocks[handset]);
-        Self::over(n, worker, handset, ground.phone(), dir, clock, key, speaker)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of a phone, put together in one place")]
-    fn over(
-        n: usize,
-        worker: WorkerId,
-        handset: usize,
-        kept: Kept,
-        dir: PathBuf,
-        clock: Arc<SoftwareClock>,
-        key: Arc<SoftwareKey>,
-        speaker: Speaker,
-    ) -> Self {
+        let (keys, spares) = ground.phone_keys.split_at(ground.phone_keys.len() / 2);
         let mut phone = Self {
             n,
             worker,
             handset,
+            release,
             gone: false,
+            ended: false,
             rows: BTreeMap::new(),
             older: None,
-            kept,
+            kept: ground.phone(),
             dir,
             store: None,
-            clock,
-            key,
+            clock: Arc::clone(&far.clocks[handset]),
+            key: Arc::clone(&keys[n % keys.len()]),
+            spare: Some(Arc::clone(&spares[n % spares.len()])),
             pass: Mutex::new(None),
             load: AtomicUsize::new(BATCH_BYTES),
-            speaker,
+            speaker: Speaker { app: "0.1.0".into(), tz: "Asia/Shanghai".into(), keep_days: [0, 0, 1, 30][n % 4] },
             drafts: BTreeMap::new(),
             loose: BTreeSet::new(),
             mirrored: BTreeSet::new(),
@@ -146,10 +142,32 @@ impl Phone {
     /// Starts its process, as the app does.
     fn open(&mut self) {
         drill::orders(|orders| orders.phone_ends_in = None);
-        let store = Store::open_in_memory(&self.dir, &self.kept.name).expect("a phone's store opens");
-        blob::sweep(&store).expect("a phone's files are swept");
+        let store = self.release.at_work(|| {
+            let store = Store::open_in_memory(&self.dir, &self.kept.name).expect("a phone's store opens");
+            blob::sweep(&store).expect("a phone's files are swept");
+            store
+        });
         self.store = Some(Arc::new(store));
         *lock(&self.pass) = None;
+    }
+
+    /// Its app is upgraded: the new one starts over the folder as the old one left it.
+    pub fn upgrade(&mut self, far: &mut Far) {
+        self.release = Release::This;
+        self.restart();
+        self.observe(far, false);
+        let store = self.store.as_ref().expect("open");
+        let read = store.read(|connection| mirror::entities::<VisitEntity>(connection, VISIT)).expect("a mirror").len();
+        let there = self.mirrored.len();
+        far.hold("I3", read == there, || format!("phone {}: upgraded, it reads {read} of {there} visits", self.n));
+    }
+
+    /// Its keystore loses the key, and has another when it is asked again.
+    pub fn lose_key(&mut self) -> bool {
+        let Some(spare) = self.spare.take() else { return false };
+        self.key = spare;
+        *lock(&self.pass) = None;
+        true
     }
 
     /// Its process ends and starts again.
@@ -161,7 +179,7 @@ impl Phone {
     /// Does something that the end of the process may cut short. `None` when it did.
     fn guarded<T>(&mut self, far: &Arc<Mutex<Far>>, ends_in: Option<u32>, work: impl FnOnce(&Self) -> T) -> Option<T> {
         drill::orders(|orders| orders.phone_ends_in = ends_in);
-        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let done = catch_unwind(AssertUnwindSafe(|| self.release.at_work(|| work(self))));
         drill::orders(|orders| orders.phone_ends_in = None);
         match done {
             Ok(done) => Some(done),
@@ -172,6 +190,7 @@ impl Phone {
                     far.tell(|_| format!("phone {}: its process ends", self.n));
                     drop(far);
                     self.restart();
+                    self.ended = true;
                     None
                 }
                 Ok(ended) => resume_unwind(ended),
@@ -187,7 +206,7 @@ impl Phone {
         }
         self.guarded(far, ends_in, |phone| {
             let Some(store) = &phone.store else { return };
-            act::make(store, &phone.clock, phone.worker, &mut lock(far), dice);
+            act::make(store, &phone.clock, phone.actor(), &mut lock(far), dice);
         });
         self.observe(&mut lock(far), false);
     }
@@ -219,7 +238,7 @@ impl Phone {
         self.observe(&mut lock(far), false);
     }
 
-    /// The phone synchronises; it enrols first where it must.
+    /// The phone synchronises; it enrols first where it must and the office gives it a code.
     pub fn sync(&mut self, far: &Arc<Mutex<Far>>, dice: &mut Dice, weather: &Weather, ends_in: Option<u32>) -> Ran {
         let store = Arc::clone(self.store.as_ref().expect("open"));
         let near = Near {
@@ -228,12 +247,11 @@ impl Phone {
             rate: weather.rate,
             store,
             clock: Arc::clone(&self.clock),
-            worker: self.worker,
+            actor: self.actor(),
         };
         lock(far).tell(|_| format!("phone {} of {} synchronises", self.n, w(Some(self.worker))));
         let wire = Wire { far: Arc::clone(far), near: Mutex::new(near) };
-        let known = self.enrolment();
-        let code = if known.as_ref().is_none_or(|known| known.forked) {
+        let code = if weather.codes && !self.stands() {
             let mut far = lock(far);
             far.tell(|_| format!("the office gives {} a code for phone {}", w(Some(self.worker)), self.n));
             Some(codes::issue(&far.vault, self.worker).expect("a code"))
@@ -289,6 +307,15 @@ impl Phone {
         courier.run()
     }
 
+    fn actor(&self) -> Actor {
+        Actor { worker: self.worker, release: self.release }
+    }
+
+    /// Whether it needs no code: its log is its own, and its key the one that was enrolled.
+    pub fn stands(&self) -> bool {
+        self.enrolment().is_some_and(|known| !known.forked && joining::is_certified(&known, &*self.key))
+    }
+
     /// Who it is.
     pub fn enrolment(&self) -> Option<Enrolment> {
         self.store.as_ref()?.read::<_, Trouble>(enrolment::find).expect("an enrolment is read")
@@ -324,102 +351,29 @@ impl Phone {
         let dir = far.dir.join(format!("phone{n}"));
         copy_files(&self.dir, &dir);
         far.tell(|_| format!("phone {} is copied to phone {n}", self.n));
-        let (kept, clock) = (Kept::copy(&self.kept.db), Arc::clone(&far.clocks[handset]));
-        let (key, speaker) = (Arc::clone(&self.key), self.speaker.clone());
-        let mut clone = Self::over(n, self.worker, handset, kept, dir, clock, key, speaker);
-        (clone.drafts, clone.loose) = (self.drafts.clone(), self.loose.clone());
+        let mut clone = Self {
+            n,
+            handset,
+            rows: BTreeMap::new(),
+            older: None,
+            kept: Kept::copy(&self.kept.db),
+            dir,
+            store: None,
+            clock: Arc::clone(&far.clocks[handset]),
+            key: Arc::clone(&self.key),
+            spare: self.spare.clone(),
+            pass: Mutex::new(None),
+            load: AtomicUsize::new(BATCH_BYTES),
+            speaker: self.speaker.clone(),
+            drafts: self.drafts.clone(),
+            loose: self.loose.clone(),
+            mirrored: BTreeSet::new(),
+            copies: 0,
+            ..*self
+        };
+        clone.open();
         clone.observe(far, false);
         clone
-    }
-
-    fn drafts_on_disk(&self) -> BTreeMap<(VisitId, String), String> {
-        let mut query = self.kept.db.prepare_cached("SELECT visit, form, body FROM draft").expect("sql");
-        let rows = query.query_map([], |row| Ok(((VisitId(Uuid::from_bytes(row.get(0)?)), row.get(1)?), row.get(2)?)));
-        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
-    }
-
-    fn loose_on_disk(&self) -> BTreeSet<(VisitId, Sha)> {
-        let sql = "SELECT visit, sha FROM blob WHERE logged = 0 AND visit IS NOT NULL";
-        let mut query = self.kept.db.prepare_cached(sql).expect("sql");
-        let rows = query.query_map([], |row| Ok((VisitId(Uuid::from_bytes(row.get(0)?)), Sha(row.get(1)?))));
-        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
-    }
-
-    /// Looks at the phone's disk: nothing is gone that may not be.
-    pub fn observe(&mut self, far: &mut Far, synced: bool) {
-        let rows = self.rows_on_disk();
-        let gone: Vec<Row> = self.rows.iter().filter(|(n, _)| !rows.contains_key(n)).map(|(_, row)| *row).collect();
-        for row in gone {
-            let n = far.ledger.n(&row.op);
-            let saved = far.saved.as_ref().is_some_and(|saved| saved.known.got.contains_key(&row.op));
-            far.hold("I3", saved, || format!("phone {} deleted op {n}, which is not in the backup", self.n));
-        }
-        let fresh: Vec<i64> =
-            rows.iter().filter(|(_, row)| !far.ledger.made.contains_key(&row.op)).map(|(n, _)| *n).collect();
-        for n in fresh {
-            // The process ended after it was on the disk and before anybody was told.
-            let found = self.store.as_ref().expect("open").read::<_, Trouble>(|connection| {
-                nuanfang_core::device::store::outbox_row::newest(connection, Some(n as u64 + 1), 1)
-            });
-            act::note(far, &found.expect("a row")[0]);
-        }
-        self.rows = rows;
-        let here: Option<(Vec<u8>, i64, i64)> = self
-            .kept
-            .db
-            .prepare_cached("SELECT device, acked, safe FROM enrolment")
-            .expect("sql")
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .ok();
-        if let Some((device, acked, safe)) = here {
-            let device = DeviceId(Uuid::from_slice(&device).expect("an id"));
-            let best = far.acked.get(&device).copied().unwrap_or(0);
-            far.hold("I15", acked as u64 <= best, || format!("phone {} believes {acked} of {best}", self.n));
-            far.hold("I2", safe <= acked, || format!("phone {}: safe {safe}, acknowledged {acked}", self.n));
-        }
-        self.observe_mirror(far, synced);
-    }
-
-    fn observe_mirror(&mut self, far: &mut Far, synced: bool) {
-        let mut query = self.kept.db.prepare_cached("SELECT id FROM mirror WHERE e = 'visit'").expect("sql");
-        let rows = query.query_map([], |row| row.get(0)).expect("rows");
-        let mirrored: BTreeSet<String> = rows.collect::<Result<_, _>>().expect("rows");
-        drop(query);
-        let drafts = self.drafts_on_disk();
-        for (place, text) in &self.drafts {
-            let visit = place.0.to_string();
-            let left = synced && (!mirrored.contains(&visit) || self.left_and_came_back(far, &visit));
-            let kept = drafts.get(place) == Some(text);
-            far.hold("I3", kept || left, || format!("phone {} lost the draft of visit {}", self.n, place.0));
-        }
-        let loose = self.loose_on_disk();
-        for (visit, photo) in &self.loose {
-            let name = visit.to_string();
-            let left = synced && (!mirrored.contains(&name) || self.left_and_came_back(far, &name));
-            let kept = loose.contains(&(*visit, *photo));
-            far.hold("I3", kept || left, || format!("phone {} lost a photo of visit {visit}", self.n));
-        }
-        self.loose.retain(|photo| loose.contains(photo));
-        self.drafts = drafts;
-        self.mirrored = mirrored;
-    }
-
-    /// Whether the office took a visit from this phone's worker, whatever it did later.
-    fn left_and_came_back(&self, far: &Far, visit: &str) -> bool {
-        let sql = "SELECT 1 FROM feed f JOIN scope s ON s.id = f.scope
-                   WHERE s.name = ?1 AND f.e = 'visit' AND f.id = ?2 AND f.why IS NOT NULL";
-        let mut query = far.kept.db.prepare_cached(sql).expect("sql");
-        query.exists([worker_scope(self.worker.0), visit.to_owned()]).expect("a feed")
-    }
-
-    fn rows_on_disk(&self) -> BTreeMap<i64, Row> {
-        let mut query = self.kept.db.prepare_cached("SELECT n, op, device, seq FROM outbox").expect("sql");
-        let rows = query.query_map([], |row| {
-            let op = OpId(Uuid::from_bytes(row.get(1)?));
-            let device = DeviceId(Uuid::from_bytes(row.get(2)?));
-            Ok((row.get(0)?, Row { op, device, seq: row.get::<_, i64>(3)? as u64 }))
-        });
-        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
     }
 
     /// The database as it is on the disk.

@@ -50,11 +50,19 @@ pub enum Fault {
     Dismissed,
     /// A phone is stolen: it is refused.
     Stolen,
+    /// The server is upgraded to a release that knows more.
+    Deploy,
+    /// The server is put back to the release before.
+    Downgrade,
+    /// An app is upgraded, in the middle of everything.
+    AppUpgrade,
+    /// A phone's keystore has lost its key, and makes another.
+    KeyLost,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::LostRequest,
         Self::LostReply,
         Self::Duplicate,
@@ -77,6 +85,10 @@ impl Fault {
         Self::Cancel,
         Self::Dismissed,
         Self::Stolen,
+        Self::Deploy,
+        Self::Downgrade,
+        Self::AppUpgrade,
+        Self::KeyLost,
     ];
 
     /// Its name in reports.
@@ -104,6 +116,10 @@ impl Fault {
             Self::Cancel => "cancel",
             Self::Dismissed => "dismissed",
             Self::Stolen => "stolen",
+            Self::Deploy => "deploy",
+            Self::Downgrade => "downgrade",
+            Self::AppUpgrade => "app_upgrade",
+            Self::KeyLost => "key_lost",
         }
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::params;
 use uuid::Uuid;
 
 use crate::far::Far;
-use crate::ledger::{Made, Planned, Says, Want};
+use crate::ledger::{Made, Recorded};
 
 /// A visit's row as far as late evidence may not touch it (I8).
 pub type Standing = Vec<(VisitId, (String, i64, bool))>;
@@ -38,6 +38,9 @@ impl Far {
     /// The visits of a request that its worker does not hold, as they stand before it.
     pub fn standing(&self, request: &SyncRequest) -> Standing {
         let mut found: Standing = Vec::new();
+        if self.is_put_back() {
+            return found;
+        }
         for op in &request.ops {
             let Some(visit) = op.visit else { continue };
             let Some(planned) = self.known.visits.get(&visit) else { continue };
@@ -166,22 +169,17 @@ impl Far {
         let again = self.known.got.contains_key(&taken.op);
         if again {
             // After a fork it is logged once more, under another device; it counts once.
+            self.known.take(self.release, &self.ledger, Recorded::CameAgain(taken.op));
             let twice = self.count(&taken);
             return self.hold("I1", twice == 1, || format!("op {n} is stored {twice} times in one log"));
         }
         let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
-        let want = if overdue { Want::Quarantined } else { self.known.judge(&made) };
-        self.known.got.insert(taken.op, want);
+        let came = if overdue { Recorded::Overdue(taken.op) } else { Recorded::Came(taken.op) };
+        self.known.take(self.release, &self.ledger, came);
+        let want = self.known.got[&taken.op];
         let outcome = taken.outcome.as_deref().unwrap_or("applied");
         *self.tally.outcomes.entry(want.name()).or_default() += 1;
         self.hold("I7", outcome == want.name(), || format!("op {n} ({}) is {outcome}, not {want:?}", made.kind));
-        if let (Says::Opened, Want::Applied, Some(visit)) = (made.says, want, made.visit)
-            && !self.known.visits.contains_key(&visit)
-        {
-            let born = Planned { assignee: Some(made.worker), ever: [made.worker].into(), ..Planned::default() };
-            self.known.visits.insert(visit, born);
-            self.known.release(&self.ledger, visit);
-        }
     }
 
     fn unchanged(&mut self, taken: &Taken, made: &Made) {

@@ -17,6 +17,7 @@ use crate::dice::Dice;
 use crate::far::Far;
 use crate::phone::{Phone, Ran, Row, Weather};
 use crate::plan::Faults;
+use crate::release::Release;
 use crate::wire::lock;
 use crate::world::World;
 
@@ -36,10 +37,14 @@ impl World {
                 orders.disk_refuses_in = None;
             });
             far.tell(|_| "the network is calm".into());
+            if far.release == Release::Before {
+                far.becomes(Release::This);
+            }
             if far.server.is_none() {
                 far.open();
             }
         }
+        self.handsets_at_rest();
         // Twice: a phone that is settled learns that it was copied only once its copy has spoken.
         for _ in 0..2 {
             for phone in self.phones.iter_mut().filter(|phone| !phone.gone) {
@@ -57,17 +62,52 @@ impl World {
             let done = matches!(ran, Ran::Done(_));
             far.hold("I14", done, || format!("phone {} does not synchronise at rest", phone.n));
             phone.at_rest(&mut far);
+            if phone.release == Release::Before {
+                phone.upgrade(&mut far);
+            }
         }
         let mut far = lock(&self.far);
+        let held = far.known.not_understood(&far.ledger).len();
+        far.hold("I14", held == 0, || format!("{held} operations are held that the server understands"));
         far.look();
         far.look_at_files();
         far.all_here();
         far.rebuilt();
     }
+
+    /// The exchange of a handset sends what waits in all its folders; one that needs the office first, for its key or its
+    /// log, or is let in no more, keeps none of the others.
+    fn handsets_at_rest(&mut self) {
+        let alone = Weather { codes: false, ..CALM };
+        for n in 0..self.phones.len() {
+            let folders = self.folders(self.phones[n].handset);
+            if folders.first() != Some(&n) || folders.len() < 2 || self.phones[n].enrolment().is_none() {
+                continue;
+            }
+            for _ in 0..SYNCS {
+                self.exchange(&mut Dice::new(0, 0), n, &alone, None);
+            }
+            for (folder, ran) in self.exchange(&mut Dice::new(0, 0), n, &alone, None) {
+                let phone = &self.phones[folder];
+                let waits = match ran {
+                    Ran::Done(_) => phone.waiting() != (0, 0),
+                    Ran::Stopped(Stop::Refused { code }) if code == "device_revoked" => false,
+                    Ran::Stopped(_) | Ran::Ended => phone.stands(),
+                };
+                let mut far = lock(&self.far);
+                let (ops, files) = phone.waiting();
+                far.hold("I14", !waits, || {
+                    format!("phone {folder}: {ops} operations and {files} files wait behind another worker's")
+                });
+            }
+        }
+    }
 }
 
+const CALM: Weather = Weather { faults: Faults(0), rate: 0, codes: true };
+
 fn calm(phone: &mut Phone, far: &Arc<Mutex<Far>>) -> Ran {
-    phone.sync(far, &mut Dice::new(0, 0), &Weather { faults: Faults(0), rate: 0 }, None)
+    phone.sync(far, &mut Dice::new(0, 0), &CALM, None)
 }
 
 /// Syncs until nothing waits, which must not take long.
@@ -135,7 +175,7 @@ impl Phone {
         let sql = "SELECT acked FROM writer WHERE device = ?1";
         let there: Option<i64> = far.kept.db.query_row(sql, [known.device.0.as_bytes()], |row| row.get(0)).ok();
         let acked = known.acked.min(there.unwrap_or(0) as u64);
-        let owed = |row: &&Row| known.forked || (row.device == known.device && row.seq > acked);
+        let owed = |row: &&Row| !self.stands() || (row.device == known.device && row.seq > acked);
         let ops = self.rows.values().filter(owed).count();
         (ops as u64, count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 1"))
     }
@@ -257,11 +297,15 @@ impl Far {
     fn rebuilt(&mut self) {
         let Some((state, _)) = self.server.clone() else { return };
         let before = state.store.read_now(rebuild::dump).expect("a dump");
-        let done = state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild);
+        let done = self.release.at_work(|| state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild));
         let after = state.store.read_now(rebuild::dump).expect("a dump");
         self.hold("I9", done.is_ok() && before == after, || {
-            let differs = before.lines().zip(after.lines()).find(|(left, right)| left != right);
-            format!("what follows from the log is not what is there: {:?} {differs:?}", done.err())
+            let mut table = "";
+            let differs = before.lines().zip(after.lines()).find(|(left, right)| {
+                table = left.strip_prefix("== ").unwrap_or(table);
+                left != right
+            });
+            format!("what follows from the log is not what is there: {:?} {table} {differs:?}", done.err())
         });
     }
 }

@@ -6,10 +6,9 @@ use nuanfang_core::device::clock::SoftwareClock;
 use nuanfang_core::device::courier::{Answer, Call, Transport, Unreachable};
 use nuanfang_core::device::store::{Store, enrolment};
 use nuanfang_core::device::trouble::Trouble;
-use nuanfang_core::id::WorkerId;
 use nuanfang_core::wire::SyncRequest;
 
-use crate::act;
+use crate::act::{self, Actor};
 use crate::dice::Dice;
 use crate::far::{Far, Handled};
 use crate::plan::{Fault, Faults};
@@ -39,8 +38,8 @@ pub struct Near {
     pub store: Arc<Store>,
     /// Its clocks.
     pub clock: Arc<SoftwareClock>,
-    /// Whose it is.
-    pub worker: WorkerId,
+    /// Who has it in hand.
+    pub actor: Actor,
 }
 
 /// Locks, whatever ended while it was locked.
@@ -107,7 +106,7 @@ impl Near {
         let enrolled = || store.read::<_, Trouble>(enrolment::find).is_ok_and(|known| known.is_some());
         if self.rate > 0 && self.dice.chance(rate) && enrolled() {
             let mut dice = Dice::new(self.dice.draw(), 1);
-            act::make(&self.store, &self.clock, self.worker, far, &mut dice);
+            act::make(&self.store, &self.clock, self.actor, far, &mut dice);
         }
     }
 
