@@ -148,7 +148,7 @@ async fn made_up_logins_switch_no_lock_off() {
         assert_eq!(log_in(&house, "admin", "wrong password").await.0, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(log_in(&house, "admin", PASSWORD).await.0, StatusCode::TOO_MANY_REQUESTS);
-    let endless = "x".repeat(100_000);
+    let endless = "x".repeat(60_000);
     for _ in 0..6 {
         assert_eq!(
             log_in(&house, &endless, "wrong password").await.0,
