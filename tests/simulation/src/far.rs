@@ -76,6 +76,8 @@ pub struct Far {
     pub release: Release,
     /// The newest release that the server ever was.
     newest: Release,
+    /// Rows that an older release wrote were made anew.
+    pub made_anew: bool,
     /// Which epoch it is; 1 before the first restore.
     pub epoch: u64,
     /// True time.
@@ -114,6 +116,7 @@ impl Far {
             acked: HashMap::new(),
             release,
             newest: release,
+            made_anew: false,
             epoch: 1,
             time: Arc::new(Time(AtomicI64::new(BEGIN.0 + 60_000))),
             clocks: Vec::new(),
@@ -204,6 +207,7 @@ impl Far {
         self.tell(|_| format!("the server becomes {}", release.name()));
         self.open();
         if let (true, Some((state, _))) = (rebuilt, self.server.clone()) {
+            self.made_anew = true;
             let done = release.at_work(|| state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild));
             self.hold("I9", done.is_ok(), || format!("what follows from the log can't be made anew: {:?}", done.err()));
         }
