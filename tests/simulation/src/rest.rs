@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use crate::dice::Dice;
 use crate::far::Far;
 use crate::phone::{Phone, Ran, Row, Weather};
-use crate::plan::Faults;
+use crate::plan::{Fault, Faults};
 use crate::release::Release;
 use crate::wire::lock;
 use crate::world::World;
@@ -84,15 +84,19 @@ impl World {
             if folders.first() != Some(&n) || folders.len() < 2 || self.phones[n].enrolment().is_none() {
                 continue;
             }
+            if self.faults().has(Fault::KeyLost) {
+                self.lose_key(n);
+            }
             for _ in 0..SYNCS {
                 self.exchange(&mut Dice::new(0, 0), n, &alone, None);
             }
-            for (folder, ran) in self.exchange(&mut Dice::new(0, 0), n, &alone, None) {
+            let ran = self.exchange(&mut Dice::new(0, 0), n, &alone, None);
+            for folder in folders {
                 let phone = &self.phones[folder];
-                let waits = match ran {
-                    Ran::Done(_) => phone.waiting() != (0, 0),
-                    Ran::Stopped(Stop::Refused { code }) if code == "device_revoked" => false,
-                    Ran::Stopped(_) | Ran::Ended => phone.stands(),
+                let waits = match ran.iter().find(|(tried, _)| *tried == folder).map(|(_, ran)| ran) {
+                    Some(Ran::Stopped(Stop::Refused { code })) if code == "device_revoked" => false,
+                    Some(Ran::Stopped(_) | Ran::Ended) => phone.stands(),
+                    Some(Ran::Done(_)) | None => phone.waiting() != (0, 0),
                 };
                 let mut far = lock(&self.far);
                 let (ops, files) = phone.waiting();

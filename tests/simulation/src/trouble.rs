@@ -215,7 +215,8 @@ impl World {
         }
     }
 
-    fn lose_key(&mut self, n: usize) {
+    /// A folder's key is gone from the keystore; once in a run.
+    pub fn lose_key(&mut self, n: usize) {
         if !self.phones[n].gone && self.phones[n].enrolment().is_some() && self.phones[n].lose_key() {
             let mut far = lock(&self.far);
             far.tally.fault(Fault::KeyLost);
