@@ -99,6 +99,14 @@ fn the_phone_keeps_its_sql_in_its_store() {
 }
 
 #[test]
+fn only_the_phones_way_to_the_server_is_asynchronous() {
+    let way = root().join("core/src/device/http.rs");
+    for (path, text) in sources(&root().join("core/src")) {
+        assert!(path == way || names_after(&text, "tokio").is_empty(), "{} waits for nobody", path.display());
+    }
+}
+
+#[test]
 fn crates_point_only_where_the_arrows_go() {
     let root = root();
     let ours = |manifest: &str, section: &str| -> Vec<(String, String)> {
@@ -125,10 +133,10 @@ fn crates_point_only_where_the_arrows_go() {
         }
     }
     let core = dependencies(&root.join("core/Cargo.toml"), "dependencies");
-    for stranger in ["uniffi", "axum", "tokio", "typst"] {
+    for stranger in ["uniffi", "axum", "typst"] {
         assert!(core.iter().all(|(name, _)| name != stranger), "core knows {stranger}");
     }
-    for phone_only in ["rusqlite", "reqwest", "image", "aes-gcm"] {
+    for phone_only in ["rusqlite", "reqwest", "tokio", "image", "aes-gcm"] {
         let optional = core.iter().filter(|(name, _)| name == phone_only).all(|(_, value)| value.contains("optional"));
         assert!(optional, "{phone_only} is the phone's alone: optional, behind `device`");
     }
