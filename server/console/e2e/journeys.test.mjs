@@ -383,7 +383,7 @@ test('a phone is revoked in one of two ways, and one whose worker left can still
   const active = page.getByRole('row').filter({ hasText: '使用中' })
   await active.first().waitFor()
   const before = await active.count()
-  const id = await active.last().locator('code').getAttribute('title')
+  const id = await active.last().locator('code').first().getAttribute('title')
   const row = page.getByRole('row').filter({ has: page.locator(`code[title="${id}"]`) })
   await row.getByRole('button', { name: /^停用手机/ }).click()
   await holds(screen, 'revoking')
