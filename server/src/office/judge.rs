@@ -70,10 +70,13 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
     if let Some(earlier) = earlier(tx, logged)? {
         return Ok(earlier);
     }
-    if is_overdue(tx, logged)? {
+    let device = device(tx, logged)?;
+    if let Some(since) = device.as_ref().and_then(|device| device.dismissed)
+        && logged.recv.0.saturating_sub(since.0) > setting::hand_in_ms(tx)?
+    {
         return Ok(Judgement::quarantined("hand_in_overdue"));
     }
-    by_itself(tx, logged)
+    by_itself(tx, logged, device)
 }
 
 /// The same with one that is here, by the state as it is now. Whether its phone's time to hand in was over is not asked again:
@@ -81,13 +84,13 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
 pub fn judge_anew(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
     match earlier(tx, logged)? {
         Some(earlier) => Ok(earlier),
-        None => by_itself(tx, logged),
+        None => by_itself(tx, logged, device(tx, logged)?),
     }
 }
 
-fn by_itself(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
+fn by_itself(tx: &Connection, logged: &Logged, device: Option<Enrolled>) -> Result<Judgement, StoreError> {
     let fact = &logged.fact;
-    let Some(device) = device(tx, logged)? else { return Ok(Judgement::quarantined("device_unknown")) };
+    let Some(device) = device else { return Ok(Judgement::quarantined("device_unknown")) };
     if device.stolen.is_some_and(|since| logged.recv >= since) {
         return Ok(Judgement::quarantined("device_revoked"));
     }
@@ -121,25 +124,21 @@ struct Enrolled {
     worker: WorkerId,
     /// Since when it is in wrong hands: what came before stays what it was.
     stolen: Option<Millis>,
+    /// Since when its worker is dismissed.
+    dismissed: Option<Millis>,
 }
 
 fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreError> {
-    let mut query =
-        tx.prepare_cached("SELECT worker, CASE status WHEN 'stolen' THEN revoked_ms END FROM device WHERE id = ?1")?;
+    let mut query = tx.prepare_cached("SELECT worker, status, revoked_ms FROM device WHERE id = ?1")?;
     Ok(query
         .query_row([logged.fact.device.0.as_bytes()], |row| {
             let worker = WorkerId(Uuid::from_bytes(row.get(0)?));
-            Ok(Enrolled { worker, stolen: row.get::<_, Option<i64>>(1)?.map(Millis) })
+            let since = row.get::<_, Option<i64>>(2)?.map(Millis);
+            let status = row.get_ref(1)?.as_str()?;
+            let since = |revoked| since.filter(|_| status == revoked);
+            Ok(Enrolled { worker, stolen: since("stolen"), dismissed: since("dismissed") })
         })
         .optional()?)
-}
-
-/// Whether it came after the time that its phone, dismissed, has to hand in.
-fn is_overdue(tx: &Connection, logged: &Logged) -> Result<bool, StoreError> {
-    let mut query = tx.prepare_cached("SELECT revoked_ms FROM device WHERE id = ?1 AND status = 'dismissed'")?;
-    let since: Option<i64> = query.query_row([logged.fact.device.0.as_bytes()], |row| row.get(0)).optional()?;
-    let Some(since) = since else { return Ok(false) };
-    Ok(logged.recv.0.saturating_sub(since) > setting::hand_in_ms(tx)?)
 }
 
 /// The same operation, logged before under another device after a fork: it counts once, as it did then. Where it does not
