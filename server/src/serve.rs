@@ -314,12 +314,18 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
     Ok(state.into())
 }
 
-/// Says in the log who the supplier is, how to reach it and which rules are in force, where it does not say so yet.
+/// Says in the log who the supplier is, how to reach it, which rules are in force and for how long dismissed phones hand in,
+/// where it does not say so yet.
 fn settle_company(store: &Sqlite, office: &Office, config: &Config) -> Result<(), StoreError> {
     let in_force = project::rules::in_force().sha().to_string();
-    let (name, phone, rules) = store.read_now::<_, StoreError>(|db| {
+    let [name, phone, rules, hand_in] = store.read_now::<_, StoreError>(|db| {
         let known = |key| setting::get(db, key);
-        Ok((known(setting::SUPPLIER_NAME)?, known(setting::SUPPLIER_PHONE)?, known(setting::RULES_IN_FORCE)?))
+        Ok([
+            known(setting::SUPPLIER_NAME)?,
+            known(setting::SUPPLIER_PHONE)?,
+            known(setting::RULES_IN_FORCE)?,
+            known(setting::HAND_IN_DAYS)?,
+        ])
     })?;
     let mut changes = Vec::new();
     if name.is_none() {
@@ -330,6 +336,9 @@ fn settle_company(store: &Sqlite, office: &Office, config: &Config) -> Result<()
     }
     if rules.as_ref() != Some(&in_force) {
         changes.push(setting::to(setting::RULES_IN_FORCE, in_force));
+    }
+    if hand_in.is_none() {
+        changes.push(setting::to(setting::HAND_IN_DAYS, setting::HAND_IN_DAYS_FIRST));
     }
     if changes.is_empty() {
         return Ok(());

@@ -4,6 +4,7 @@ mod common;
 
 use axum::http::StatusCode;
 use common::desk::Desk;
+use common::second::Second;
 use common::{House, Phone};
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
@@ -12,7 +13,7 @@ use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::wire::OutcomeKind;
 use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
-use nuanfang_server::office::{OfficeAct, rebuild, seen};
+use nuanfang_server::office::{OfficeAct, log, rebuild, seen};
 use nuanfang_server::store::StoreError;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -68,7 +69,7 @@ async fn what_a_dismissed_phone_brings_in_time_counts_and_later_waits_for_the_of
     assert_eq!(kept().await, 2);
     let path = format!("/api/quarantine/{}/rejudge", phone.logged[op].op);
     let (status, said) = desk.post(&house, &path, json!({"reason": "本人当面交回"})).await;
-    assert_eq!((status, said), (StatusCode::OK, json!({"kept": false})));
+    assert_eq!((status, said), (StatusCode::OK, json!({"judged": 1, "kept": 0})));
     assert_eq!(kept().await, 1);
     let told: Vec<_> = house.outcomes().into_iter().map(|(_, o, why)| (o, why.unwrap_or_default())).collect();
     assert_eq!(
@@ -80,6 +81,88 @@ async fn what_a_dismissed_phone_brings_in_time_counts_and_later_waits_for_the_of
     house.clock.advance(400 * DAY);
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(&house).await, before, "what was judged does not depend on when it is looked at");
+}
+
+#[tokio::test]
+async fn what_came_before_the_term_was_on_record_counts_as_it_did() {
+    let house = House::open().await;
+    let term = async |house: &House| {
+        house.state.read::<_, StoreError, _>(|db| setting::get(db, setting::HAND_IN_DAYS)).await.expect("read")
+    };
+    assert_eq!(term(&house).await.as_deref(), Some("30"), "on record from a server's first start on");
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    house.clock.advance(31 * DAY);
+    // As in a log that says nothing of a term.
+    set(&house, "").await;
+    assert_eq!(brought(&house, &mut phone).await, None);
+    set(&house, "40").await;
+    let before = dump(&house).await;
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(&house).await, before);
+    let house = house.reopen().await;
+    assert_eq!(term(&house).await.as_deref(), Some("40"), "what the company set stays");
+}
+
+#[tokio::test]
+async fn after_a_restore_a_dismissed_phone_has_its_whole_time_again() {
+    let (house, second) = (House::open().await, Second::new());
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    second.ship(&house).await;
+    photographed(&mut phone);
+    house.clock.advance(30 * DAY);
+    phone.come_back(&house).await;
+    let reply = phone.clone().sync(&house).await;
+    assert_eq!((reply.acked_through, reply.outcomes.len()), (1, 0), "in time, and lost with the server");
+    let (house, _) = second.reopened(second.key(&house)).await;
+    let restored =
+        house.state.read::<_, StoreError, _>(|db| log::of_office(db, "office.restored")).await.expect("read");
+    house.clock.advance(restored[0].recv.0 + 30 * DAY - house.state.now().0);
+    phone.come_back(&house).await;
+    let reply = phone.sync(&house).await;
+    assert_eq!((reply.acked_through, reply.outcomes.len()), (1, 0), "what was lost counts again");
+    house.clock.advance(1);
+    let told = brought(&house, &mut phone).await;
+    assert_eq!(told, Some((OutcomeKind::Quarantined, Some("hand_in_overdue".into()))));
+}
+
+#[tokio::test]
+async fn what_is_kept_of_one_phone_for_one_reason_is_judged_together() {
+    let house = House::open().await;
+    house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    let mut other = Phone::enrol(&house, WORKER).await;
+    for phone in [&mut phone, &mut other] {
+        // Not his, whenever it comes.
+        phone.log_raw(Some(VisitId(Uuid::from_u128(0xa22))), 1, "visit.acknowledged", r#"{"n":"01"}"#, Vec::new());
+        phone.sync(&house).await;
+        house.revoke(phone.device, RevokeReason::Dismissed).await;
+    }
+    house.clock.advance(31 * DAY);
+    brought(&house, &mut other).await;
+    for _ in 0..3 {
+        brought(&house, &mut phone).await;
+    }
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let judge = async |op: OpId| {
+        let path = format!("/api/quarantine/{op}/rejudge");
+        desk.post(&house, &path, json!({"reason": "本人当面交回", "alike": true})).await
+    };
+    let one = phone.logged[2].op;
+    assert_eq!(judge(one).await, (StatusCode::OK, json!({"judged": 3, "kept": 0})));
+    let told: Vec<_> = house.outcomes().into_iter().filter_map(|(_, _, why)| why).collect();
+    assert_eq!(
+        told,
+        ["visit_unknown", "visit_unknown", "hand_in_overdue", "released", "released", "released"],
+        "nothing of another phone, nothing that waits for something else"
+    );
+    let (status, said) = judge(one).await;
+    assert_eq!((status, &said["code"]), (StatusCode::NOT_FOUND, &json!("quarantine.not_kept")));
+    let waits = phone.logged[0].op;
+    assert_eq!(judge(waits).await, (StatusCode::OK, json!({"judged": 1, "kept": 1, "why": "visit_unknown"})));
 }
 
 #[tokio::test]

@@ -310,3 +310,30 @@ async fn the_command_takes_a_file_of_a_phone_that_the_restored_office_does_not_k
     assert_eq!((reply.acked_through, reply.need.len()), (2, 0));
     assert_eq!(phone.upload(&house, PHOTOS[0]).await, StatusCode::NO_CONTENT, "it is here");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_says_what_a_dismissed_phones_file_brings_too_late() {
+    let (house, phone) = day().await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    let bytes = File::of(&phone).sealed(&house);
+    let taken = hand_in(&house, bytes.clone()).await.expect("taken");
+    assert_eq!((taken.new_ops, taken.waiting, taken.overdue), (2, 0, 0), "in time");
+
+    // The office's clock of this house stands at a September long ago, the command's does not.
+    let (house, phone) = day().await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    let file = house.dir.path().join("rescue.nuanfang");
+    std::fs::write(&file, File::of(&phone).sealed(&house)).expect("written");
+    let House { dir, state, app, .. } = house;
+    let (data, file) = (dir.path().join("data").display().to_string(), file.display().to_string());
+    let run = blocking(move || {
+        state.store.close();
+        drop((state, app));
+        nuanfang(&["rescue", &file, "--data", &data])
+    });
+    let (status, said) = run.await;
+    assert_eq!(status, 0, "{said}");
+    for words in ["新收 2 条", "其中 2 条已收下", "2 条因离职停用手机的交回期限已过"] {
+        assert!(said.contains(words), "{said}");
+    }
+}

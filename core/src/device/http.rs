@@ -1,6 +1,7 @@
 //! The way to the server over HTTP: rustls with bundled roots, a company's own root, or one pinned key. Never follows
 //! a redirect, never reads more than it should, and tells "no answer" from "a stranger's answer".
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -23,8 +24,10 @@ pub const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 pub const OTHER_DATES: &str = "the certificate does not hold at this phone's date and time";
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
-/// How long a call may take when somebody waits for it: longer than any takes on a link that carries something.
+/// For how long nothing may move when somebody waits for a call: longer than on any link that carries something.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What such a link carries at least, bytes a second: how far a request has gone out is seen by nobody here.
+const SLOWEST: u32 = 4096;
 
 /// How to know the server.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +87,8 @@ impl Http {
         Ok(Self { client: builder.build().map_err(tls)?, url, runtime, hurried, patience })
     }
 
-    fn request(&self, call: &Call) -> Result<RequestBuilder, Unreachable> {
+    /// The request, and how many bytes its body has.
+    fn request(&self, call: &Call) -> Result<(RequestBuilder, usize), Unreachable> {
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| no_answer(&error))?;
         let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
         if let Some(token) = &call.token {
@@ -97,11 +101,13 @@ impl Http {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         let packed = if call.pack { packing::pack(&call.body, call.dictionary) } else { None };
-        Ok(match packed {
+        let bytes = packed.as_ref().unwrap_or(&call.body).len();
+        let request = match packed {
             Some(packed) => request.header(CONTENT_ENCODING, "zstd").body(packed),
             None if call.body.is_empty() && call.method != "PATCH" => request,
             None => request.body(call.body.clone()),
-        })
+        };
+        Ok((request, bytes))
     }
 }
 
@@ -126,18 +132,19 @@ fn is_allowed(url: &str) -> bool {
 
 impl Transport for Http {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
-        let request = self.request(call)?;
+        let (request, bytes) = self.request(call)?;
+        let sending = Duration::from_secs(bytes as u64) / SLOWEST;
         self.runtime.block_on(async {
-            let begun = Instant::now();
+            let moved = Cell::new(Instant::now() + sending);
             let given_up = async {
                 self.hurried.notified().await;
-                sleep_until(begun + self.patience).await;
+                stalled(&moved, self.patience).await;
             };
             tokio::select! {
                 // In this order, so that it listens before anything is sent.
                 biased;
                 () = given_up => Err(Unreachable::Slow),
-                answer = answer_to(request) => answer,
+                answer = answer_to(request, &moved) => answer,
             }
         })
     }
@@ -147,8 +154,20 @@ impl Transport for Http {
     }
 }
 
-async fn answer_to(request: RequestBuilder) -> Result<Answer, Unreachable> {
+/// Returns once nothing has `moved` for as long as `patience`.
+async fn stalled(moved: &Cell<Instant>, patience: Duration) {
+    loop {
+        let end = moved.get() + patience;
+        sleep_until(end).await;
+        if moved.get() + patience <= end {
+            return;
+        }
+    }
+}
+
+async fn answer_to(request: RequestBuilder, moved: &Cell<Instant>) -> Result<Answer, Unreachable> {
     let response = request.send().await.map_err(|error| unreachable(&error))?;
+    moved.set(Instant::now());
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
     let answer = Answer {
@@ -158,7 +177,7 @@ async fn answer_to(request: RequestBuilder) -> Result<Answer, Unreachable> {
         upload_complete: header(upload::COMPLETE).and_then(|value| upload::complete(value.as_bytes())) == Some(true),
         body: Vec::new(),
     };
-    let mut body = body_of(response).await?;
+    let mut body = body_of(response, moved).await?;
     if zstd {
         body = packing::unpack(&body[..], ANSWER_LIMIT + 1).map_err(|error| no_answer(&error))?;
         within_limit(&body)?;
@@ -167,9 +186,10 @@ async fn answer_to(request: RequestBuilder) -> Result<Answer, Unreachable> {
 }
 
 /// What breaks off or has no end is no answer; it is asked for again.
-async fn body_of(mut response: Response) -> Result<Vec<u8>, Unreachable> {
+async fn body_of(mut response: Response, moved: &Cell<Instant>) -> Result<Vec<u8>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+        moved.set(Instant::now());
         body.extend_from_slice(&chunk);
         within_limit(&body)?;
     }
@@ -256,6 +276,45 @@ mod tests {
                 assert_eq!(calling.join().expect("a call"), Err(Unreachable::Slow));
             });
         }
+    }
+
+    #[test]
+    fn a_long_request_has_the_time_that_a_slow_link_needs_for_it() {
+        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let (url, asked) = silent(b"");
+        let http = Http { patience: Duration::ZERO, ..Http::new(&url, &Trust::default()).expect("a client") };
+        let body = vec![0; SLOWEST as usize * 600];
+        let call = Call { method: "POST", path: "/".into(), body, ..Call::default() };
+        thread::scope(|scope| {
+            let calling = scope.spawn(|| http.call(&call));
+            let mut stream = asked.recv().expect("a request");
+            http.hurry();
+            stream.write_all(ANSWER).expect("an answer");
+            assert_eq!(calling.join().expect("a call").map(|answer| answer.status), Ok(200));
+        });
+    }
+
+    #[test]
+    fn what_moves_is_waited_for() {
+        let patience = Duration::from_millis(1);
+        let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let begun = Instant::now();
+            let moved = Cell::new(begun);
+            let moving = async {
+                while begun.elapsed() < 30 * patience {
+                    moved.set(Instant::now());
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                // In this order, so that it has moved whenever somebody looks.
+                biased;
+                () = moving => {}
+                () = stalled(&moved, patience) => panic!("given up, though it moved"),
+            }
+            stalled(&moved, patience).await;
+        });
     }
 
     #[test]

@@ -3,6 +3,7 @@ import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Component } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
+import PhotosPanel from '@/components/PhotosPanel.vue'
 import { i18n } from '@/i18n'
 import type { Role } from '@/lib/roles'
 import { dayOf, stampOf } from '@/lib/time'
@@ -277,6 +278,48 @@ it('says how many are kept apart when not all of them are shown', async () => {
   answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 700 })
   await poke()
   expect(page.text()).toContain(newest)
+})
+
+it('has what one phone sent too late judged together, and says what came of it', async () => {
+  const row = (n: number, device: string, why: string) => ({
+    op: `o${n}`, kind: 'visit.completed', zh: '完成', en: '', worker: { id: visit, name: '' }, device, visit_known: false,
+    at_ms: evening, recv_ms: evening, kept: 'quarantined', why,
+  })
+  const late = 'hand_in_overdue'
+  answers.set('GET /api/quarantine', [row(1, 'd1', late), row(2, 'd1', late), row(3, 'd2', late), row(4, 'd1', 'never_assigned')])
+  answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 4 })
+  await open(QuarantinePage, {}, { transition: false })
+  const again = i18n.global.t('quarantine.rejudge')
+  const choose = async (n: number) => {
+    await page.findAll('tbody button').at(n)?.trigger('click')
+    await settle()
+    return dialog()?.querySelector<HTMLInputElement>('input[type=checkbox]')
+  }
+  expect(await choose(2), 'nothing else like it').toBeNull()
+  await press(i18n.global.t('act.back'), dialog())
+  const box = await choose(0)
+  expect(dialog()?.textContent).toContain(i18n.global.t('quarantine.alike', { n: 1 }))
+  box?.click()
+  await reason('本人当面交回')
+  answers.set('POST /api/quarantine/o1/rejudge', { judged: 2, kept: 0 })
+  await press(again, dialog())
+  expect(bodyOf('POST /api/quarantine/o1/rejudge')).toEqual({ reason: '本人当面交回', alike: true })
+  expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 2, kept: 0 }))
+})
+
+it('asks again for a picture that did not come, five times in all', async () => {
+  const time = { est_ms: evening, lo_ms: evening, hi_ms: evening, recv_ms: evening, quality: 'exact' }
+  const photo = { sha: 'abc', role: 'photo.other', zh: '', whole: true, flagged: false, time, worker: { id: visit, name: '' } }
+  page = mount(PhotosPanel, { props: { photos: [photo as never] }, global: { plugins: [i18n] } })
+  const seen = new Set<Element>()
+  for (let tries = 0; tries < 9; tries++) {
+    const picture = page.find('li img')
+    expect(picture.attributes('src')).toBe('/api/photos/abc')
+    seen.add(picture.element)
+    await picture.trigger('error')
+    await settle(60_000)
+  }
+  expect(seen.size).toBe(5)
 })
 
 it('asks for the stream of the board only for a role that may see the board', async () => {

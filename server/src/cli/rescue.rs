@@ -20,7 +20,8 @@ const PART: u8 = 3;
 /// Take in a phone's rescue file: what it could not send by itself.
 ///
 /// The server must not be running. It may be done twice: what is here already is passed over. What the phone's key did
-/// not sign, and what does not fit its log, is kept apart for a person to look at.
+/// not sign, and what does not fit its log, is kept apart for a person to look at; so is what a dismissed phone holds after its
+/// time to hand in. It says how many of the records do not count yet.
 ///
 /// Exit status: 0 everything is in (or was already); 1 nothing was taken in: the file is damaged, cut within its records
 /// or none of ours; 2 it could not be tried; 3 the records are in, but the copy was cut before some of their files.
@@ -77,6 +78,15 @@ fn tell(state: &AppState, rescued: &Rescued) {
     say(format_args!("{name} 的手机（{}）", rescued.device));
     say(format_args!("记录 {} 条，其中新收 {} 条", rescued.ops, rescued.new_ops));
     say(format_args!("照片与签字 {} 个，其中新收 {} 个", rescued.files - rescued.files_cut, rescued.new_files));
+    if rescued.waiting > 0 {
+        say(format_args!("其中 {} 条已收下，暂不计入，请在管理台“暂存隔离”页处理", rescued.waiting));
+    }
+    if rescued.overdue > 0 {
+        say(format_args!(
+            "{} 条因离职停用手机的交回期限已过而隔离；如准予补交，请重新判定，可一次判定该手机的全部同类记录",
+            rescued.overdue
+        ));
+    }
     if let Some(apart) = &rescued.apart {
         let why = match apart.why {
             Why::Unsigned => "手机密钥未签名",

@@ -211,14 +211,9 @@ fn bodies(db: &Connection, household: Uuid, visits: &[VisitId]) -> Result<Vec<u6
 /// Files of imported households that hold a row of `household`, each with what takes its place.
 fn without(state: &AppState, household: Uuid) -> Result<Vec<(Sha, Vec<u8>)>, StoreError> {
     let files = state.store.read_now::<_, StoreError>(|db| {
-        let mut query = db.prepare(
-            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g
-             WHERE e.kind = 'office.imported' AND e.kind >= 'office.' AND e.kind < 'pii/' ORDER BY e.g",
-        )?;
-        let bodies: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut files = Vec::new();
-        for body in bodies {
-            if let Event::Imported(imported) = log::read_event("office.imported", &body)
+        for logged in log::of_office(db, "office.imported")? {
+            if let Event::Imported(imported) = logged.fact.event
                 && imported.register == Register::Households
             {
                 files.push(erasure::standing(db, imported.rows)?);

@@ -8,7 +8,7 @@ use nuanfang_core::wire::OutcomeKind;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::log::Logged;
+use super::log::{self, Logged};
 use super::project::setting;
 use crate::store::StoreError;
 
@@ -72,11 +72,23 @@ pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> 
     }
     let device = device(tx, logged)?;
     if let Some(since) = device.as_ref().and_then(|device| device.dismissed)
-        && logged.recv.0.saturating_sub(since.0) > setting::hand_in_ms(tx)?
+        && is_overdue(tx, logged, since)?
     {
-        return Ok(Judgement::quarantined("hand_in_overdue"));
+        return Ok(Judgement::quarantined(OVERDUE));
     }
     by_itself(tx, logged, device)
+}
+
+/// Why what a dismissed phone brings too late is kept apart.
+pub const OVERDUE: &str = "hand_in_overdue";
+
+/// Whether the time to hand in is over for a phone that is dismissed `since`. After a restore it begins anew: what was handed
+/// in in time and lost with the server is offered again.
+fn is_overdue(tx: &Connection, logged: &Logged, since: Millis) -> Result<bool, StoreError> {
+    let Some(term) = setting::hand_in_ms(tx)? else { return Ok(false) };
+    let over = |since: Millis| logged.recv.0.saturating_sub(since.0) > term;
+    let in_time = |restored: &Logged| restored.g < logged.g && !over(restored.recv);
+    Ok(over(since) && !log::of_office(tx, "office.restored")?.iter().any(in_time))
 }
 
 /// The same with one that is here, by the state as it is now. Whether its phone's time to hand in was over is not asked again:

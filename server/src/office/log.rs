@@ -244,6 +244,16 @@ pub fn of_visit(db: &Connection, visit: VisitId) -> Result<Vec<Logged>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The office's own acts of one kind, in the order of receipt.
+pub fn of_office(db: &Connection, kind: &str) -> Result<Vec<Logged>, StoreError> {
+    // The bounds are those of the index of acts.
+    let mut query = db.prepare_cached(&format!(
+        "{SELECT} WHERE e.kind = ?1 AND e.kind >= 'office.' AND e.kind < 'pii/' AND w.office = 1 ORDER BY e.g"
+    ))?;
+    let rows = query.query_map([kind], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What counts of one visit up to `g`: everything applied or late.
 pub fn counting_of_visit(db: &Connection, visit: VisitId, g: u64) -> Result<Vec<Logged>, StoreError> {
     let mut query = db.prepare_cached(&format!(

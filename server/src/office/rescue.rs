@@ -15,8 +15,9 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::accept::{self, Exchange};
+use super::judge::OVERDUE;
 use super::project::device;
-use super::{readmission, seen, uploads};
+use super::{readmission, rejudge, seen, uploads};
 use crate::keys::Keys;
 use crate::state::AppState;
 use crate::store::StoreError;
@@ -39,6 +40,10 @@ pub struct Rescued {
     pub new_ops: u64,
     /// Where what did not fit the device's own log is kept.
     pub apart: Option<Apart>,
+    /// What is in the device's own log and does not count yet: held, or quarantined.
+    pub waiting: u64,
+    /// Those of it that came after a dismissed phone's time to hand in.
+    pub overdue: u64,
     /// Files in the file.
     pub files: u64,
     /// Those that were not here before.
@@ -161,6 +166,8 @@ fn take(state: &AppState, head: &RescueHead, ops: Vec<Op>) -> Result<Rescued, Re
         ops: head.ops,
         new_ops: 0,
         apart: None,
+        waiting: 0,
+        overdue: 0,
         files: 0,
         new_files: 0,
         files_cut: head.files,
@@ -171,6 +178,10 @@ fn take(state: &AppState, head: &RescueHead, ops: Vec<Op>) -> Result<Rescued, Re
             match own_log(state, head, &ops)? {
                 Ok(new) => {
                     rescued.new_ops = new;
+                    for why in state.store.read_now(|db| waiting(db, &ops))? {
+                        rescued.waiting += 1;
+                        rescued.overdue += u64::from(why == OVERDUE);
+                    }
                     return Ok(rescued);
                 }
                 Err(why) => (last, why),
@@ -245,6 +256,11 @@ fn own_log(state: &AppState, head: &RescueHead, ops: &[Op]) -> Result<Result<u64
         }
     }
     Ok(Ok(new))
+}
+
+/// Why those of the operations that do not count yet are kept apart.
+fn waiting(db: &Connection, ops: &[Op]) -> Result<Vec<String>, StoreError> {
+    ops.iter().filter_map(|op| rejudge::kept(db, op.op.0).transpose()).collect()
 }
 
 /// Puts operations that are nowhere yet into a log of their own, whose device nobody enrolled: the door keeps them apart.

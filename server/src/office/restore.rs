@@ -16,7 +16,7 @@ use nuanfang_core::drill::{self, Mutant};
 use nuanfang_core::id::WorkerId;
 use nuanfang_core::time::{Estimate, Millis};
 use nuanfang_core::wire::FILE_LIMIT;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::log::{self, Arriving};
 use super::{Office, OfficeAct, rebuild, registers};
@@ -329,14 +329,8 @@ fn await_files(tx: &Connection) -> Result<u64, StoreError> {
 /// The epoch after the last one that is known. Seconds since 1970 keep two restores of the same backup apart, neither of
 /// which the backup may have heard of.
 fn next_epoch(store: &Sqlite, now: Millis) -> Result<u64, StoreError> {
-    let last: Option<String> = store.read_now::<_, StoreError>(|db| {
-        let mut query = db.prepare(
-            "SELECT b.body FROM envelope e JOIN body b ON b.g = e.g
-             WHERE e.kind = 'office.restored' AND e.kind >= 'office.' AND e.kind < 'pii/' ORDER BY e.g DESC LIMIT 1",
-        )?;
-        Ok(query.query_row([], |row| row.get(0)).optional()?)
-    })?;
-    let last = match last.map(|body| Event::parse("office.restored", &body)) {
+    let restored = store.read_now(|db| log::of_office(db, "office.restored"))?;
+    let last = match restored.last().map(|logged| &logged.fact.event) {
         Some(Event::Restored(restored)) => restored.epoch,
         _ => 1,
     };

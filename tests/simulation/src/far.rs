@@ -366,6 +366,7 @@ impl Far {
             return self.fail("I12", format!("envelope {} was the head at no ship", restored.envelopes));
         };
         (self.known, self.epoch) = (saved.known.again(self.release, &self.ledger), restored.epoch);
+        self.known.restored = Some(self.now());
         self.saved = Some(saved);
         self.tell(|far| {
             format!("the server is restored from its backup by {}, epoch {}", far.release.name(), far.epoch)

@@ -156,6 +156,8 @@ pub struct Known {
     pub got: HashMap<OpId, Want>,
     /// When each device that was dismissed was.
     pub dismissed: BTreeMap<DeviceId, Millis>,
+    /// When the server was last restored.
+    pub restored: Option<Millis>,
     /// How far each log is here, and its hashes.
     pub logs: BTreeMap<DeviceId, Vec<Sha>>,
     /// Operations that do not count and came once more, to a release that does not understand them: once one does, they are
@@ -168,9 +170,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether what `device` brings at `recv` comes after its time to hand in: 30 days, unless the company says otherwise.
+    /// Whether what `device` brings at `recv` comes after its time to hand in: 30 days, unless the company says otherwise, and
+    /// anew from a restore on.
     pub fn is_overdue(&self, device: DeviceId, recv: Millis) -> bool {
-        self.dismissed.get(&device).is_some_and(|since| recv.0 - since.0 > 30 * DAY_MS)
+        let over = |since: &Millis| recv.0 - since.0 > 30 * DAY_MS;
+        self.dismissed.get(&device).is_some_and(over) && self.restored.as_ref().is_none_or(over)
     }
 
     /// Takes in what the server puts on record, judged by its release.
@@ -222,7 +226,7 @@ impl Known {
     /// where it was.
     pub fn again(&self, release: Release, ledger: &Ledger) -> Self {
         let (logs, files, dismissed) = (self.logs.clone(), self.files.clone(), self.dismissed.clone());
-        let mut known = Self { logs, files, dismissed, g: self.g, ..Self::default() };
+        let mut known = Self { logs, files, dismissed, restored: self.restored, g: self.g, ..Self::default() };
         let mut last: HashMap<OpId, usize> = HashMap::new();
         for (at, recorded) in self.record.iter().enumerate() {
             if let Recorded::Understood(ops) = recorded {

@@ -73,14 +73,19 @@ pub struct KeptView {
 pub struct RejudgeRequest {
     /// What has changed since.
     pub reason: String,
+    /// And with it what else of the same phone is kept apart for the same reason, 500 at most.
+    #[serde(default)]
+    pub alike: bool,
 }
 
 /// What came of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RejudgedView {
-    /// It is still kept apart.
-    pub kept: bool,
-    /// Why, if so.
+    /// How many were judged anew.
+    pub judged: usize,
+    /// How many of them are still kept apart.
+    pub kept: usize,
+    /// Why the one that was named is, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -122,7 +127,7 @@ pub async fn quarantine(_may: May<ReadDevices>, State(state): State<AppState>) -
     Ok(Json(state.read(read).await?))
 }
 
-/// Judge an operation anew by the state as it is now. It may come out as it was.
+/// Judge an operation anew by the state as it is now, alone or with those like it. It may come out as it was.
 #[utoipa::path(post, path = "/api/quarantine/{op}/rejudge", tag = "quarantine", operation_id = "rejudge",
     params(("op" = Uuid, Path, description = "The operation")), request_body = RejudgeRequest,
     responses((status = 200, description = "Judged", body = RejudgedView),
@@ -133,15 +138,26 @@ pub async fn rejudge(
     At(op): At<Uuid>,
     Body(request): Body<RejudgeRequest>,
 ) -> Result<Json<RejudgedView>, Problem> {
-    let act = rejudge::act(OpId(op), text("reason", &request.reason, 200)?);
+    let reason = text("reason", &request.reason, 200)?;
+    let ops = match request.alike {
+        true => state.read(move |db| rejudge::alike(db, OpId(op), SHOWN)).await?,
+        false => vec![OpId(op)],
+    };
+    let acts = ops.iter().map(|op| rejudge::act(*op, reason.clone())).collect();
     let check = move |db: &Connection| {
         let gone =
             || Problem::new(StatusCode::NOT_FOUND, "quarantine.not_kept", "该记录不在暂存或隔离中，可能已被重新判定");
         rejudge::kept(db, op)?.map(drop).ok_or_else(gone)
     };
-    state.office.append(WorkerId(may.user.id), vec![act], check).await?;
-    let why = state.read(move |db| rejudge::kept(db, op)).await?;
-    Ok(Json(RejudgedView { kept: why.is_some(), why }))
+    state.office.append(WorkerId(may.user.id), acts, check).await?;
+    let read = move |db: &Connection| {
+        let mut view = RejudgedView { judged: ops.len(), kept: 0, why: rejudge::kept(db, op)? };
+        for op in ops {
+            view.kept += usize::from(rejudge::kept(db, op.0)?.is_some());
+        }
+        Ok::<_, StoreError>(view)
+    };
+    Ok(Json(state.read(read).await?))
 }
 
 fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {

@@ -44,18 +44,9 @@ pub struct Trace {
 
 /// Before the log is folded again: who will be erased in the course of it.
 pub fn prepare(writing: &Writing<'_>) -> Result<(), StoreError> {
-    let mut query = writing.tx.prepare(
-        "SELECT e.g, e.recv_ms, b.body FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
-         WHERE e.kind = 'office.household_erased' AND e.kind >= 'office.' AND e.kind < 'pii/' AND w.office = 1
-         ORDER BY e.g",
-    )?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        let (g, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if let Event::HouseholdErased(event) =
-            log::read_event("office.household_erased", row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)
-        {
-            note(writing, &event, g.unsigned_abs(), Millis(at))?;
+    for logged in log::of_office(writing.tx, "office.household_erased")? {
+        if let Event::HouseholdErased(event) = &logged.fact.event {
+            note(writing, event, logged.g, logged.recv)?;
         }
     }
     Ok(())

@@ -35,13 +35,14 @@ pub fn silence_ms(db: &Connection) -> Result<i64, StoreError> {
 
 /// For how many days a dismissed phone hands in what counts as any other's; what it brings later is kept apart.
 pub const HAND_IN_DAYS: &str = "phone.hand_in_days";
-/// The same where nothing is set.
-const HAND_IN_DAYS_DEFAULT: i64 = 30;
+/// What is set at a server's first start.
+pub const HAND_IN_DAYS_FIRST: &str = "30";
 
-/// For how long after its dismissal what a phone hands in counts as any other's, milliseconds.
-pub fn hand_in_ms(db: &Connection) -> Result<i64, StoreError> {
-    let days = get(db, HAND_IN_DAYS)?.and_then(|days| days.parse().ok()).filter(|days| *days > 0);
-    Ok(days.unwrap_or(HAND_IN_DAYS_DEFAULT).saturating_mul(24 * 3_600_000))
+/// For how long after its dismissal what a phone hands in counts as any other's, milliseconds. None where the log does not
+/// say so yet: what came before it did is judged as it was then, however late a newer build folds it.
+pub fn hand_in_ms(db: &Connection) -> Result<Option<i64>, StoreError> {
+    let days: Option<i64> = get(db, HAND_IN_DAYS)?.and_then(|days| days.parse().ok());
+    Ok(days.map(|days| days.saturating_mul(24 * 3_600_000)))
 }
 
 /// For how many days an envelope of any kind is kept at least, from its receipt on.
