@@ -7,6 +7,7 @@ import cn.nuanfang.ui.Host
 import java.awt.Toolkit
 import java.awt.datatransfer.DataFlavor
 import java.io.File
+import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.channels.FileLock
 import java.time.ZoneId
@@ -23,7 +24,9 @@ class ComputerHost(private val phone: File) : Host {
         runCatching { Toolkit.getDefaultToolkit().systemClipboard.getData(DataFlavor.stringFlavor) as? String }.getOrNull()
 
     override fun folders(): List<String> {
-        val further = phone.list().orEmpty().mapNotNull(String::toIntOrNull).sorted().map(Int::toString)
+        if (!phone.exists()) return emptyList()
+        val beside = phone.list() ?: throw IOException("can't list $phone")
+        val further = beside.filter(::isFurther).sortedBy(String::toInt)
         return (listOf(Folders.FIRST) + further).filter { File(place(it), RECORDS).isDirectory }
     }
 
@@ -52,6 +55,9 @@ class ComputerHost(private val phone: File) : Host {
     }
 
     private var claimed: FileLock? = null
+
+    // "02" is none: it would be the second one's folder under another name.
+    private fun isFurther(name: String) = name.toIntOrNull()?.let { it > Folders.FIRST.toInt() && it.toString() == name } == true
 
     private fun place(folder: String) = if (folder == Folders.FIRST) phone else File(phone, folder)
 

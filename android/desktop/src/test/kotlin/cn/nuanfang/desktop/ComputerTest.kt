@@ -1,10 +1,12 @@
 package cn.nuanfang.desktop
 
 import java.io.File
+import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.attribute.PosixFilePermissions
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import org.junit.jupiter.api.Test
@@ -35,6 +37,23 @@ class ComputerTest {
         val keys = listOf(folder, File(folder, "2"), File(folder, "10")).map { SoftwareKey.open(File(it, "keys")).databaseKey.toList() }
         assertEquals(3, keys.distinct().size)
         assertEquals(3, host.folders().map(host::rescuePlace).distinct().size)
+    }
+
+    @Test
+    fun `what else lies beside the folders is none of them`(@TempDir folder: File) {
+        val host = ComputerHost(folder)
+        for (name in listOf("1", "2")) host.open(name).use { assertNull(it.enrolment()) }
+        for (other in listOf("0", "1", "02", "+2", "+3", "-4", "５", "notes")) assertTrue(File(folder, "$other/records").mkdirs())
+        assertTrue(File(folder, "6").createNewFile())
+        assertEquals(listOf("1", "2"), host.folders())
+    }
+
+    @Test
+    fun `a phone that can't be read is not taken for a new one`(@TempDir folder: File) {
+        val phone = File(folder, "phone")
+        assertEquals(emptyList(), ComputerHost(phone).folders())
+        assertTrue(phone.createNewFile())
+        assertFailsWith<IOException> { ComputerHost(phone).folders() }
     }
 
     @Test

@@ -48,7 +48,7 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
     private val phones = mutableMapOf<String, Phone>()
     val phone = phoneOf(Folders.FIRST)
     val rescue = File(folder, "示例求助.rescue")
-    private val work = SupervisorJob()
+    private var work = SupervisorJob()
     private val host =
         object : Host {
             override val zone = ZoneId.of("Asia/Shanghai")
@@ -64,7 +64,15 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
 
             override fun rescuePlace(folder: String): String = rescue.path
         }
-    val session = Session(host, CoroutineScope(work + Dispatchers.Default))
+    var session = Session(host, CoroutineScope(work + Dispatchers.Default))
+        private set
+
+    /** The app ends, and starts with an invitation. */
+    fun startAgain(invitation: String) {
+        runBlocking { work.cancelAndJoin() }
+        work = SupervisorJob()
+        session = Session(host, CoroutineScope(work + Dispatchers.Default), invitation)
+    }
 
     /** What a worker has on it, by his folder's name. */
     fun phoneOf(name: String): Phone = synchronized(phones) { phones.getOrPut(name) { Phone(File(folder, name).apply { mkdirs() }, clock) } }
@@ -160,6 +168,10 @@ fun SkikoComposeUiTest.enrol(invitation: String) {
     onNodeWithTag("invitation").performTextReplacement(invitation)
     tap("enrol")
 }
+
+/** What stands in the field of this tag. */
+@OptIn(ExperimentalTestApi::class)
+fun SkikoComposeUiTest.typed(tag: String): String = onNodeWithTag(tag).fetchSemanticsNode().config[SemanticsProperties.EditableText].text
 
 /** How long the real server and the real disk may take on a busy machine. */
 const val PATIENCE = 60_000L

@@ -2,12 +2,14 @@ package cn.nuanfang.desktop
 
 import androidx.compose.ui.test.ExperimentalTestApi
 import androidx.compose.ui.test.SkikoComposeUiTest
+import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertIsEnabled
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.onAllNodesWithTag
 import androidx.compose.ui.test.onLast
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithTag
+import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollToIndex
 import androidx.compose.ui.test.performScrollToNode
@@ -179,6 +181,18 @@ class ScreensTest {
                 says(it.of(phone.app.records(null, 1000u).last().label))
             }
 
+            handset.hold {
+                onNodeWithTag("records").performScrollToIndex(sending(handset).records.size)
+                tapWords("已接单")
+                says(Chinese.recordedAt)
+            }
+            // A window made anew, as when the phone is turned.
+            handset.hold {
+                says(Chinese.recordedAt)
+                tapBack()
+                onNodeWithText("已接单").assertIsDisplayed()
+            }
+
             val device = checkNotNull(phone.app.enrolment()).device
             office.post("/api/devices/$device/revoke", mapOf("reason" to "stolen"))
             phone.act(visit, satisfied("F7-1"))
@@ -242,6 +256,42 @@ class ScreensTest {
                 lists("已接单")
             }
             handset.fits("second") { says(checkNotNull(phones[1].app.enrolment()).workerName) }
+        }
+    }
+
+    @Test
+    fun `the invitation of the app's start is for who is new here, and gone once it was used`(@TempDir folder: File) {
+        val (first, second) = office.worker("SL-005") to office.worker("SL-006")
+        handset(folder).use { handset ->
+            handset.enrolled(first)
+            val device = checkNotNull(handset.phone.app.enrolment()).device
+            office.post("/api/devices/$device/revoke", mapOf("reason" to "stolen"))
+            val invitation = office.enrolment(second)
+            handset.startAgain(invitation)
+            handset.hold {
+                says(Chinese.promise)
+                tap("send-now")
+                says("本机已被公司停用")
+                tap("enrol-again")
+                says("记录一条没丢")
+                assertEquals("", typed("invitation"), "it is a colleague's")
+                tapBack()
+
+                tap("workers")
+                says(Chinese.workersHow)
+                tap("add-worker")
+                says(Chinese.enrolHow)
+                assertEquals(invitation, typed("invitation"))
+                tap("enrol")
+                says("全部已发送")
+                assertEquals(second, checkNotNull(handset.phoneOf("2").app.enrolment()).worker)
+
+                tap("workers")
+                says(Chinese.workersHow)
+                tap("add-worker")
+                says(Chinese.enrolHow)
+                assertEquals("", typed("invitation"), "it was used")
+            }
         }
     }
 

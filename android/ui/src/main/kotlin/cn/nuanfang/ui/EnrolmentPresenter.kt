@@ -23,13 +23,17 @@ data class EnrolmentState(
     val trouble: Trouble? = null,
 )
 
-/** Enrols a worker on this phone, for the first time or anew. [enrolled] is called once it has. */
+/**
+ * Enrols a worker on this phone, for the first time or anew. What is [offered] stands as the invitation until something is
+ * typed. [enrolled] is called once it has, with the invitation that was used.
+ */
 class EnrolmentPresenter(
     private val core: FieldAppInterface,
     private val host: Host,
     private val scope: CoroutineScope,
     private val io: CoroutineDispatcher,
-    private val enrolled: () -> Unit,
+    private val offered: () -> String,
+    private val enrolled: (String) -> Unit,
 ) {
     private val shown = MutableStateFlow(EnrolmentState())
 
@@ -38,8 +42,14 @@ class EnrolmentPresenter(
 
     // Snapshot state: a text field whose value comes back through a flow loses letters typed fast.
 
-    /** The invitation, as far as it is typed. */
-    var invitation by mutableStateOf("")
+    private var typed by mutableStateOf<String?>(null)
+
+    /** The invitation, as far as it is typed, or the one that is offered. */
+    var invitation: String
+        get() = typed ?: offered()
+        set(value) {
+            typed = value
+        }
 
     /** The phone's name, as far as it is typed. */
     var phoneName by mutableStateOf(host.phoneName)
@@ -65,8 +75,8 @@ class EnrolmentPresenter(
             val done = io.call { core.enrol(text, name) }
             shown.update { it.copy(enrolling = false, trouble = done.exceptionOrNull()?.let(::troubleOf)) }
             if (done.isSuccess) {
-                invitation = ""
-                enrolled()
+                enrolled(text)
+                typed = null
                 then()
             }
         }

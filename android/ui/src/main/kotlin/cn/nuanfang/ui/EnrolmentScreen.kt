@@ -2,11 +2,8 @@ package cn.nuanfang.ui
 
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
-import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.rememberScrollState
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
@@ -31,27 +28,23 @@ fun EnrolmentScreen(
     val texts = LocalTexts.current
     val former = state.former
     val title = if (former == null) texts.enrolTitle else texts.enrolAgainTitle
-    Frame(
+    val scroll = rememberScrollState()
+    LaunchedEffect(state.trouble) { if (state.trouble != null) scroll.scrollTo(0) }
+    Page(
         title = title,
         onBack = onBack,
         bottom = { MainButton(if (state.enrolling) texts.enrolling else title, onEnrol, Modifier.testTag("enrol")) },
-    ) { inner ->
-        val scroll = rememberScrollState()
-        LaunchedEffect(state.trouble) { if (state.trouble != null) scroll.scrollTo(0) }
-        Column(
-            Modifier.fillMaxSize().padding(inner).verticalScroll(scroll).padding(16.dp),
-            verticalArrangement = Arrangement.spacedBy(14.dp),
-        ) {
-            state.trouble?.let { TroubleCard(texts.enrolFailed, it) }
-            if (former != null) {
-                Card(Tones.wait) { Text(texts.enrolAgainHow(former.workerName), style = MaterialTheme.typography.bodyLarge) }
-            } else {
-                Text(texts.enrolHow, style = MaterialTheme.typography.bodyLarge)
-            }
-            Field(texts.invitation, invitation, onInvitation, texts.invitationHint, lines = 3, tag = "invitation")
-            SideButton(texts.paste, onPaste)
-            Field(texts.phoneName, phoneName, onPhoneName, "", lines = 1, tag = "phone-name")
+        scroll = scroll,
+    ) {
+        state.trouble?.let { TroubleCard(texts.enrolFailed, it) }
+        if (former != null) {
+            Card(Tones.wait) { Text(texts.enrolAgainHow(former.workerName), style = MaterialTheme.typography.bodyLarge) }
+        } else {
+            Text(texts.enrolHow, style = MaterialTheme.typography.bodyLarge)
         }
+        Field(texts.invitation, invitation, onInvitation, texts.invitationHint, lines = 3, tag = "invitation")
+        SideButton(texts.paste, onPaste)
+        Field(texts.phoneName, phoneName, onPhoneName, "", lines = 1, tag = "phone-name")
     }
 }
 

@@ -1,5 +1,6 @@
 package cn.nuanfang.ui
 
+import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
@@ -17,6 +18,7 @@ sealed interface Folder {
         override val name: String,
         private val core: FieldAppInterface,
         enrolled: Boolean,
+        start: StartInvitation,
         host: Host,
         private val scope: CoroutineScope,
         private val io: CoroutineDispatcher,
@@ -28,8 +30,12 @@ sealed interface Folder {
         /** Its exchange and its records. */
         val sending = SendingPresenter(core, host, scope, io)
 
-        /** Enrols its worker. */
-        val enrolment = EnrolmentPresenter(core, host, scope, io) {
+        /** Where the list of its records is left and found again, in a window made anew too. */
+        val list = LazyListState()
+
+        /** Enrols its worker. Only where nobody is enrolled yet, the invitation of the app's start is offered. */
+        val enrolment = EnrolmentPresenter(core, host, scope, io, { if (this.enrolled) "" else start.text }) { used ->
+            start.used(used)
             this.enrolled = true
             sending.start()
         }

@@ -10,30 +10,42 @@ import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 
 /** The folders of all who work with this phone. What waits in each of them is sent, whoever holds the phone. */
-class Folders(private val host: Host, private val scope: CoroutineScope, private val io: CoroutineDispatcher) {
+class Folders(
+    private val host: Host,
+    private val scope: CoroutineScope,
+    private val io: CoroutineDispatcher,
+    invitation: String = "",
+) {
     private val shown = MutableStateFlow<List<Folder>>(emptyList())
     private val turn = Mutex()
+    private val start = StartInvitation(invitation)
+    private var madeForNew: String? = null
 
     /** As they stand, the oldest first. */
     val all: StateFlow<List<Folder>> = shown.asStateFlow()
 
-    /** Opens those that are not open; on a new phone the first. */
-    suspend fun open() =
-        turn.withLock {
-            val open = shown.value.filterIsInstance<Folder.Open>().associateBy { it.name }
-            val names = withContext(io) { host.folders() }.ifEmpty { listOf(FIRST) }
-            shown.value = names.map { open[it] ?: opened(it) }
-        }
+    /** Opens those that are not open; on a new phone the first. None goes away, though the host may not list it any more. */
+    suspend fun open() = turn.withLock { openAll(withContext(io) { host.folders() }) }
 
-    /** One for somebody who is new here. */
+    /** One for somebody who is new here. As long as the one that was made for him does not open, it is tried again and no other made. */
     suspend fun vacant(): Folder =
         turn.withLock {
-            shown.value.firstOrNull { it is Folder.Open && !it.enrolled }
-                ?: opened(unused()).also { shown.value += it }
+            openAll(emptyList())
+            shown.value.firstOrNull { if (it is Folder.Open) !it.enrolled else it.name == madeForNew }
+                ?: opened(unused()).also {
+                    madeForNew = it.name
+                    shown.value += it
+                }
         }
 
     /** Tries at once, for everybody. */
     fun sendNow() = shown.value.filterIsInstance<Folder.Open>().filter { it.enrolled }.forEach { it.sending.sendNow() }
+
+    private suspend fun openAll(listed: List<String>) {
+        val known = shown.value.associateBy { it.name }
+        val names = (known.keys + listed).ifEmpty { listOf(FIRST) }
+        shown.value = names.map { name -> known[name] as? Folder.Open ?: opened(name) }
+    }
 
     private fun unused(): String {
         val used = shown.value.map { it.name }
@@ -45,7 +57,7 @@ class Folders(private val host: Host, private val scope: CoroutineScope, private
             val core = host.open(name)
             core to runCatching { core.enrolment() != null }.onFailure { core.close() }.getOrThrow()
         }
-            .fold({ (core, enrolled) -> Folder.Open(name, core, enrolled, host, scope, io) }, { Folder.Closed(name, troubleOf(it)) })
+            .fold({ (core, enrolled) -> Folder.Open(name, core, enrolled, start, host, scope, io) }, { Folder.Closed(name, troubleOf(it)) })
 
     companion object {
         /** A phone's first folder; the next ones count on. */

@@ -17,7 +17,10 @@ interface Host {
     /** What the clipboard holds: there a scanner or a message has put the invitation. */
     fun clipboard(): String?
 
-    /** The names of the folders that are on this phone, the oldest first; none on a new one. Called away from the thread that draws. */
+    /**
+     * The names of the folders that are on this phone, the oldest first; none on a new one. Throws where they can't be read: no
+     * phone in use is taken for a new one. Called away from the thread that draws.
+     */
     fun folders(): List<String>
 
     /** Opens a folder with keys of its own, or makes it. Called away from the thread that draws. */

@@ -1,6 +1,7 @@
 package cn.nuanfang.ui
 
 import androidx.compose.foundation.BorderStroke
+import androidx.compose.foundation.ScrollState
 import androidx.compose.foundation.background
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
@@ -14,7 +15,9 @@ import androidx.compose.foundation.layout.imePadding
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.sizeIn
+import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.shape.RoundedCornerShape
+import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.Button
 import androidx.compose.material3.ButtonDefaults
 import androidx.compose.material3.HorizontalDivider
@@ -77,6 +80,23 @@ internal fun Frame(
         content = content,
     )
 }
+
+/** A [Frame] around what is read from top to bottom; what the screen has no room for is scrolled to. */
+@Composable
+internal fun Page(
+    title: String,
+    onBack: (() -> Unit)? = null,
+    bottom: @Composable ColumnScope.() -> Unit = {},
+    scroll: ScrollState = rememberScrollState(),
+    content: @Composable ColumnScope.() -> Unit,
+) =
+    Frame(title, onBack, bottom = bottom) { inner ->
+        Column(
+            Modifier.fillMaxSize().padding(inner).verticalScroll(scroll).padding(16.dp),
+            verticalArrangement = Arrangement.spacedBy(14.dp),
+            content = content,
+        )
+    }
 
 /** The button that a screen is for. */
 @Composable

@@ -1,10 +1,5 @@
 package cn.nuanfang.ui
 
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
-import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -12,9 +7,7 @@ import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.collectAsState
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.remember
-import androidx.compose.ui.Modifier
 import androidx.compose.ui.text.font.FontFamily
-import androidx.compose.ui.unit.dp
 import kotlinx.coroutines.Job
 
 /** All screens of the phone over one session: what a window or an activity shows. */
@@ -36,8 +29,6 @@ private fun Screens(open: Opened.Open, session: Session) {
     val folders by open.folders.all.collectAsState()
     val back: () -> Unit = { open.navigator.back() }
     fun folder(name: String) = folders.first { it.name == name } as Folder.Open
-    // Kept here, so that whoever comes back from a record finds the list where he left it.
-    val lists = remember { mutableMapOf<String, LazyListState>() }
     when (val screen = stack.last()) {
         Screen.Workers ->
             WorkersScreen(
@@ -68,7 +59,8 @@ private fun Screens(open: Opened.Open, session: Session) {
             )
         }
         is Screen.Sending -> {
-            val presenter = folder(screen.folder).sending
+            val folder = folder(screen.folder)
+            val presenter = folder.sending
             val state by presenter.state.collectAsState()
             Watching(presenter, presenter::watch)
             SendingScreen(
@@ -80,7 +72,7 @@ private fun Screens(open: Opened.Open, session: Session) {
                 { open.navigator.go(Screen.Rescue(screen.folder)) },
                 { open.navigator.go(Screen.Enrolment(screen.folder)) },
                 { open.navigator.go(Screen.Workers) },
-                lists.getOrPut(screen.folder) { LazyListState() },
+                folder.list,
             )
         }
         is Screen.Record -> {
@@ -109,10 +101,8 @@ internal fun Watching(presenter: Any, watch: () -> Job) =
 @Composable
 private fun Opening(trouble: Trouble?, onTryAgain: () -> Unit) {
     val texts = LocalTexts.current
-    Frame(texts.product, bottom = { if (trouble != null) MainButton(texts.tryAgain, onTryAgain) }) { inner ->
-        Column(Modifier.fillMaxSize().padding(inner).padding(16.dp), verticalArrangement = Arrangement.spacedBy(14.dp)) {
-            if (trouble == null) Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
-            if (trouble != null) TroubleCard(texts.openFailed, trouble)
-        }
+    Page(texts.product, bottom = { if (trouble != null) MainButton(texts.tryAgain, onTryAgain) }) {
+        if (trouble == null) Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
+        if (trouble != null) TroubleCard(texts.openFailed, trouble)
     }
 }

@@ -1,17 +1,11 @@
 package cn.nuanfang.ui
 
-import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
-import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.rememberScrollState
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
-import androidx.compose.ui.unit.dp
 import cn.nuanfang.core.RecordStatus
 import java.time.ZoneId
 
@@ -19,34 +13,29 @@ import java.time.ZoneId
 @Composable
 fun RecordScreen(state: RecordDetail, zone: ZoneId, onSendNow: () -> Unit, onBack: () -> Unit) {
     val texts = LocalTexts.current
-    Frame(
+    Page(
         title = texts.recordTitle,
         onBack = onBack,
         bottom = { MainButton(texts.sendNow, onSendNow, Modifier.testTag("send-now"), Marks.sent) },
-    ) { inner ->
-        Column(
-            Modifier.fillMaxSize().padding(inner).verticalScroll(rememberScrollState()).padding(16.dp),
-            verticalArrangement = Arrangement.spacedBy(14.dp),
-        ) {
-            val record = state.record
-            if (record != null) {
-                Text(texts.of(record.label), style = MaterialTheme.typography.headlineSmall)
-                Column {
-                    StateMark(record.state)
-                    Text(texts.meaning(record.state), style = MaterialTheme.typography.bodyLarge)
-                }
-                val extent = listOfNotNull(
-                    texts.filesInFull(record.filesWhole, record.files).takeIf { record.files > 0u },
-                    texts.signed.takeIf { record.signed },
-                )
-                if (extent.isNotEmpty()) Text(extent.joinToString(" · "), style = MaterialTheme.typography.bodyLarge)
-                record.why?.let { Said(texts.why, texts.of(it)) }
-                Said(texts.next, texts.of(record.next))
-                Said(texts.recordedAt, fullTime(record.claimed, zone))
-                Said(texts.visit, visit(record, state, texts))
-            } else {
-                state.trouble?.let { TroubleCard(texts.notDone, it) } ?: Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
+    ) {
+        val record = state.record
+        if (record != null) {
+            Text(texts.of(record.label), style = MaterialTheme.typography.headlineSmall)
+            Column {
+                StateMark(record.state)
+                Text(texts.meaning(record.state), style = MaterialTheme.typography.bodyLarge)
             }
+            val extent = listOfNotNull(
+                texts.filesInFull(record.filesWhole, record.files).takeIf { record.files > 0u },
+                texts.signed.takeIf { record.signed },
+            )
+            if (extent.isNotEmpty()) Text(extent.joinToString(" · "), style = MaterialTheme.typography.bodyLarge)
+            record.why?.let { Said(texts.why, texts.of(it)) }
+            Said(texts.next, texts.of(record.next))
+            Said(texts.recordedAt, fullTime(record.claimed, zone))
+            Said(texts.visit, visit(record, state, texts))
+        } else {
+            state.trouble?.let { TroubleCard(texts.notDone, it) } ?: Text(texts.opening, style = MaterialTheme.typography.bodyLarge)
         }
     }
 }

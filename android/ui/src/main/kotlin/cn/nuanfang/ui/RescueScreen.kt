@@ -1,18 +1,11 @@
 package cn.nuanfang.ui
 
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
-import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.text.selection.SelectionContainer
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
-import androidx.compose.ui.unit.dp
 import java.time.ZoneId
 
 /** 导出求助文件: one encrypted file for the company, where it lies, what is in it, and that the phone keeps everything. */
@@ -20,26 +13,21 @@ import java.time.ZoneId
 fun RescueScreen(state: RescueState, zone: ZoneId, onWrite: () -> Unit, onBack: () -> Unit) {
     val texts = LocalTexts.current
     val words = MaterialTheme.typography.bodyLarge
-    Frame(
+    Page(
         title = texts.rescueTitle,
         onBack = onBack,
         bottom = {
             val label = if (state == RescueState.Writing) texts.rescueWriting else texts.rescueWrite
             MainButton(label, onWrite, Modifier.testTag("write-rescue"), Marks.box)
         },
-    ) { inner ->
-        Column(
-            Modifier.fillMaxSize().padding(inner).verticalScroll(rememberScrollState()).padding(16.dp),
-            verticalArrangement = Arrangement.spacedBy(14.dp),
-        ) {
-            when (state) {
-                is RescueState.Written -> Written(state, zone)
-                is RescueState.Failed -> TroubleCard(texts.rescueFailed, state.trouble)
-                RescueState.Unasked, RescueState.Writing -> {}
-            }
-            Text(texts.rescueWhat, style = words)
-            Text(texts.rescueHow, style = words)
+    ) {
+        when (state) {
+            is RescueState.Written -> Written(state, zone)
+            is RescueState.Failed -> TroubleCard(texts.rescueFailed, state.trouble)
+            RescueState.Unasked, RescueState.Writing -> {}
         }
+        Text(texts.rescueWhat, style = words)
+        Text(texts.rescueHow, style = words)
     }
 }
 

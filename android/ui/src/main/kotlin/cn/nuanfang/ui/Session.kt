@@ -22,15 +22,16 @@ sealed interface Opened {
 
 /**
  * The screens' memory: lives as long as the app, whatever happens to its window. Opens the core away from the thread that
- * draws, and starts the exchange of everybody who is enrolled. An [invitation] that came with the app's start is filled in.
+ * draws, and starts the exchange of everybody who is enrolled. An [invitation] that came with the app's start is offered
+ * to whoever is new on the phone, until somebody was enrolled with it.
  */
 class Session(
     val host: Host,
     private val scope: CoroutineScope,
-    private val invitation: String = "",
+    invitation: String = "",
     private val io: CoroutineDispatcher = Dispatchers.IO,
 ) {
-    private val folders = Folders(host, scope, io)
+    private val folders = Folders(host, scope, io, invitation)
     private val shown = MutableStateFlow<Opened>(Opened.Opening)
 
     /** How far it is. */
@@ -65,7 +66,6 @@ class Session(
             val open = folders.all.value.filterIsInstance<Folder.Open>()
             val closed = folders.all.value.filterIsInstance<Folder.Closed>()
             val trouble = listed.exceptionOrNull()?.let(::troubleOf) ?: closed.firstOrNull()?.trouble
-            for (folder in open) folder.enrolment.invitation = invitation
             shown.value = if (open.isEmpty() && trouble != null) Opened.Failed(trouble) else Opened.Open(Navigator(first()), folders)
         }
     }

@@ -1,13 +1,7 @@
 package cn.nuanfang.ui
 
 import androidx.compose.foundation.clickable
-import androidx.compose.foundation.layout.Arrangement
-import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.heightIn
-import androidx.compose.foundation.layout.padding
-import androidx.compose.foundation.rememberScrollState
-import androidx.compose.foundation.verticalScroll
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -15,7 +9,6 @@ import androidx.compose.runtime.collectAsState
 import androidx.compose.runtime.getValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
-import androidx.compose.ui.unit.dp
 
 /** 本机人员: who works with this phone, what waits of each, and a place for one more. */
 @Composable
@@ -28,27 +21,22 @@ fun WorkersScreen(
     onBack: (() -> Unit)?,
 ) {
     val texts = LocalTexts.current
-    Frame(
+    Page(
         title = texts.workersTitle,
         onBack = onBack,
         bottom = { MainButton(texts.sendNow, onSendNow, Modifier.testTag("send-all"), Marks.sent) },
-    ) { inner ->
-        Column(
-            Modifier.fillMaxSize().padding(inner).verticalScroll(rememberScrollState()).padding(16.dp),
-            verticalArrangement = Arrangement.spacedBy(14.dp),
-        ) {
-            Text(texts.workersHow, style = MaterialTheme.typography.bodyLarge)
-            for (folder in folders) {
-                when (folder) {
-                    is Folder.Open -> if (folder.enrolled) WorkerCard(folder.sending) { onWorker(folder) }
-                    is Folder.Closed -> {
-                        TroubleCard(texts.openFailed, folder.trouble)
-                        SideButton(texts.tryAgain, onTryAgain)
-                    }
+    ) {
+        Text(texts.workersHow, style = MaterialTheme.typography.bodyLarge)
+        for (folder in folders) {
+            when (folder) {
+                is Folder.Open -> if (folder.enrolled) WorkerCard(folder.sending) { onWorker(folder) }
+                is Folder.Closed -> {
+                    TroubleCard(texts.openFailed, folder.trouble)
+                    SideButton(texts.tryAgain, onTryAgain)
                 }
             }
-            SideButton(texts.addWorker, onAdd, Modifier.testTag("add-worker"))
         }
+        SideButton(texts.addWorker, onAdd, Modifier.testTag("add-worker"))
     }
 }
 
