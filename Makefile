@@ -22,7 +22,7 @@ run: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --bins
 	exec target/debug/nuanfang-demo --data $(DATA) --listen $(LISTEN)
 
-# The phone's screens in a window of its size, beside `make run`. INVITATION="URL CODE" is filled in; PHONE_LANGUAGE is zh or en.
+# The phone's screens in a window of its size, beside `make run`. INVITATION="URL CODE" is filled in for who is new; PHONE_LANGUAGE is zh or en.
 PHONE_LANGUAGE ?= zh
 phone: $(STAMPS)/run-packages $(STAMPS)/test-packages
 	@echo '==> building the phone (the first time takes some minutes)'

@@ -41,6 +41,10 @@ async fn set(house: &House, days: &str) {
     house.act(OfficeAct::of(Event::SettingsChanged(SettingsChanged { changes }))).await;
 }
 
+async fn judge(house: &House, desk: &Desk, ops: &[OpId]) -> (StatusCode, Value) {
+    desk.post(house, "/api/quarantine/rejudge", json!({"ops": ops, "reason": "本人当面交回"})).await
+}
+
 async fn dump(house: &House) -> String {
     house.state.store.read_long::<_, StoreError, _>(rebuild::dump).await.expect("a dump")
 }
@@ -67,9 +71,8 @@ async fn what_a_dismissed_phone_brings_in_time_counts_and_later_waits_for_the_of
     let desk = Desk::open(&house, Role::Dispatcher).await;
     let kept = async || desk.get(&house, "/api/quarantine").await.as_array().expect("a list").len();
     assert_eq!(kept().await, 2);
-    let path = format!("/api/quarantine/{}/rejudge", phone.logged[op].op);
-    let (status, said) = desk.post(&house, &path, json!({"reason": "本人当面交回"})).await;
-    assert_eq!((status, said), (StatusCode::OK, json!({"judged": 1, "kept": 0})));
+    let (status, said) = judge(&house, &desk, &[phone.logged[op].op]).await;
+    assert_eq!((status, said), (StatusCode::OK, json!({"kept": 0})));
     assert_eq!(kept().await, 1);
     let told: Vec<_> = house.outcomes().into_iter().map(|(_, o, why)| (o, why.unwrap_or_default())).collect();
     assert_eq!(
@@ -130,39 +133,32 @@ async fn after_a_restore_a_dismissed_phone_has_its_whole_time_again() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_one_phone_for_one_reason_is_judged_together() {
+async fn what_was_on_the_screen_is_judged_together_or_not_at_all() {
     let house = House::open().await;
     house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(WORKER)).await;
     let mut phone = Phone::enrol(&house, WORKER).await;
-    let mut other = Phone::enrol(&house, WORKER).await;
-    for phone in [&mut phone, &mut other] {
-        // Not his, whenever it comes.
-        phone.log_raw(Some(VisitId(Uuid::from_u128(0xa22))), 1, "visit.acknowledged", r#"{"n":"01"}"#, Vec::new());
-        phone.sync(&house).await;
-        house.revoke(phone.device, RevokeReason::Dismissed).await;
-    }
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
     house.clock.advance(31 * DAY);
-    brought(&house, &mut other).await;
-    for _ in 0..3 {
+    for _ in 0..4 {
         brought(&house, &mut phone).await;
     }
+    // Not his, whenever it comes.
+    phone.log_raw(Some(VisitId(Uuid::from_u128(0xa22))), 1, "visit.acknowledged", r#"{"n":"01"}"#, Vec::new());
+    phone.sync(&house).await;
     let desk = Desk::open(&house, Role::Dispatcher).await;
-    let judge = async |op: OpId| {
-        let path = format!("/api/quarantine/{op}/rejudge");
-        desk.post(&house, &path, json!({"reason": "本人当面交回", "alike": true})).await
-    };
-    let one = phone.logged[2].op;
-    assert_eq!(judge(one).await, (StatusCode::OK, json!({"judged": 3, "kept": 0})));
-    let told: Vec<_> = house.outcomes().into_iter().filter_map(|(_, _, why)| why).collect();
-    assert_eq!(
-        told,
-        ["visit_unknown", "visit_unknown", "hand_in_overdue", "released", "released", "released"],
-        "nothing of another phone, nothing that waits for something else"
-    );
-    let (status, said) = judge(one).await;
+    let ops: Vec<OpId> = phone.logged.iter().map(|op| op.op).collect();
+    let (_, said) = judge(&house, &desk, &ops[2..]).await;
+    assert_eq!(said, json!({"kept": 1, "why": "visit_unknown"}));
+    let told = || house.outcomes().into_iter().filter_map(|(_, _, why)| why).collect::<Vec<_>>();
+    let mixed = ["hand_in_overdue", "hand_in_overdue", "released", "released", "visit_unknown"];
+    assert_eq!(told(), mixed, "nothing else of the same phone");
+    let (status, said) = judge(&house, &desk, &ops[1..3]).await;
     assert_eq!((status, &said["code"]), (StatusCode::NOT_FOUND, &json!("quarantine.not_kept")));
-    let waits = phone.logged[0].op;
-    assert_eq!(judge(waits).await, (StatusCode::OK, json!({"judged": 1, "kept": 1, "why": "visit_unknown"})));
+    assert_eq!(told(), mixed, "one is decided already: none is judged");
+    for many in [Vec::new(), vec![ops[0]; 501]] {
+        let (status, said) = judge(&house, &desk, &many).await;
+        assert_eq!((status, &said["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("quarantine.ops")));
+    }
 }
 
 #[tokio::test]

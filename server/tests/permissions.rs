@@ -49,7 +49,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/api/devices/{id}/revoke", "LM"),
     ("GET", "/api/alarms", "DLAM"),
     ("GET", "/api/quarantine", "DLAM"),
-    ("POST", "/api/quarantine/{op}/rejudge", "DL"),
+    ("POST", "/api/quarantine/rejudge", "DL"),
     ("GET", "/api/instruments", "DSLAM"),
     ("GET", "/api/price-lists", "DSBLAM"),
     ("GET", "/api/tasks", "DSL"),

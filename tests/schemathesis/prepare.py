@@ -45,7 +45,7 @@ dictionaries = {
     "workers": workers,
     "devices": devices,
     "users": users,
-    "kept": kept,
+    "kept": [[op] for op in kept],
     "reports": reports,
     "prices": prices,
     "documents": documents,
@@ -63,7 +63,7 @@ bindings = [
     ("^/api/workers/{id}", {"path.id": "workers"}),
     ("^/api/workers$", {"query.for_visit": "visits"}),
     ("^/api/users/{id}", {"path.id": "users"}),
-    ("^/api/quarantine/{op}", {"path.op": "kept"}),
+    ("^/api/quarantine", {"body.ops": "kept"}),
     ("^/api/import/reports/{file}", {"path.file": "reports"}),
 ]
 plan.write(out, dictionaries, bindings)

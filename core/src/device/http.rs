@@ -25,9 +25,32 @@ pub const OTHER_DATES: &str = "the certificate does not hold at this phone's dat
 const CONNECT: Duration = Duration::from_secs(15);
 const WHOLE_CALL: Duration = Duration::from_secs(CALL_TIMEOUT_S);
 /// For how long nothing may move when somebody waits for a call: longer than on any link that carries something.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// What such a link carries at least, bytes a second: how far a request has gone out is seen by nobody here.
-const SLOWEST: u32 = 4096;
+const PATIENCE: Patience = Patience { still: Duration::from_secs(10), sending: Duration::from_secs(20) };
+/// What a slow link carries, bytes a second.
+const SLOW: u32 = 4096;
+
+/// How long somebody who waits lets a call be.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// While nothing moves.
+    still: Duration,
+    /// And at most so much longer while the request may be going out: how far it has gone is seen by nobody here, and what a
+    /// dead link keeps is no longer than a slow one needs.
+    sending: Duration,
+}
+
+impl Patience {
+    /// Until when a request with a body of so many bytes may wait for its answer to begin.
+    fn first(self, bytes: usize) -> Instant {
+        let sending = Duration::from_secs(bytes as u64) / SLOW;
+        Instant::now() + self.still + sending.min(self.sending)
+    }
+
+    /// Until when the next of the answer may be waited for.
+    fn next(self) -> Instant {
+        Instant::now() + self.still
+    }
+}
 
 /// How to know the server.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +67,7 @@ pub struct Http {
     url: String,
     runtime: Runtime,
     hurried: Notify,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Http {
@@ -133,18 +156,18 @@ fn is_allowed(url: &str) -> bool {
 impl Transport for Http {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
         let (request, bytes) = self.request(call)?;
-        let sending = Duration::from_secs(bytes as u64) / SLOWEST;
         self.runtime.block_on(async {
-            let moved = Cell::new(Instant::now() + sending);
+            let end = Cell::new(self.patience.first(bytes));
+            let moved = || end.set(self.patience.next());
             let given_up = async {
                 self.hurried.notified().await;
-                stalled(&moved, self.patience).await;
+                over(&end).await;
             };
             tokio::select! {
                 // In this order, so that it listens before anything is sent.
                 biased;
                 () = given_up => Err(Unreachable::Slow),
-                answer = answer_to(request, &moved) => answer,
+                answer = answer_to(request, moved) => answer,
             }
         })
     }
@@ -154,20 +177,18 @@ impl Transport for Http {
     }
 }
 
-/// Returns once nothing has `moved` for as long as `patience`.
-async fn stalled(moved: &Cell<Instant>, patience: Duration) {
-    loop {
-        let end = moved.get() + patience;
-        sleep_until(end).await;
-        if moved.get() + patience <= end {
-            return;
-        }
+/// Returns once it is `end`, which moves meanwhile, to and fro.
+async fn over(end: &Cell<Instant>) {
+    /// How long it may go unnoticed that it came nearer.
+    const LOOK: Duration = Duration::from_secs(1);
+    while Instant::now() < end.get() {
+        sleep_until(end.get().min(Instant::now() + LOOK)).await;
     }
 }
 
-async fn answer_to(request: RequestBuilder, moved: &Cell<Instant>) -> Result<Answer, Unreachable> {
+async fn answer_to(request: RequestBuilder, moved: impl Fn()) -> Result<Answer, Unreachable> {
     let response = request.send().await.map_err(|error| unreachable(&error))?;
-    moved.set(Instant::now());
+    moved();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let zstd = header(CONTENT_ENCODING.as_str()).is_some_and(|coding| coding.eq_ignore_ascii_case("zstd"));
     let answer = Answer {
@@ -186,10 +207,10 @@ async fn answer_to(request: RequestBuilder, moved: &Cell<Instant>) -> Result<Ans
 }
 
 /// What breaks off or has no end is no answer; it is asked for again.
-async fn body_of(mut response: Response, moved: &Cell<Instant>) -> Result<Vec<u8>, Unreachable> {
+async fn body_of(mut response: Response, moved: impl Fn()) -> Result<Vec<u8>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-        moved.set(Instant::now());
+        moved();
         body.extend_from_slice(&chunk);
         within_limit(&body)?;
     }
@@ -263,12 +284,23 @@ mod tests {
         (url, asked)
     }
 
+    const NONE: Patience = Patience { still: Duration::ZERO, sending: Duration::ZERO };
+
+    fn impatient(url: &str, patience: Patience) -> Http {
+        Http { patience, ..Http::new(url, &Trust::default()).expect("a client") }
+    }
+
+    fn photo() -> Call {
+        Call { method: "PATCH", path: "/".into(), body: vec![0; 1 << 20], ..Call::default() }
+    }
+
     #[test]
     fn a_call_that_hangs_is_given_up_for_somebody_who_waits() {
-        for word in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal"] {
+        let look = || Call { method: "GET", path: "/".into(), ..Call::default() };
+        let half = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal";
+        for (word, call) in [(&b""[..], look()), (half, look()), (b"", photo())] {
             let (url, asked) = silent(word);
-            let http = Http { patience: Duration::ZERO, ..Http::new(&url, &Trust::default()).expect("a client") };
-            let call = Call { method: "GET", path: "/".into(), ..Call::default() };
+            let http = impatient(&url, NONE);
             thread::scope(|scope| {
                 let calling = scope.spawn(|| http.call(&call));
                 let _kept = asked.recv().expect("a request");
@@ -280,30 +312,35 @@ mod tests {
 
     #[test]
     fn a_long_request_has_the_time_that_a_slow_link_needs_for_it() {
-        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
         let (url, asked) = silent(b"");
-        let http = Http { patience: Duration::ZERO, ..Http::new(&url, &Trust::default()).expect("a client") };
-        let body = vec![0; SLOWEST as usize * 600];
-        let call = Call { method: "POST", path: "/".into(), body, ..Call::default() };
+        let http = impatient(&url, Patience { sending: Duration::from_secs(600), ..NONE });
+        let call = photo();
         thread::scope(|scope| {
             let calling = scope.spawn(|| http.call(&call));
             let mut stream = asked.recv().expect("a request");
             http.hurry();
-            stream.write_all(ANSWER).expect("an answer");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("an answer");
             assert_eq!(calling.join().expect("a call").map(|answer| answer.status), Ok(200));
         });
     }
 
     #[test]
+    fn nobody_waits_for_a_photo_on_a_dead_link_much_longer_than_for_anything_else() {
+        let (photo, word) = (PATIENCE.first(1 << 20), PATIENCE.first(0));
+        assert!(photo - word <= PATIENCE.sending, "{:?}", photo - word);
+        assert!(PATIENCE.first(16 * 1024) < word + PATIENCE.sending, "a short one waits for less");
+    }
+
+    #[test]
     fn what_moves_is_waited_for() {
-        let patience = Duration::from_millis(1);
+        let patience = Patience { still: Duration::from_millis(1), ..NONE };
         let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let begun = Instant::now();
-            let moved = Cell::new(begun);
+            let end = Cell::new(patience.first(0));
             let moving = async {
-                while begun.elapsed() < 30 * patience {
-                    moved.set(Instant::now());
+                while begun.elapsed() < 30 * patience.still {
+                    end.set(patience.next());
                     tokio::task::yield_now().await;
                 }
             };
@@ -311,9 +348,9 @@ mod tests {
                 // In this order, so that it has moved whenever somebody looks.
                 biased;
                 () = moving => {}
-                () = stalled(&moved, patience) => panic!("given up, though it moved"),
+                () = over(&end) => panic!("given up, though it moved"),
             }
-            stalled(&moved, patience).await;
+            over(&end).await;
         });
     }
 

@@ -286,7 +286,8 @@ it('has what one phone sent too late judged together, and says what came of it',
     at_ms: evening, recv_ms: evening, kept: 'quarantined', why,
   })
   const late = 'hand_in_overdue'
-  answers.set('GET /api/quarantine', [row(1, 'd1', late), row(2, 'd1', late), row(3, 'd2', late), row(4, 'd1', 'never_assigned')])
+  const rows = [row(1, 'd1', late), row(2, 'd1', late), row(3, 'd2', late), row(4, 'd1', 'never_assigned'), row(6, 'd1', late)]
+  answers.set('GET /api/quarantine', rows)
   answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 4 })
   await open(QuarantinePage, {}, { transition: false })
   const again = i18n.global.t('quarantine.rejudge')
@@ -298,28 +299,37 @@ it('has what one phone sent too late judged together, and says what came of it',
   expect(await choose(2), 'nothing else like it').toBeNull()
   await press(i18n.global.t('act.back'), dialog())
   const box = await choose(0)
-  expect(dialog()?.textContent).toContain(i18n.global.t('quarantine.alike', { n: 1 }))
+  expect(dialog()?.textContent).toContain(i18n.global.t('quarantine.alike', { n: 2 }))
   box?.click()
   await reason('本人当面交回')
-  answers.set('POST /api/quarantine/o1/rejudge', { judged: 2, kept: 0 })
+  answers.set('POST /api/quarantine/rejudge', { kept: 0 })
+  // One that comes while the reason is typed was not on the screen.
+  answers.set('GET /api/quarantine', [row(5, 'd1', late), ...rows])
+  await poke()
   await press(again, dialog())
-  expect(bodyOf('POST /api/quarantine/o1/rejudge')).toEqual({ reason: '本人当面交回', alike: true })
-  expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 2, kept: 0 }))
+  expect(bodyOf('POST /api/quarantine/rejudge')).toEqual({ reason: '本人当面交回', ops: ['o1', 'o6', 'o2'] })
+  expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 3, kept: 0 }))
 })
 
-it('asks again for a picture that did not come, five times in all', async () => {
+it('asks again for a picture that a busy server did not give, and for none that is not there', async () => {
   const time = { est_ms: evening, lo_ms: evening, hi_ms: evening, recv_ms: evening, quality: 'exact' }
   const photo = { sha: 'abc', role: 'photo.other', zh: '', whole: true, flagged: false, time, worker: { id: visit, name: '' } }
+  let status = 503
+  const asks = vi.fn(async () => new Response(undefined, { status }))
+  vi.stubGlobal('fetch', asks)
   page = mount(PhotosPanel, { props: { photos: [photo as never] }, global: { plugins: [i18n] } })
-  const seen = new Set<Element>()
-  for (let tries = 0; tries < 9; tries++) {
+  const drawn: Element[] = []
+  for (const busy of [true, true, false]) {
+    status = busy ? 503 : 404
     const picture = page.find('li img')
     expect(picture.attributes('src')).toBe('/api/photos/abc')
-    seen.add(picture.element)
+    drawn.push(picture.element)
     await picture.trigger('error')
     await settle(60_000)
   }
-  expect(seen.size).toBe(5)
+  expect(asks.mock.calls).toHaveLength(3)
+  expect(new Set(drawn).size, 'a new one after each time that it was busy').toBe(3)
+  expect(page.find('li img').element, 'what is not there is left alone').toBe(drawn[2])
 })
 
 it('asks for the stream of the board only for a role that may see the board', async () => {

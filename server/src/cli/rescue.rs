@@ -83,7 +83,7 @@ fn tell(state: &AppState, rescued: &Rescued) {
     }
     if rescued.overdue > 0 {
         say(format_args!(
-            "{} 条因离职停用手机的交回期限已过而隔离；如准予补交，请重新判定，可一次判定该手机的全部同类记录",
+            "{} 条因离职停用手机的交回期限已过而隔离；如准予补交，请重新判定（同类记录可一并判定）",
             rescued.overdue
         ));
     }

@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::Rejudged;
 use nuanfang_core::drill::{self, Mutant};
-use nuanfang_core::id::{OpId, WorkerId};
-use nuanfang_core::time::Millis;
-use rusqlite::{Connection, OptionalExtension, params};
+use nuanfang_core::id::{BootId, OpId, WorkerId};
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::log::{self, Logged};
@@ -61,13 +60,14 @@ fn held(db: &Connection) -> Result<Vec<OpId>, StoreError> {
 }
 
 /// Where in the order of receipt a newer build last had an operation judged anew, for each that an older one did not
-/// understand. One that it named twice at once, as it came twice after a fork, was judged where it was named first.
+/// understand. One that it named twice at its start, since it is logged twice after a fork, was judged where it was named first.
 pub fn understood_at(db: &Connection) -> Result<HashMap<OpId, u64>, StoreError> {
-    let mut found: HashMap<OpId, (u64, Millis)> = HashMap::new();
-    for Logged { g, recv, fact, .. } in log::of_office(db, "office.rejudged")? {
+    let mut found: HashMap<OpId, (u64, BootId)> = HashMap::new();
+    for Logged { g, fact, .. } in log::of_office(db, "office.rejudged")? {
         let Event::Rejudged(rejudged) = fact.event else { continue };
-        if fact.worker == WorkerId(registers::SYSTEM) && found.get(&rejudged.op).is_none_or(|(_, at)| *at != recv) {
-            found.insert(rejudged.op, (g, recv));
+        let boot = fact.stamp.boot;
+        if fact.worker == WorkerId(registers::SYSTEM) && found.get(&rejudged.op).is_none_or(|(_, at)| *at != boot) {
+            found.insert(rejudged.op, (g, boot));
         }
     }
     Ok(found.into_iter().map(|(op, (g, _))| (op, g)).collect())
@@ -80,22 +80,4 @@ pub fn kept(db: &Connection, op: Uuid) -> Result<Option<String>, StoreError> {
          WHERE e.op = ?1 AND o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT 1",
     )?;
     Ok(query.query_row([op.as_bytes()], |row| row.get(0)).optional()?)
-}
-
-/// `op`, and what else of the same device is kept apart for the same reason, in the order of receipt; `most` at most.
-pub fn alike(db: &Connection, op: OpId, most: usize) -> Result<Vec<OpId>, StoreError> {
-    let mut query = db.prepare_cached(
-        "SELECT e.op FROM outcome o JOIN envelope e ON e.g = o.g
-         JOIN (SELECT was.dev, was.why FROM outcome was JOIN envelope named ON named.g = was.g
-               WHERE named.op = ?1 AND was.o IN ('held', 'quarantined') ORDER BY was.g DESC LIMIT 1) named
-         WHERE o.o IN ('held', 'quarantined') AND o.dev = named.dev AND o.why IS named.why
-         GROUP BY e.op ORDER BY min(o.g) LIMIT ?2",
-    )?;
-    let rows = query.query_map(params![op.0.as_bytes(), most as i64], |row| Ok(OpId(log::uuid(row, 0)?)))?;
-    let mut found: Vec<OpId> = rows.collect::<Result<_, _>>()?;
-    if !found.contains(&op) {
-        found.truncate(most - 1);
-        found.push(op);
-    }
-    Ok(found)
 }

@@ -14,7 +14,7 @@ use super::details::label;
 use super::devices::{DeviceState, DeviceView, read_devices};
 use super::permit::{Dispatch, May, ReadDevices};
 use super::views::Named;
-use super::{At, Body, text};
+use super::{Body, text};
 use crate::http::Problem;
 use crate::office::registers::names;
 use crate::office::rejudge;
@@ -67,25 +67,23 @@ pub struct KeptView {
     pub why: String,
 }
 
-/// Have an operation judged anew.
+/// Have operations judged anew.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejudgeRequest {
+    /// Which, in the order in which they are judged, 500 at most.
+    #[schema(min_items = 1, max_items = 500)]
+    pub ops: Vec<Uuid>,
     /// What has changed since.
     pub reason: String,
-    /// And with it what else of the same phone is kept apart for the same reason, 500 at most.
-    #[serde(default)]
-    pub alike: bool,
 }
 
 /// What came of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RejudgedView {
-    /// How many were judged anew.
-    pub judged: usize,
     /// How many of them are still kept apart.
     pub kept: usize,
-    /// Why the one that was named is, if it is.
+    /// Why the first of those is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -127,37 +125,40 @@ pub async fn quarantine(_may: May<ReadDevices>, State(state): State<AppState>) -
     Ok(Json(state.read(read).await?))
 }
 
-/// Judge an operation anew by the state as it is now, alone or with those like it. It may come out as it was.
-#[utoipa::path(post, path = "/api/quarantine/{op}/rejudge", tag = "quarantine", operation_id = "rejudge",
-    params(("op" = Uuid, Path, description = "The operation")), request_body = RejudgeRequest,
+/// Judge operations anew by the state as it is now, all of them or, where one is no longer kept apart, none. They may come out
+/// as they were.
+#[utoipa::path(post, path = "/api/quarantine/rejudge", tag = "quarantine", operation_id = "rejudge",
+    request_body = RejudgeRequest,
     responses((status = 200, description = "Judged", body = RejudgedView),
-        (status = 404, description = "It is not kept apart", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "One of them is not kept apart", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "None, or too many", body = Problem, content_type = "application/problem+json")))]
 pub async fn rejudge(
     may: May<Dispatch>,
     State(state): State<AppState>,
-    At(op): At<Uuid>,
     Body(request): Body<RejudgeRequest>,
 ) -> Result<Json<RejudgedView>, Problem> {
-    let reason = text("reason", &request.reason, 200)?;
-    let ops = match request.alike {
-        true => state.read(move |db| rejudge::alike(db, OpId(op), SHOWN)).await?,
-        false => vec![OpId(op)],
-    };
-    let acts = ops.iter().map(|op| rejudge::act(*op, reason.clone())).collect();
-    let check = move |db: &Connection| {
-        let gone =
-            || Problem::new(StatusCode::NOT_FOUND, "quarantine.not_kept", "该记录不在暂存或隔离中，可能已被重新判定");
-        rejudge::kept(db, op)?.map(drop).ok_or_else(gone)
+    let (reason, ops) = (text("reason", &request.reason, 200)?, request.ops);
+    if ops.is_empty() || ops.len() > SHOWN {
+        return Err(Problem::unprocessable("quarantine.ops", format!("一次可重新判定 1 至 {SHOWN} 条记录")));
+    }
+    let acts = ops.iter().map(|op| rejudge::act(OpId(*op), reason.clone())).collect();
+    let named = ops.clone();
+    let check = move |db: &Connection| match whys(db, &named)?.len() == named.len() {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "quarantine.not_kept",
+            "有记录不在暂存或隔离中，可能已被重新判定；请刷新后再试",
+        )),
     };
     state.office.append(WorkerId(may.user.id), acts, check).await?;
-    let read = move |db: &Connection| {
-        let mut view = RejudgedView { judged: ops.len(), kept: 0, why: rejudge::kept(db, op)? };
-        for op in ops {
-            view.kept += usize::from(rejudge::kept(db, op.0)?.is_some());
-        }
-        Ok::<_, StoreError>(view)
-    };
-    Ok(Json(state.read(read).await?))
+    let whys = state.read(move |db| whys(db, &ops)).await?;
+    Ok(Json(RejudgedView { kept: whys.len(), why: whys.into_iter().next() }))
+}
+
+/// Why those of the operations that are kept apart are.
+fn whys(db: &Connection, ops: &[Uuid]) -> Result<Vec<String>, StoreError> {
+    ops.iter().filter_map(|op| rejudge::kept(db, *op).transpose()).collect()
 }
 
 fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {

@@ -1,6 +1,5 @@
 package cn.nuanfang.ui
 
-import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
@@ -30,8 +29,8 @@ sealed interface Folder {
         /** Its exchange and its records. */
         val sending = SendingPresenter(core, host, scope, io)
 
-        /** Where the list of its records is left and found again, in a window made anew too. */
-        val list = LazyListState()
+        /** Where the list of its records was left, to be found again in a window made anew too. */
+        var place = ListPlace()
 
         /** Enrols its worker. Only where nobody is enrolled yet, the invitation of the app's start is offered. */
         val enrolment = EnrolmentPresenter(core, host, scope, io, { if (this.enrolled) "" else start.text }) { used ->

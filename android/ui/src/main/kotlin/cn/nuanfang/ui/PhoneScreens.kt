@@ -1,5 +1,6 @@
 package cn.nuanfang.ui
 
+import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
@@ -63,6 +64,10 @@ private fun Screens(open: Opened.Open, session: Session) {
             val presenter = folder.sending
             val state by presenter.state.collectAsState()
             Watching(presenter, presenter::watch)
+            val list = remember(folder) { LazyListState(folder.place.index, folder.place.offset) }
+            DisposableEffect(list) {
+                onDispose { folder.place = ListPlace(list.firstVisibleItemIndex, list.firstVisibleItemScrollOffset) }
+            }
             SendingScreen(
                 state,
                 session.host.zone,
@@ -72,7 +77,7 @@ private fun Screens(open: Opened.Open, session: Session) {
                 { open.navigator.go(Screen.Rescue(screen.folder)) },
                 { open.navigator.go(Screen.Enrolment(screen.folder)) },
                 { open.navigator.go(Screen.Workers) },
-                folder.list,
+                list,
             )
         }
         is Screen.Record -> {
