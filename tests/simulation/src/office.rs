@@ -8,6 +8,7 @@ use nuanfang_core::domain::office_event::{
 use nuanfang_core::domain::window::Window;
 use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
+use nuanfang_server::office::project::device;
 use nuanfang_server::office::{OfficeAct, dispatch};
 use nuanfang_server::store::StoreError;
 use uuid::Uuid;
@@ -163,8 +164,12 @@ impl Far {
         }
     }
 
-    /// A device leaves, one way or the other. Whether it is on record.
+    /// A device leaves, one way or the other. Whether it is on record. One that a restored office does not know is in nobody's
+    /// list to be revoked.
     pub fn revoke(&mut self, device: DeviceId, reason: RevokeReason) -> bool {
+        if device::find(&self.kept.db, device).expect("the devices").is_none() {
+            return false;
+        }
         let now = self.now();
         let done = self.act(OfficeAct::of(Event::DeviceRevoked(DeviceRevoked { device, reason })));
         if done && reason == RevokeReason::Dismissed {
