@@ -81,3 +81,8 @@ pub fn kept(db: &Connection, op: Uuid) -> Result<Option<String>, StoreError> {
     )?;
     Ok(query.query_row([op.as_bytes()], |row| row.get(0)).optional()?)
 }
+
+/// Why those of the operations are kept apart of which something is.
+pub fn whys(db: &Connection, ops: impl IntoIterator<Item = Uuid>) -> Result<Vec<String>, StoreError> {
+    ops.into_iter().filter_map(|op| kept(db, op).transpose()).collect()
+}

@@ -178,7 +178,7 @@ fn take(state: &AppState, head: &RescueHead, ops: Vec<Op>) -> Result<Rescued, Re
             match own_log(state, head, &ops)? {
                 Ok(new) => {
                     rescued.new_ops = new;
-                    for why in state.store.read_now(|db| waiting(db, &ops))? {
+                    for why in state.store.read_now(|db| rejudge::whys(db, ops.iter().map(|op| op.op.0)))? {
                         rescued.waiting += 1;
                         rescued.overdue += u64::from(why == OVERDUE);
                     }
@@ -256,11 +256,6 @@ fn own_log(state: &AppState, head: &RescueHead, ops: &[Op]) -> Result<Result<u64
         }
     }
     Ok(Ok(new))
-}
-
-/// Why those of the operations that do not count yet are kept apart.
-fn waiting(db: &Connection, ops: &[Op]) -> Result<Vec<String>, StoreError> {
-    ops.iter().filter_map(|op| rejudge::kept(db, op.op.0).transpose()).collect()
 }
 
 /// Puts operations that are nowhere yet into a log of their own, whose device nobody enrolled: the door keeps them apart.

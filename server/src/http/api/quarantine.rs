@@ -143,7 +143,7 @@ pub async fn rejudge(
     }
     let acts = ops.iter().map(|op| rejudge::act(OpId(*op), reason.clone())).collect();
     let named = ops.clone();
-    let check = move |db: &Connection| match whys(db, &named)?.len() == named.len() {
+    let check = move |db: &Connection| match rejudge::whys(db, named.iter().copied())?.len() == named.len() {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -152,13 +152,8 @@ pub async fn rejudge(
         )),
     };
     state.office.append(WorkerId(may.user.id), acts, check).await?;
-    let whys = state.read(move |db| whys(db, &ops)).await?;
+    let whys = state.read(move |db| rejudge::whys(db, ops)).await?;
     Ok(Json(RejudgedView { kept: whys.len(), why: whys.into_iter().next() }))
-}
-
-/// Why those of the operations that are kept apart are.
-fn whys(db: &Connection, ops: &[Uuid]) -> Result<Vec<String>, StoreError> {
-    ops.iter().filter_map(|op| rejudge::kept(db, *op).transpose()).collect()
 }
 
 fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {
