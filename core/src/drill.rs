@@ -45,11 +45,13 @@ pub enum Mutant {
     DeployKeepsHeld,
     /// A newer build of the app clears what waits to be sent, and drafts.
     UpgradeClears,
+    /// The server takes what a phone brings that has not heard of its restore.
+    TakesUnheard,
 }
 
 impl Mutant {
     /// All that show while disks keep what they were given. [`Mutant::NameFirst`] shows at a power cut alone.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoUnique,
         Self::PruneAtAck,
         Self::RefuseLate,
@@ -67,6 +69,7 @@ impl Mutant {
         Self::UncheckedFile,
         Self::DeployKeepsHeld,
         Self::UpgradeClears,
+        Self::TakesUnheard,
     ];
 
     /// Its name on the command line.
@@ -90,6 +93,7 @@ impl Mutant {
             Self::NameFirst => "name-first",
             Self::DeployKeepsHeld => "deploy-keeps-held",
             Self::UpgradeClears => "upgrade-clears",
+            Self::TakesUnheard => "takes-unheard",
         }
     }
 }

@@ -21,7 +21,7 @@ use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
 use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
 use super::store::enrolment;
 use super::store::{Store, blob_row, outbox_row};
-use super::sync::{BATCH_BYTES, Speaker};
+use super::sync::{BATCH_BYTES, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use super::{desk_view, draft, joining, mirror, obstacle, register, signature, words};
 use crate::canon::hash::Sha;
@@ -289,7 +289,7 @@ impl FieldApp {
     /// Saves the draft of a form; call it at every change.
     ///
     /// # Errors
-    /// `draft.too_large`, `device.disk_full`; the draft before it stays.
+    /// `draft.too_large`, `device.disk_full`; the draft before it stays. `device.no_such_visit` once the visit is gone.
     pub fn save_draft(&self, visit: VisitId, form: &str, body: &str) -> Result<(), Refusal> {
         Ok(draft::save(&self.inner.store, visit, form, body, self.stamp())?)
     }
@@ -466,10 +466,11 @@ impl FieldApp {
     }
 
     /// Writes everything this phone still holds into one file at `path` that only the company can open: for a phone that
-    /// can't send any more. Nothing here changes, and sending goes on all the same.
+    /// can't send any more. Nothing here changes, and sending goes on all the same. What an earlier one alone may hold stays
+    /// beside it.
     ///
     /// # Errors
-    /// `device.not_enrolled`, `rescue.key_locked`, what the disk says; there is no file then.
+    /// `device.not_enrolled`, `rescue.key_locked`, what the disk says; there is no new file then.
     pub fn export_rescue(&self, path: &Path) -> Result<RescueView, Refusal> {
         let inner = &self.inner;
         Ok(rescue::export(&inner.store, &*inner.key, &inner.config.app_version, self.stamp(), path)?)
@@ -525,11 +526,24 @@ impl Inner {
     fn exchange(&self) -> Result<Run, Stop> {
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.store.read(enrolment::get)?;
-        if known.forked {
-            return Err(Stop::NotAReceipt(super::sync::NotAReceipt::Forked));
+        let done = self.speak(&known);
+        let revoked = done.as_ref().is_err_and(obstacle::is_revocation);
+        if revoked {
+            // Whoever has it in hand now reads nothing more of anybody; its log stays.
+            self.store.write::<_, Trouble>(|transaction| {
+                enrolment::mark_revoked(transaction)?;
+                mirror::forget_all(transaction)
+            })?;
+            blob::tidy(&self.store);
         }
-        let transport = self.transport(&known)?;
-        let done = Courier {
+        if known.forked && !revoked { Err(Stop::NotAReceipt(NotAReceipt::Forked)) } else { done }
+    }
+
+    /// A run of the courier. Nothing of a forked log may go: such a phone only asks to be let in, so that it too hears when
+    /// the company has revoked it.
+    fn speak(&self, known: &enrolment::Enrolment) -> Result<Run, Stop> {
+        let transport = self.transport(known)?;
+        let courier = Courier {
             store: &self.store,
             key: &*self.key,
             clock: &*self.clock,
@@ -537,18 +551,10 @@ impl Inner {
             transport: &*transport,
             pass: &self.pass,
             load: &self.load,
-        }
-        .run();
+        };
+        let done = if known.forked { courier.knock().map(|()| Run::default()) } else { courier.run() };
         if let Some(way) = &mut *self.way() {
             way.lent = false;
-        }
-        if done.as_ref().is_err_and(obstacle::is_revocation) {
-            // Whoever has it in hand now reads nothing more of anybody; its log stays.
-            self.store.write::<_, Trouble>(|transaction| {
-                enrolment::mark_revoked(transaction)?;
-                mirror::forget_all(transaction)
-            })?;
-            blob::tidy(&self.store);
         }
         done
     }

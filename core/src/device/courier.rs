@@ -1,6 +1,7 @@
 //! Carries an exchange over a transport: keeps a token, syncs until both sides have nothing more, sends files
 //! from where the server's copy ends. What an answer means is decided in [`super::sync`].
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -157,7 +158,7 @@ pub struct Courier<'a> {
 const PIECE: usize = 1024 * 1024;
 /// Exchanges one run makes at most, against a server that always has more.
 const EXCHANGES: u32 = 200;
-const DOUBTFUL_FILES: u32 = 64;
+const DOUBTFUL_FILES: usize = 64;
 
 impl Courier<'_> {
     /// Exchanges until nothing waits on either side, then sends the files the server asks for and exchanges once more,
@@ -190,6 +191,14 @@ impl Courier<'_> {
         }
     }
 
+    /// Asks to be let in, and for nothing else.
+    ///
+    /// # Errors
+    /// Why it is not, as far as that was heard.
+    pub fn knock(&self) -> Result<(), Stop> {
+        self.pass(true).map(drop)
+    }
+
     /// One exchange.
     fn exchange(&self) -> Result<Applied, Stop> {
         // The server takes the request's arrival for a bound of this clock: it is read last, after a token is there.
@@ -217,12 +226,28 @@ impl Courier<'_> {
     }
 
     fn send_files(&self, run: &mut Run) -> Result<(), Stop> {
-        run.unreadable.clear();
         let need = run.applied.need.clone();
+        let mut tried: BTreeSet<Sha> = run.unreadable.iter().copied().collect();
         for wanted in &need {
-            self.send_file(run, wanted.sha, wanted.off)?;
+            if tried.insert(wanted.sha) {
+                self.send_file(run, wanted.sha, wanted.off)?;
+            }
         }
-        for sha in sync::files_in_doubt(self.store, &need, DOUBTFUL_FILES)? {
+        loop {
+            let unreadable = run.unreadable.len();
+            let doubtful = sync::files_in_doubt(self.store, &tried, DOUBTFUL_FILES)?;
+            self.ask_for(run, &doubtful)?;
+            // What can't be read stays owed, and would keep those behind it from their turn in every run.
+            if run.unreadable.len() == unreadable {
+                return Ok(());
+            }
+            tried.extend(doubtful);
+        }
+    }
+
+    /// Asks how much the server has of files, and sends the rest of each, while there is nothing else to send.
+    fn ask_for(&self, run: &mut Run, files: &[Sha]) -> Result<(), Stop> {
+        for sha in files.iter().copied() {
             if sync::has_unsent(self.store)? {
                 return Ok(());
             }

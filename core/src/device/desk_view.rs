@@ -136,12 +136,7 @@ pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Ref
             let Words { zh, en } = update_the_app();
             return Err(Refusal::new("device.app_too_old", "", zh, en));
         }
-        return Err(Refusal::new(
-            "device.no_such_visit",
-            "",
-            "本机没有这项服务，可能已改派或已取消。请返回列表。",
-            "This visit is not on this phone; it may have been reassigned. Go back to the list.",
-        ));
+        return Err(no_such_visit());
     }
     let view = file.view();
     let loose = blob_row::loose(connection, file.visit.id())?;
@@ -153,6 +148,16 @@ pub fn visit(connection: &Connection, file: &CaseFile) -> Result<FieldVisit, Ref
         loose_photos: loose.iter().filter(|row| row.role.starts_with("photo.")).map(PhotoRef::of).collect(),
         drafts: draft_row::forms(connection, file.visit.id())?,
     })
+}
+
+/// A visit is not on this phone.
+pub(super) fn no_such_visit() -> Refusal {
+    Refusal::new(
+        "device.no_such_visit",
+        "",
+        "本机没有这项服务，可能已改派或已取消。请返回列表。",
+        "This visit is not on this phone; it may have been reassigned. Go back to the list.",
+    )
 }
 
 /// Nothing that this release can read is here of it.

@@ -1,8 +1,8 @@
 //! Drafts: what is typed is saved at every change, and is there again after the app was killed.
 
-use super::casefile;
 use super::store::{Store, draft_row, enrolment};
 use super::trouble::Trouble;
+use super::{casefile, desk_view, mirror};
 use crate::canon::envelope::BODY_LIMIT;
 use crate::error::Refusal;
 use crate::id::VisitId;
@@ -11,7 +11,8 @@ use crate::time::{Millis, Stamp};
 /// Saves the draft of one form of a visit; on the disk when this returns. `body` is the screen's own JSON.
 ///
 /// # Errors
-/// `draft.too_large` beyond 256 KiB; the draft before it stays.
+/// `draft.too_large` beyond 256 KiB; the draft before it stays. `device.no_such_visit` once the visit is gone: nobody would
+/// take the draft away any more.
 pub fn save(store: &Store, visit: VisitId, form: &str, body: &str, now: Stamp) -> Result<(), Trouble> {
     if body.len() > BODY_LIMIT {
         return Err(Refusal::new(
@@ -23,6 +24,9 @@ pub fn save(store: &Store, visit: VisitId, form: &str, body: &str, now: Stamp) -
         .into());
     }
     store.write(|transaction| {
+        if mirror::is_gone(transaction, visit)? {
+            return Err(desk_view::no_such_visit().into());
+        }
         // A clock that runs behind makes nothing older than the last word of the server.
         let synced = enrolment::find(transaction)?.and_then(|known| known.synced).unwrap_or(Millis(0));
         let at = casefile::now(transaction, now)?.best().max(synced);

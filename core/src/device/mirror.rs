@@ -72,6 +72,7 @@ fn apply_entries(
         // A visit that comes again takes its mark away; until all is told, what is of it stays.
         for visit in mirror_row::ids(connection, &scope.id, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
             remember(connection, visit, Some(if restored { RESTORED } else { RESET }))?;
+            mirror_row::put_taken(connection, visit)?;
         }
         mirror_row::clear(connection, &scope.id)?;
         if drill::is(drill::Mutant::ResetClearsOutbox) {
@@ -135,13 +136,15 @@ fn apply_entry(
             mirror_row::put(connection, &scope.id, e, id, entry.ver, body.get())?;
             if let (VISIT, Ok(visit)) = (e, id.parse()) {
                 mirror_row::delete_departed(connection, visit)?;
+                mirror_row::delete_taken(connection, visit)?;
             }
         }
         FeedKind::Revoke => {
-            if let (VISIT, Ok(visit)) = (e, id.parse())
-                && departed(connection, visit)?.is_none()
-            {
-                remember(connection, visit, entry.why.as_deref())?;
+            if let (VISIT, Ok(visit)) = (e, id.parse()) {
+                if departed(connection, visit)?.is_none() {
+                    remember(connection, visit, entry.why.as_deref())?;
+                }
+                mirror_row::put_taken(connection, visit)?;
             }
             mirror_row::delete(connection, &scope.id, e, id)?;
         }
@@ -171,6 +174,18 @@ fn remember(connection: &Connection, visit: VisitId, why: Option<&str>) -> Resul
     let (basis, lane) = told.as_ref().map_or((0, 0), |told| (told.version, told.lane));
     let plan = Plan { versions: told.as_ref().map_or_else(|| Ok(Vec::new()), |told| outliving(connection, told))? };
     mirror_row::put_departed(connection, &DepartedVisit { visit, why, plan, basis, lane })
+}
+
+/// Whether a visit was taken away and nothing of it is expected here any more: not its worker, no evidence on its way, and not
+/// the visit itself, which a scope that is being told anew may still bring.
+///
+/// # Errors
+/// Only what the database says.
+pub fn is_gone(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
+    Ok(mirror_row::is_taken(connection, visit)?
+        && departed(connection, visit)?.is_none()
+        && outbox_row::is_settled(connection, visit)?
+        && mirror_row::scopes(connection)?.iter().all(|scope| !scope.resetting))
 }
 
 /// What outlives a visit's stay on this phone: the plan that he is judged by who is on the way, and of the resident no more
@@ -232,6 +247,7 @@ pub fn let_go(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Res
         }
     }
     draft_row::prune(transaction, now, before)?;
+    mirror_row::prune_taken(transaction, now, before)?;
     blob_row::prune_unlogged(transaction)
 }
 
@@ -245,6 +261,9 @@ fn is_on_the_way(connection: &Connection, visit: VisitId, now: Millis) -> Result
 /// # Errors
 /// Only what the database says.
 pub fn forget_all(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    for visit in mirror_row::ids_by_change(transaction, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
+        mirror_row::put_taken(transaction, visit)?;
+    }
     mirror_row::clear_all(transaction)?;
     draft_row::clear(transaction)?;
     blob_row::clear_unlogged(transaction)

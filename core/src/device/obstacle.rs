@@ -63,8 +63,8 @@ pub fn of_dismissal() -> Obstacle {
         code: "device.dismissed".to_owned(),
         why: Words::new("公司不再向本机派工", "the company gives this phone no more work"),
         next: Words::new(
-            "已有的记录仍会照常送出；要继续工作，请向调度索取新的登记码重新登记",
-            "what is recorded still goes out; to work on, ask your dispatcher for a new code and enrol anew",
+            "已有的记录仍会照常送出；要继续工作，请向主管索取新的登记码重新登记",
+            "what is recorded still goes out; to work on, ask your supervisor for a new code and enrol anew",
         ),
         needs_person: true,
         files: Vec::new(),
@@ -127,8 +127,8 @@ pub fn of(stop: &Stop) -> Obstacle {
     let ask = || Words::new("请联系调度", "ask your dispatcher");
     let enrol = || {
         Words::new(
-            "请向调度索取新的登记二维码，登记后未备份的记录会自动重新送出",
-            "ask for a new enrolment code; what is not safe is then sent again by itself",
+            "请向主管索取新的登记码，登记后未备份的记录会自动重新送出",
+            "ask your supervisor for a new enrolment code; what is not safe is then sent again by itself",
         )
     };
     let (code, why, next, needs_person) = match stop {
@@ -269,7 +269,7 @@ fn refused(code: &str) -> Obstacle {
         ),
         "device.bad_certificate" | "device.other_supplier" => (
             Words::new("服务器不是二维码所写的供热企业", "the server is not the supplier the code names"),
-            Words::new("请向调度核对二维码", "check the code with your dispatcher"),
+            Words::new("请向主管核对登记码", "check the code with your supervisor"),
         ),
         // Damaged on its way, or the server's own moment: the next try is as good as the first.
         "sync.zstd" | "sync.dictionary" | "sync.head_mismatch" | "sync.unreadable" | "token.refused"
@@ -291,7 +291,7 @@ fn refused(code: &str) -> Obstacle {
         ),
         code if code.contains("code") => (
             Words::new("登记码无效、已用过或已过期", "the code is not valid, used, or too old"),
-            Words::new("请向调度索取新的登记码", "ask your dispatcher for a new one"),
+            Words::new("请向主管索取新的登记码", "ask your supervisor for a new one"),
         ),
         code => (
             Words::new(format!("服务器没有接受（{code}）"), format!("the server did not accept it ({code})")),

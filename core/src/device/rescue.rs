@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::blob;
 use super::joining::certified;
@@ -36,7 +36,8 @@ pub struct RescueView {
 }
 
 /// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned, up to the first
-/// that can't be read any more, and the files of those that are not safe. Only the supplier can open it.
+/// that can't be read any more, and the files of those that are not safe. Only the supplier can open it. A file that is there
+/// already gives way to one that lacks nothing and is signed; to any other only its name, and stays beside it.
 ///
 /// # Errors
 /// `device.not_enrolled`, `rescue.key_locked` while the key wants the phone unlocked, what the disk says. There is no
@@ -64,11 +65,34 @@ pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &
             return Err(trouble);
         }
     };
+    let lacks = view.ops_lost > 0 || view.files_lost > 0 || !view.signed;
+    if lacks && path.exists() {
+        // It may hold what this phone could still read then, or the word of a key that is gone.
+        fs::rename(path, free_name(path))?;
+    }
     fs::rename(&part, path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         blob::sync_dir(folder)?;
     }
     Ok(view)
+}
+
+/// The first name beside `path`, counted on from its own, that nothing bears.
+fn free_name(path: &Path) -> PathBuf {
+    let named = |count: u32| {
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{count}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        path.with_file_name(name)
+    };
+    let mut count = 1;
+    while named(count).exists() {
+        count += 1;
+    }
+    named(count)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one file, each read elsewhere")]

@@ -4,6 +4,8 @@
 //! An answer counts as a receipt only if it echoes the request and proves the hash of our own log at the position it
 //! acknowledges; a captive portal's page, a truncated body and yesterday's answer do neither.
 
+use std::collections::BTreeSet;
+
 use rand::Rng;
 use rusqlite::Transaction;
 use uuid::Uuid;
@@ -176,10 +178,6 @@ pub fn apply_reply(
         // A server that knows more of this log than the phone does: the phone was put back to an older state.
         if reply.fork || reply.acked_through > head {
             forked(transaction, &mut enrolment, reply)?;
-            if reply.dismissed {
-                // It will not be enrolled anew, so that this is the last it hears.
-                mirror::forget_all(transaction)?;
-            }
             return Ok(Err(NotAReceipt::Forked));
         }
         if reply.epoch < enrolment.epoch {
@@ -258,6 +256,10 @@ fn forked(transaction: &Transaction<'_>, enrolment: &mut Enrolment, reply: &Sync
     enrolment.forked = true;
     enrolment.safe = if reply.epoch == enrolment.epoch { reply.safe_through.min(enrolment.safe) } else { 0 };
     enrolment::put(transaction, enrolment)?;
+    if reply.dismissed {
+        // It will not be enrolled anew, so that this is the last it hears.
+        mirror::forget_all(transaction)?;
+    }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)
 }
 
@@ -331,12 +333,12 @@ pub fn has_unsent(store: &Store) -> Result<bool, Trouble> {
     })
 }
 
-/// Files whose fate is to be asked for: named by an acknowledged operation, not known to be whole, and not on the
-/// server's work list.
-pub fn files_in_doubt(store: &Store, need: &[BlobNeed], limit: u32) -> Result<Vec<Sha>, Trouble> {
+/// Files whose fate is to be asked for, so many of them: named by an acknowledged operation, not known to be whole, and not
+/// among those that were `tried`.
+pub fn files_in_doubt(store: &Store, tried: &BTreeSet<Sha>, limit: usize) -> Result<Vec<Sha>, Trouble> {
     store.read(|connection| {
-        let owed = blob_row::owed(connection, limit)?;
-        Ok(owed.into_iter().map(|row| row.sha).filter(|sha| need.iter().all(|need| need.sha != *sha)).collect())
+        let owed = blob_row::owed(connection, tried, limit)?;
+        Ok(owed.into_iter().map(|row| row.sha).collect())
     })
 }
 

@@ -1,5 +1,6 @@
 //! The exchange: what counts as a receipt, what a phone does after a loss, a fork, a restore, a reset, a reassignment.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use nuanfang_core::canon::hash::Sha;
@@ -414,7 +415,7 @@ fn files(dir: &tempfile::TempDir) -> usize {
 
 #[test]
 fn what_was_begun_outlives_a_scope_told_anew_in_pages_where_its_visit_is_told_again() {
-    for told_again in [true, false] {
+    for (told_again, meanwhile) in [(true, false), (false, false), (true, true), (false, true)] {
         let (dir, server, phone) = one_op();
         let scope = server.worker_scope();
         let other = VisitId(uuid::Uuid::from_u128(0x99));
@@ -422,7 +423,9 @@ fn what_was_begun_outlives_a_scope_told_anew_in_pages_where_its_visit_is_told_ag
             server.put(&scope, "visit", &visit.to_string(), 1, "{}");
         }
         phone.sync(&server).unwrap();
-        begin(&phone, other, 3);
+        if !meanwhile {
+            begin(&phone, other, 3);
+        }
         let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
         let mut anew = request.clone();
         anew.scopes.iter_mut().for_each(|cursor| cursor.pos = 0);
@@ -451,6 +454,9 @@ fn what_was_begun_outlives_a_scope_told_anew_in_pages_where_its_visit_is_told_ag
             sync::apply_reply(&phone.store, &phone.speaker, &request, reply, phone.now()).unwrap().unwrap()
         };
         assert!(apply(&page(true)).more);
+        if meanwhile {
+            begin(&phone, other, 3);
+        }
         assert_eq!(begun(&phone, other), (1, 2), "it may still be told");
         let last = apply(&page(false));
         assert!(!last.more && last.violations.is_empty(), "{last:?}");
@@ -504,12 +510,16 @@ fn a_restored_server_hears_of_a_visit_before_what_was_begun_in_it_goes() {
 
 #[test]
 fn a_dismissed_phone_keeps_its_log_and_the_photos_that_its_acts_name() {
-    for forked in [false, true] {
+    for forked in [
+        None,
+        Some((|reply| reply.fork = true) as fn(&mut SyncReply)),
+        Some(|reply| (reply.acked_through, reply.ack_sha) = (1, Sha::of(b"another log"))),
+    ] {
         dismissed(forked);
     }
 }
 
-fn dismissed(forked: bool) {
+fn dismissed(forked: Option<fn(&mut SyncReply)>) {
     let (dir, server, phone) = one_op();
     let born_here = VisitId(uuid::Uuid::from_u128(0x99));
     let used = blob::keep(&phone.store, &[4; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
@@ -524,8 +534,8 @@ fn dismissed(forked: bool) {
     // What is being asked for anew is not asked for any more.
     let scope = server.worker_scope();
     phone.store.write(|transaction| mirror_row::ask_anew(transaction, &scope)).unwrap();
-    if forked {
-        server.lie(Lie::Twist(|reply| reply.fork = true));
+    if let Some(twist) = forked {
+        server.lie(Lie::Twist(twist));
         assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
     } else {
         phone.sync(&server).unwrap();
@@ -534,7 +544,7 @@ fn dismissed(forked: bool) {
     assert_eq!((begun(&phone, VISIT), begun(&phone, born_here), files(&dir)), ((0, 0), (0, 0), 1));
     assert_eq!(phone.texts(), ["漏水", "照片"]);
     assert!(blob::load(&phone.store, &used).is_ok());
-    if !forked {
+    if forked.is_none() {
         phone.say("离职前的一条");
         phone.sync(&server).unwrap();
         assert_eq!(phone.enrolment().acked, 3, "what it holds it may hand in");
@@ -672,6 +682,28 @@ fn a_restored_server_is_offered_too_what_was_safe_before_a_fork() {
     server.with(|state| assert_eq!(state.blobs[&photo.sha].bytes, [1; 5000]));
     assert_eq!(clone.texts(), ["漏水", "二", "副本第三条"], "in the order they were made");
     assert!(clone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
+}
+
+#[test]
+fn who_enrols_anew_at_a_restored_server_offers_what_was_safe_before_what_waits() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    let first = phone.enrolment().device;
+    assert_eq!(phone.enrolment().safe, 1);
+    phone.say("二");
+    server.with(|state| {
+        state.epoch = 2;
+        state.logs.get_mut(&first).unwrap().ops.clear();
+    });
+    phone.enrol(&server).unwrap();
+    phone.sync(&server).unwrap();
+    let device = phone.enrolment().device;
+    let made: Vec<_> = phone.store.read::<_, Trouble>(|connection| outbox_row::of_visit(connection, VISIT)).unwrap();
+    server.with(|state| {
+        let arrived: Vec<_> = state.logs[&device].ops.iter().map(|(op, _)| op.op).collect();
+        assert_eq!(arrived, made.iter().map(|row| row.op).collect::<Vec<_>>(), "in the order they were made");
+    });
+    assert_eq!((made.len(), phone.enrolment().acked), (2, 2));
 }
 
 #[test]
@@ -858,6 +890,27 @@ fn a_file_that_can_not_be_read_any_more_stops_no_other_file() {
 }
 
 #[test]
+fn files_that_can_not_be_read_any_more_keep_no_other_from_its_turn_however_many_they_are() {
+    let (dir, server, phone) = one_op();
+    // As the real one does; so many are on its list and among what the phone asks of together.
+    server.with(|state| state.asks_for = 64);
+    let keep = |count: u8, len: usize| {
+        blob::keep(&phone.store, &vec![count; len], "photo.after", Some(VISIT), "{}".to_owned()).unwrap().sha
+    };
+    phone.say_with("照片", (0..140).map(|count| keep(count, 17_000)).collect());
+    for file in std::fs::read_dir(dir.path().join("blobs")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let large = [keep(150, 30_000), keep(151, 40_000)];
+    phone.say_with("后来的照片", large.to_vec());
+    let run = phone.sync(&server).unwrap();
+    assert_eq!((run.files_sent, run.unreadable.len()), (2, 140));
+    server.with(|state| assert!(large.iter().all(|sha| state.blobs[sha].bytes.len() as u64 == state.blobs[sha].len)));
+    let owes = phone.store.read::<_, Trouble>(blob_row::owes).unwrap();
+    assert_eq!(owes.blobs, 140, "what this phone can't read is not taken for sent");
+}
+
+#[test]
 fn a_trouble_of_the_whole_disk_stops_a_run() {
     let (dir, server, phone) = one_op();
     let photo = blob::keep(&phone.store, &[1; 20_000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
@@ -909,12 +962,10 @@ fn files_go_out_signatures_first_and_a_file_the_server_already_has_is_not_sent_a
     let sign = blob::keep(&phone.store, &[6; 900], "signature.image", Some(VISIT), "{}".to_owned()).unwrap();
     let again = blob::keep(&phone.store, &[5; 70_000], "photo.other", Some(VISIT), "{}".to_owned()).unwrap();
     assert_eq!(photo, again, "the same picture twice is one file");
-    let owed =
-        phone.store.read::<_, Trouble>(|connection| nuanfang_core::device::store::blob_row::owed(connection, 10));
+    let owed = phone.store.read::<_, Trouble>(|connection| blob_row::owed(connection, &BTreeSet::new(), 10));
     assert!(owed.unwrap().is_empty(), "no act names them yet");
     phone.say_with("两个文件", vec![photo.sha, sign.sha]);
-    let owed =
-        phone.store.read::<_, Trouble>(|connection| nuanfang_core::device::store::blob_row::owed(connection, 10));
+    let owed = phone.store.read::<_, Trouble>(|connection| blob_row::owed(connection, &BTreeSet::new(), 10));
     assert_eq!(owed.unwrap()[0].sha, sign.sha);
     server.with(|state| {
         state.blobs.entry(photo.sha).or_default().bytes = vec![5; 70_000];

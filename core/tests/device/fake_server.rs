@@ -81,6 +81,12 @@ pub struct State {
     pub packed_with: Vec<Option<u32>>,
     /// How many operations of an exchange it takes in at most.
     pub takes: usize,
+    /// How many files it asks for in one reply at most.
+    pub asks_for: usize,
+    /// The company has revoked the phone: it gets no token.
+    pub revoked: bool,
+    /// It answers nothing.
+    pub away: bool,
     /// The answers that went out as they are meant.
     pub went_out: Vec<SyncReply>,
     root: SoftwareKey,
@@ -113,6 +119,9 @@ impl FakeServer {
             reads_dictionaries: false,
             packed_with: Vec::new(),
             takes: usize::MAX,
+            asks_for: usize::MAX,
+            revoked: false,
+            away: false,
             went_out: Vec::new(),
             root: SoftwareKey::from_secret(&[7; 32]).unwrap(),
         })))
@@ -215,6 +224,7 @@ impl State {
         body: &[u8],
     ) -> Option<Answer> {
         match (method, path) {
+            _ if self.away => None,
             ("POST", "/v1/enrol") => self.enrol(&serde_json::from_slice(body).unwrap()),
             ("POST", "/v1/challenge") => json(&ChallengeReply { nonce: "n0nce".to_owned() }),
             ("POST", "/v1/token") => self.token(&serde_json::from_slice(body).unwrap()),
@@ -251,6 +261,9 @@ impl State {
         let signature: [u8; 64] = unb64(&request.signature)?.try_into().ok()?;
         if !key.verify(&challenge_bytes(request.device, &request.nonce), &signature) {
             return problem(403, "signature");
+        }
+        if self.revoked {
+            return problem(403, "device_revoked");
         }
         self.tokens += 1;
         json(&TokenReply { token: format!("t{}", self.tokens), expires_s: 900, enc: self.offers.clone() })
@@ -292,6 +305,8 @@ impl State {
             let held = if request.base == 0 { Sha::ZERO } else { log.ops[request.base as usize - 1].1 };
             fork = held != request.base_sha;
         }
+        // Who has not heard of a restore hears of it before anything new is taken.
+        let hears = request.epoch < self.epoch;
         for op in request.ops.iter().take(self.takes) {
             if fork {
                 break;
@@ -300,7 +315,7 @@ impl State {
             prev = sha;
             if op.seq <= own_base {
                 fork = log.ops[op.seq as usize - 1].1 != sha;
-            } else if op.seq == own_base + 1 {
+            } else if op.seq == own_base + 1 && !hears {
                 log.ops.push((op.clone(), sha));
                 *self.seen_ops.entry(op.op).or_default() += 1;
                 for blob in &op.blobs {
@@ -331,15 +346,22 @@ impl State {
                 }
                 false => request.scopes.iter().map(|scope| self.feed(&scope.id, scope.pos)).collect(),
             },
-            need: self
-                .blobs
-                .iter()
-                .filter(|(sha, blob)| (blob.bytes.len() as u64) < blob.len && self.unasked.as_ref() != Some(*sha))
-                .map(|(sha, blob)| BlobNeed { sha: *sha, off: blob.bytes.len() as u64 })
-                .collect(),
+            need: self.need(),
             now_ms: self.now,
             poll_after_s: 300,
         }
+    }
+
+    /// The files that it asks for, small before large.
+    fn need(&self) -> Vec<BlobNeed> {
+        let mut missing: Vec<(&Sha, &Blob)> = self
+            .blobs
+            .iter()
+            .filter(|(sha, blob)| (blob.bytes.len() as u64) < blob.len && self.unasked.as_ref() != Some(*sha))
+            .collect();
+        missing.sort_by_key(|(_, blob)| blob.len);
+        let asked = missing.into_iter().take(self.asks_for);
+        asked.map(|(sha, blob)| BlobNeed { sha: *sha, off: blob.bytes.len() as u64 }).collect()
     }
 
     fn feed(&self, id: &str, pos: u64) -> ScopeReply {

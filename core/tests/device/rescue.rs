@@ -168,6 +168,41 @@ fn a_photo_that_can_not_be_read_does_not_keep_the_records_in() {
     assert_eq!(frames.len(), 4);
 }
 
+#[test]
+fn a_file_that_lacks_something_takes_no_other_files_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, phone, photo) = day(dir.path());
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let path = out.join("nuanfang.rescue");
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    export(&phone, &path).unwrap();
+    phone.say("四");
+    export(&phone, &path).unwrap();
+    assert_eq!(names(), ["nuanfang.rescue"], "all of the older one is in it");
+    let whole = std::fs::read(&path).unwrap();
+    let row = phone.store.read(|connection| nuanfang_core::device::store::blob_row::find(connection, Sha::of(&photo)));
+    std::fs::remove_file(dir.path().join(blob::FOLDER).join(row.unwrap().unwrap().beside.unwrap().file)).unwrap();
+    std::fs::write(out.join("nuanfang-1.rescue"), "别的文件").unwrap();
+    assert_eq!(export(&phone, &path).unwrap().files_lost, 1);
+    let without_photo = std::fs::read(&path).unwrap();
+    let gone = Broken(KeyError::Gone);
+    assert!(!rescue::export(&phone.store, &gone, "0.1.0", phone.now(), &path).unwrap().signed);
+    assert_eq!(names(), ["nuanfang-1.rescue", "nuanfang-2.rescue", "nuanfang-3.rescue", "nuanfang.rescue"]);
+    let kept = |name: &str| std::fs::read(out.join(name)).unwrap();
+    assert_eq!((kept("nuanfang-2.rescue"), kept("nuanfang-3.rescue")), (whole, without_photo));
+    assert_eq!(kept("nuanfang-1.rescue"), "别的文件".as_bytes());
+    assert!(head_of(&read(&kept("nuanfang.rescue")).0).head.is_none());
+    let first = out.join("第一次");
+    assert!(!rescue::export(&phone.store, &gone, "0.1.0", phone.now(), &first).unwrap().signed);
+    assert_eq!(names().len(), 5, "where none is there, none is moved");
+}
+
 /// The vector of docs/formats/rescue.md. Written anew with `GOLDEN=write`, which is a change of format.
 #[test]
 fn the_golden_file_opens() {

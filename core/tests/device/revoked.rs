@@ -89,6 +89,43 @@ fn it_keeps_its_log_and_nothing_else_of_anybody() {
 }
 
 #[test]
+fn what_is_typed_afterwards_of_a_visit_that_it_forgot_is_not_kept() {
+    let field = Field::with_visit(VisitKind::Repair);
+    is_turned_away(&field);
+    let refusal = field.app.save_draft(field.visit, "problem", "打了一半").unwrap_err();
+    assert_eq!(refusal.code, "device.no_such_visit");
+}
+
+#[test]
+fn one_whose_log_forked_sends_nothing_and_hears_of_it_all_the_same() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.act(&Command::Acknowledge);
+    field.server.lie(Lie::Twist(|reply| reply.fork = true));
+    assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+    let exchanges = || field.server.with(|state| state.packed_with.len());
+    let before = exchanges();
+    for away in [false, true] {
+        field.server.with(|state| state.away = away);
+        assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+        let status = field.app.status().unwrap();
+        assert!(status.state == SyncState::Stuck && status.words.zh.contains("重新登记"), "{status:?}");
+        assert!(field.app.household(HOUSEHOLD).unwrap().is_some());
+    }
+    field.server.with(|state| (state.away, state.revoked) = (false, true));
+    assert_eq!(field.app.sync_once().unwrap_err().code, "device_revoked");
+    assert!(field.app.household(HOUSEHOLD).unwrap().is_none(), "whoever has it in hand now reads nothing of anybody");
+    assert_eq!(exchanges(), before, "it asks for nothing but to be let in");
+    let field = field.killed();
+    field.server.with(|state| state.away = true);
+    assert!(field.app.sync_once().is_err());
+    says_so(&field);
+    field.server.with(|state| (state.away, state.revoked) = (false, false));
+    field.app.enrol(&field::invitation(), "测试机").unwrap();
+    assert!(!must_enrol(&field));
+    assert_eq!(field.app.sync_once().unwrap().state, SyncState::Idle);
+}
+
+#[test]
 fn one_that_was_dismissed_says_so_hands_in_and_enrols_anew() {
     let field = Field::with_visit(VisitKind::Repair);
     field.server.with(|state| state.dismissed = true);

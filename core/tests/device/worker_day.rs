@@ -491,10 +491,40 @@ fn of_a_visit_that_was_taken_away_nothing_stays_once_its_worker_does_no_more() {
     field.app.sync_once().unwrap();
     assert!(field.app.visits().unwrap().is_empty(), "nobody is on the way for a day");
     let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("loose")).unwrap();
-    field.app.save_draft(field.visit, "repair", "{}").unwrap();
+    // By a screen that is still open.
+    let refusal = field.app.save_draft(field.visit, "repair", "{}").unwrap_err();
+    assert_eq!(refusal.code, "device.no_such_visit");
     field.app.sync_once().unwrap();
-    assert_eq!(field.app.draft(field.visit, "repair").unwrap(), None, "a screen that was still open kept it");
+    assert_eq!(field.app.draft(field.visit, "repair").unwrap(), None);
     assert!(field.app.photo(photo.sha).is_err());
+}
+
+#[test]
+fn what_is_typed_is_kept_for_a_visit_that_is_here_or_may_be_opened_and_not_for_one_that_was_taken_away() {
+    let field = Field::with_visit(VisitKind::Repair);
+    let type_in =
+        |visit| field.app.save_draft(visit, "problem", "王女士家").map_err(|refusal| refusal.code.to_string());
+    let typed = |visit| field.app.draft(visit, "problem").unwrap().is_some();
+    let refused = Err("device.no_such_visit".to_owned());
+    let at_a_door = VisitId(Uuid::from_u128(0x99));
+    let scope = field.server.worker_scope();
+    assert_eq!((type_in(field.visit), type_in(at_a_door)), (Ok(()), Ok(())));
+    field.server.revoke(&scope, "visit", &field.visit.to_string(), 9, "reassigned");
+    field.app.sync_once().unwrap();
+    assert_eq!((type_in(field.visit), type_in(at_a_door)), (refused.clone(), Ok(())));
+    assert_eq!((typed(field.visit), typed(at_a_door)), (false, true));
+    field.tell_visit(VisitKind::Repair, &[]);
+    field.app.sync_once().unwrap();
+    assert_eq!(type_in(field.visit), Ok(()), "it came back");
+    field.server.tell_anew_without_visits(&scope);
+    field.app.sync_once().unwrap();
+    assert_eq!((type_in(field.visit), typed(field.visit)), (refused.clone(), false), "it was not told again");
+    for days in [29, 2] {
+        assert_eq!(type_in(field.visit), refused);
+        field.server.with(|state| state.now = state.now.plus_minutes(days * 24 * 60));
+        field.app.sync_once().unwrap();
+    }
+    assert_eq!(type_in(field.visit), Ok(()), "a month later it is like any other that nobody knows of");
 }
 
 #[test]
@@ -591,7 +621,7 @@ fn a_phone_whose_key_is_lost_or_that_was_revoked_enrols_anew_and_sends_what_it_h
     let lost = lost.killed_with(SoftwareKey::generate());
     lost.app.sync_once().unwrap_err();
     let record = lost.app.records(None, 1).unwrap().remove(0);
-    assert!(record.next.zh.contains("新的登记二维码"), "{record:?}");
+    assert!(record.next.zh.contains("新的登记码"), "{record:?}");
     let file = lost.dir.path().join("rescue.nuanfang");
     assert!(!lost.app.export_rescue(&file).unwrap().signed, "another key's word would be taken for forged");
     let revoked = Field::with_visit(VisitKind::Repair);

@@ -1,5 +1,7 @@
 //! The rows of files: where which bytes lie. A file whose row is gone is erased, wherever it lay.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
@@ -133,14 +135,15 @@ pub fn rest_is_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<
     Ok(())
 }
 
-/// Files an operation names and the server has not called whole, signatures and small ones first.
-pub fn owed(connection: &Connection, limit: u32) -> Result<Vec<BlobRow>, Trouble> {
+/// Files an operation names and the server has not called whole, signatures and small ones first: so many of those that are
+/// not among `but`.
+pub fn owed(connection: &Connection, but: &BTreeSet<Sha>, limit: usize) -> Result<Vec<BlobRow>, Trouble> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM blob WHERE logged = 1 AND whole = 0
-         ORDER BY role LIKE 'signature.%' DESC, len LIMIT ?1"
+        "SELECT {COLUMNS} FROM blob WHERE logged = 1 AND whole = 0 ORDER BY role LIKE 'signature.%' DESC, len"
     ))?;
-    let found = statement.query_map([limit], read)?.collect::<Result<_, _>>()?;
-    Ok(found)
+    let rows = statement.query_map([], read)?;
+    let others = rows.filter(|row| row.as_ref().map_or(true, |row| !but.contains(&row.sha)));
+    Ok(others.take(limit).collect::<Result<_, _>>()?)
 }
 
 /// How many of them, and their bytes; `ops` is 0.

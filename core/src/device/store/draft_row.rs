@@ -50,8 +50,8 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
 }
 
 /// Forgets drafts of visits that are neither planned nor expected here, and of which nothing is on its way or waits to be
-/// judged; of those never logged only drafts from before `before`: a visit may be opened at a door yet. What a clock says
-/// that runs ahead of `now` counts as now.
+/// judged; of those never logged and never told only drafts from before `before`: a visit may be opened at a door yet. What a
+/// clock says that runs ahead of `now` counts as now.
 pub fn prune(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Result<(), Trouble> {
     transaction.prepare_cached("UPDATE draft SET updated_ms = ?1 WHERE updated_ms > ?1")?.execute([now.0])?;
     let (planned, settled) = (planned("draft.visit"), settled("draft.visit"));
@@ -59,7 +59,8 @@ pub fn prune(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Resu
         .prepare_cached(&format!(
             "DELETE FROM draft WHERE NOT {planned} AND {settled}
              AND NOT EXISTS (SELECT 1 FROM departed_visit WHERE departed_visit.visit = draft.visit)
-             AND (updated_ms < ?1 OR EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit))"
+             AND (updated_ms < ?1 OR EXISTS (SELECT 1 FROM outbox WHERE outbox.visit = draft.visit)
+                 OR EXISTS (SELECT 1 FROM taken_visit WHERE taken_visit.visit = draft.visit))"
         ))?
         .execute([before.0])?;
     Ok(())

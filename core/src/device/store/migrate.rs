@@ -18,6 +18,7 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0007_departed_plan.sql"),
     include_str!("../../../migrations/0008_dismissed.sql"),
     include_str!("../../../migrations/0009_mirror_key.sql"),
+    include_str!("../../../migrations/0010_taken_visit.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`.

@@ -1,11 +1,12 @@
 //! The rows of the mirror: the office's state as the feed brought it, and where each scope stands.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::enrolment::{id_at, signed, u64_at};
 use crate::device::trouble::Trouble;
 use crate::domain::plan::Plan;
 use crate::id::VisitId;
+use crate::time::Millis;
 
 /// Where one scope stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +197,33 @@ pub fn departed(connection: &Connection) -> Result<Vec<DepartedVisit>, Trouble> 
         })?
         .collect::<Result<_, _>>()?;
     Ok(found)
+}
+
+/// Keeps that a visit is here no more.
+pub fn put_taken(writing: &Connection, visit: VisitId) -> Result<(), Trouble> {
+    writing
+        .prepare_cached("INSERT OR REPLACE INTO taken_visit (visit, taken_ms) VALUES (?1, NULL)")?
+        .execute([visit.0.as_bytes()])?;
+    Ok(())
+}
+
+/// It is here again.
+pub fn delete_taken(writing: &Connection, visit: VisitId) -> Result<(), Trouble> {
+    writing.prepare_cached("DELETE FROM taken_visit WHERE visit = ?1")?.execute([visit.0.as_bytes()])?;
+    Ok(())
+}
+
+/// Whether a visit was here once and is no more.
+pub fn is_taken(connection: &Connection, visit: VisitId) -> Result<bool, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM taken_visit WHERE visit = ?1)")?;
+    Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
+}
+
+/// All is told at the server's time `now`; what was taken away before `before` no screen shows any more.
+pub fn prune_taken(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Result<(), Trouble> {
+    transaction.prepare_cached("UPDATE taken_visit SET taken_ms = ?1 WHERE taken_ms IS NULL")?.execute([now.0])?;
+    transaction.prepare_cached("DELETE FROM taken_visit WHERE taken_ms < ?1")?.execute([before.0])?;
+    Ok(())
 }
 
 /// The ids of a type in the order in which its entities came, the newest last.

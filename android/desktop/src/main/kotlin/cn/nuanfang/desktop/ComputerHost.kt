@@ -12,7 +12,7 @@ import java.io.RandomAccessFile
 import java.nio.channels.FileLock
 import java.time.ZoneId
 
-/** A computer in the phone's place: records, keys and rescue file lie in [phone], those of further workers in folders of it. */
+/** A computer in the phone's place: records, keys and rescue files lie in [phone], those of further workers in folders of it. */
 class ComputerHost(private val phone: File) : Host {
     override val zone: ZoneId = ZoneId.of(ZONE)
 

@@ -295,6 +295,38 @@ class ScreensTest {
         }
     }
 
+    @Test
+    fun `a phone that gets through to nobody enrols anew where its company's server is now`(@TempDir folder: File) {
+        val worker = office.worker("SL-006")
+        handset(folder).use { handset ->
+            handset.enrolled(worker)
+            office.close()
+            handset.hold {
+                says(Chinese.promise)
+                tap("send-now")
+                says("没有网络，或服务器没有应答")
+                tap("enrol-elsewhere")
+                says(Chinese.enrolElsewhereHow)
+                assertEquals("", typed("invitation"))
+            }
+            handset.fits("elsewhere") { says(it.enrolElsewhereHow) }
+
+            office = Office.start("主管", "127.0.0.1:${steadyPort()}")
+            val invitation = office.enrolment(worker)
+            handset.startAgain(invitation)
+            handset.hold {
+                says("没有网络，或服务器没有应答")
+                tap("enrol-elsewhere")
+                says(Chinese.enrolElsewhereHow)
+                assertEquals(invitation, typed("invitation"))
+                tap("enrol")
+                says("全部已发送")
+                assertEquals(office.url, checkNotNull(handset.phone.app.enrolment()).url)
+                onNodeWithTag("enrol-elsewhere").assertDoesNotExist()
+            }
+        }
+    }
+
     private companion object {
         const val SCOPE = "示例：热用户反映两间卧室的散热器不热、支管接头渗水，请带 DN20 截止阀、生料带和备用软管，出发前半小时电话联系"
     }

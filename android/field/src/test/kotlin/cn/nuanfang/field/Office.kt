@@ -88,7 +88,7 @@ class Office private constructor(private val process: Process, val url: String, 
                     if (line.startsWith(name)) return line.removePrefix(name).trim()
                 }
             }
-            val url = after("控制台 console").removeSuffix("/")
+            val url = after("调度台 console").removeSuffix("/")
             val password = after("密码 password")
             val login = after(role)
             // What it says later is read away, so that it never waits for a reader; it may end at any time.

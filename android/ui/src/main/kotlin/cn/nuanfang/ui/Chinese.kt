@@ -24,11 +24,14 @@ object Chinese : Texts {
     override fun unexpected(detail: String) = "应用出现意外（$detail）。请再试一次；一直如此请联系调度。"
 
     override val enrolTitle = "登记本机"
-    override val enrolHow = "请向调度索取登记二维码或登记码。登记需要网络，一个登记码只能用一次。"
+    override val enrolHow = "请向主管索取登记码。登记需要网络，一个登记码只能用一次。"
     override val enrolAgainTitle = "重新登记本机"
 
     override fun enrolAgainHow(worker: String) =
         "${worker.ifEmpty { "本机" }}的登记已失效。记录一条没丢，都在这部手机里；重新登记后，未备份的会自动重新送出。请用本人新的登记码。"
+
+    override val enrolElsewhereHow =
+        "本机的登记仍然有效。只有公司的服务器换了网址或密钥，才需要重新登记。记录一条没丢，都在这部手机里；重新登记后，未备份的会自动重新送出。请用本人新的登记码。"
 
     override val invitation = "登记二维码的文字，或“网址 登记码”"
     override val invitationHint = "扫描、粘贴或输入"
@@ -134,6 +137,7 @@ object Chinese : Texts {
     override fun rescueRecordsLost(records: ULong) = "另有 $records 条记录本机已读不出，不在其中；请不要卸载应用，并联系调度"
 
     override val rescueUnsigned = "本机密钥已丢失，文件没有本机签名，公司会先人工核对。"
+    override val rescueOlder = "以前如果写过求助文件，它还在旁边（文件名末尾多一个数字），请一并交给调度。"
     override val rescueKept = "手机里的记录都还在，一直保留到已备份。"
     override val rescueFailed = "求助文件没有写成"
 }

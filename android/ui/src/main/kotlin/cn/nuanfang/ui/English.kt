@@ -26,12 +26,16 @@ object English : Texts {
 
     override val enrolTitle = "Enrol this phone"
     override val enrolHow =
-        "Ask your dispatcher for an enrolment code. Enrolling needs the network; a code works once."
+        "Ask your supervisor for an enrolment code. Enrolling needs the network; a code works once."
     override val enrolAgainTitle = "Enrol this phone anew"
 
     override fun enrolAgainHow(worker: String) =
         "The enrolment ${if (worker.isEmpty()) "of this phone" else "of $worker"} no longer holds. No record is lost, " +
             "all are on this phone; once it is enrolled anew, what is not safe is sent again by itself. Use your own new code."
+
+    override val enrolElsewhereHow =
+        "The enrolment of this phone still holds. Only if your company's server has another address or another key now, enrol anew. " +
+            "No record is lost, all are on this phone; what is not safe is then sent again by itself. Use your own new code."
 
     override val invitation = "The QR code's text, or: address code"
     override val invitationHint = "Scan, paste or type"
@@ -146,6 +150,8 @@ object English : Texts {
 
     override val rescueUnsigned =
         "This phone's key is gone, so the file is not signed; somebody at the company looks at it first."
+    override val rescueOlder =
+        "If there were older rescue files, they still lie beside it, a number at the end of their names: hand them in too."
     override val rescueKept = "All records are still on this phone, and stay until they are safe."
     override val rescueFailed = "The rescue file was not written"
 

@@ -15,7 +15,7 @@ import kotlinx.coroutines.launch
 
 /** The enrolment as its screen shows it. */
 data class EnrolmentState(
-    /** Who was enrolled here before, when that no longer holds. */
+    /** Who was enrolled here before, whether or not that still holds. */
     val former: EnrolmentView? = null,
     /** The server is being asked. */
     val enrolling: Boolean = false,
@@ -24,15 +24,15 @@ data class EnrolmentState(
 )
 
 /**
- * Enrols a worker on this phone, for the first time or anew. What is [offered] stands as the invitation until something is
- * typed. [enrolled] is called once it has, with the invitation that was used.
+ * Enrols a worker on this phone, for the first time or anew. What is [offered], by who was enrolled before, stands as the
+ * invitation until something is typed. [enrolled] is called once it has, with the invitation that was used.
  */
 class EnrolmentPresenter(
     private val core: FieldAppInterface,
     private val host: Host,
     private val scope: CoroutineScope,
     private val io: CoroutineDispatcher,
-    private val offered: () -> String,
+    private val offered: (EnrolmentView?) -> String,
     private val enrolled: (String) -> Unit,
 ) {
     private val shown = MutableStateFlow(EnrolmentState())
@@ -46,7 +46,7 @@ class EnrolmentPresenter(
 
     /** The invitation, as far as it is typed, or the one that is offered. */
     var invitation: String
-        get() = typed ?: offered()
+        get() = typed ?: offered(shown.value.former)
         set(value) {
             typed = value
         }

@@ -13,7 +13,7 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.unit.dp
 
-/** 登记本机: the invitation, the phone's name, one button. Also when an enrolment no longer holds. */
+/** 登记本机: the invitation, the phone's name, one button. Also when an enrolment no longer holds, or its server is elsewhere now. */
 @Composable
 fun EnrolmentScreen(
     state: EnrolmentState,
@@ -38,7 +38,8 @@ fun EnrolmentScreen(
     ) {
         state.trouble?.let { TroubleCard(texts.enrolFailed, it) }
         if (former != null) {
-            Card(Tones.wait) { Text(texts.enrolAgainHow(former.workerName), style = MaterialTheme.typography.bodyLarge) }
+            val how = if (former.needsEnrolment) texts.enrolAgainHow(former.workerName) else texts.enrolElsewhereHow
+            Card(Tones.wait) { Text(how, style = MaterialTheme.typography.bodyLarge) }
         } else {
             Text(texts.enrolHow, style = MaterialTheme.typography.bodyLarge)
         }

@@ -32,12 +32,24 @@ sealed interface Folder {
         /** Where the list of its records was left, to be found again in a window made anew too. */
         var place = ListPlace()
 
-        /** Enrols its worker. Only where nobody is enrolled yet, the invitation of the app's start is offered. */
-        val enrolment = EnrolmentPresenter(core, host, scope, io, { if (this.enrolled) "" else start.text }) { used ->
-            start.used(used)
-            this.enrolled = true
-            sending.start()
-        }
+        /**
+         * Enrols its worker. The invitation of the app's start is offered where nobody is enrolled yet, and to whoever looks for
+         * his company's server: the core takes it from him only if it leads elsewhere. Where an enrolment no longer holds it
+         * may be a colleague's, whose code would be spent.
+         */
+        val enrolment =
+            EnrolmentPresenter(
+                core,
+                host,
+                scope,
+                io,
+                offered = { former -> if (!this.enrolled || former?.needsEnrolment == false) start.text else "" },
+                enrolled = { used ->
+                    start.used(used)
+                    this.enrolled = true
+                    sending.start()
+                },
+            )
 
         /** Writes its rescue file. */
         val rescue = RescuePresenter(core, { host.rescuePlace(name) }, host, scope, io)

@@ -27,8 +27,9 @@ interface Host {
     fun open(folder: String): FieldApp
 
     /**
-     * Where the rescue file of a folder is to lie. The same place each time, so that a newer file takes the older one's: it
-     * holds all that the older one held and was not safe. Called away from the thread that draws.
+     * Where the rescue file of a folder is to lie. The same place each time: a newer file takes the older one's, unless it
+     * lacks something; then the core leaves the older one beside it, under another name. Called away from the thread that
+     * draws.
      */
     fun rescuePlace(folder: String): String
 }

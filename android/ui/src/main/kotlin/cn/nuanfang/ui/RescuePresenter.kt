@@ -24,7 +24,7 @@ sealed interface RescueState {
     data class Failed(val trouble: Trouble) : RescueState
 }
 
-/** Writes the one encrypted file that only the company can open, to [place]. */
+/** Writes an encrypted file that only the company can open, to [place]; older ones that may hold more stay beside it. */
 class RescuePresenter(
     private val core: FieldAppInterface,
     private val place: () -> String,

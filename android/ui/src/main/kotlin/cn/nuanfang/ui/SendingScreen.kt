@@ -76,6 +76,9 @@ fun SendingScreen(
                         MainButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-again"))
                     }
                     if (state.status?.state == SyncState.STUCK) SideButton(texts.rescueTitle, onRescue, mark = Marks.box)
+                    if (state.stopped && state.enrolment?.needsEnrolment == false) {
+                        SideButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-elsewhere"))
+                    }
                     Text(texts.promise, style = MaterialTheme.typography.bodyMedium)
                     Text(texts.records, Modifier.padding(top = 6.dp, bottom = 8.dp).semantics { heading() }, style = MaterialTheme.typography.titleMedium)
                 }

@@ -23,7 +23,7 @@ sealed interface Opened {
 /**
  * The screens' memory: lives as long as the app, whatever happens to its window. Opens the core away from the thread that
  * draws, and starts the exchange of everybody who is enrolled. An [invitation] that came with the app's start is offered
- * to whoever is new on the phone, until somebody was enrolled with it.
+ * to whoever is new on the phone or follows his company's server elsewhere, until somebody was enrolled with it.
  */
 class Session(
     val host: Host,

@@ -38,6 +38,9 @@ interface Texts {
     /** Why a phone that was enrolled must be enrolled anew, and that what it holds stays. */
     fun enrolAgainHow(worker: String): String
 
+    /** When a phone whose enrolment holds is enrolled anew all the same, and that what it holds stays. */
+    val enrolElsewhereHow: String
+
     val invitation: String
     val invitationHint: String
     val phoneName: String
@@ -124,6 +127,10 @@ interface Texts {
     fun rescueRecordsLost(records: ULong): String
 
     val rescueUnsigned: String
+
+    /** Where a file lacks something: an older one may have it, and still lies beside it. */
+    val rescueOlder: String
+
     val rescueKept: String
     val rescueFailed: String
 }
