@@ -131,7 +131,7 @@ test('a visit goes from planned to assigned, moved and cancelled, and another sc
   await watcher.page.getByText('实时', { exact: true }).waitFor()
   const { page } = await screenOf('dispatcher')
   await page.getByRole('button', { name: '安排入户' }).click()
-  const id = await schedule(page, '示例：控制台走查')
+  const id = await schedule(page, '示例：调度台走查')
   const card = watcher.page.locator(`[data-visit="${id}"]`)
   const column = name => watcher.page.getByRole('region', { name, exact: true }).locator(`[data-visit="${id}"]`)
   await card.waitFor()
@@ -360,19 +360,21 @@ test('the expired instrument and the workers who may not be sent stand out', asy
   await page.getByText('可派', { exact: true }).first().waitFor()
 })
 
-test('an enrolment shows its code and QR once', async () => {
+test('an enrolment shows its code, its QR and that one\'s text once', async () => {
   const screen = await screenOf('admin')
   const { page } = screen
   await page.goto('/workers')
-  await page.getByRole('button', { name: /^绑定手机/ }).last().click()
-  await page.getByRole('button', { name: '生成一次性绑定码' }).click()
+  await page.getByRole('button', { name: /^登记手机/ }).last().click()
+  await page.getByRole('button', { name: '生成一次性登记码' }).click()
   const picture = page.getByRole('dialog').locator('img')
   await picture.waitFor()
   assert.ok(await picture.evaluate(async (image) => {
     await image.decode()
     return image.naturalWidth > 0
   }))
-  assert.notEqual(await page.locator('[data-code]').innerText(), '')
+  const code = await page.locator('[data-code]').innerText()
+  assert.notEqual(code, '')
+  assert.ok((await page.getByLabel('登记二维码的文字').inputValue()).includes(code))
   await holds(screen, 'an enrolment')
 })
 

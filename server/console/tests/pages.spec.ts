@@ -3,6 +3,8 @@ import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Component } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
+import AppShell from '@/components/AppShell.vue'
+import EnrolDialog from '@/components/EnrolDialog.vue'
 import PhotosPanel from '@/components/PhotosPanel.vue'
 import { i18n } from '@/i18n'
 import type { Role } from '@/lib/roles'
@@ -28,6 +30,7 @@ vi.mock('@/live', async () => ({
 /** What the server answers, by method and path; a number is a refusal. */
 const answers = new Map<string, unknown>()
 const asked: { what: string, body: unknown }[] = []
+const times = (what: string) => asked.filter(one => one.what === what).length
 const bodyOf = (what: string) => asked.filter(one => one.what === what).at(-1)?.body
 
 /** 23:59:50 of 2026-11-23 in Beijing. */
@@ -42,7 +45,7 @@ beforeEach(() => {
   asked.length = 0
   vi.stubGlobal('fetch', vi.fn(async (request: Request) => {
     const what = `${request.method} ${new URL(request.url).pathname}`
-    asked.push({ what, body: request.method === 'POST' ? JSON.parse(await request.text()) as unknown : undefined })
+    asked.push({ what, body: request.method === 'POST' ? JSON.parse(await request.text() || 'null') as unknown : undefined })
     const answer = answers.get(what)
     const given = typeof answer === 'function' ? (answer as () => unknown)() : answer
     return given instanceof Response ? given : new Response(JSON.stringify(given ?? {}), { status: answers.has(what) ? 200 : 404 })
@@ -230,6 +233,97 @@ it('lets a phone whose worker left be marked stolen, and nothing else', async ()
   expect(await offered('d2')).toEqual(['stolen'])
 })
 
+it('asks for the phones and the alarms again once one is revoked', async () => {
+  const texts = i18n.global.t
+  const device = {
+    id: 'd1', state: 'active', name: 'd1', worker: { id: visit, name: 'd1' }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0,
+    safe_through: 0, acked_through: 0, forked: false, silent: true, lacks: [],
+  }
+  answers.set('GET /api/devices', [device])
+  answers.set('GET /api/alarms', { silent_devices: 1, forked_devices: 0, kept: 0 })
+  answers.set('POST /api/devices/d1/revoke', {})
+  await open(DevicesPage, {}, { transition: false })
+  await page.find('tbody button').trigger('click')
+  await settle()
+  dialog()?.querySelector<HTMLInputElement>('input[value=dismissed]')?.click()
+  await settle()
+  await press(texts('revoke.title'), dialog())
+  expect([times('GET /api/devices'), times('GET /api/alarms')]).toEqual([2, 1])
+})
+
+it('asks every minute for what the stream does not tell of, while somebody looks, and at a link to where he is', async () => {
+  answers.set('GET /api/devices', [])
+  await open(DevicesPage)
+  const loads = () => times('GET /api/devices')
+  expect(loads()).toBe(1)
+  await settle(60_000)
+  expect(loads()).toBe(2)
+
+  const seen = vi.spyOn(document, 'visibilityState', 'get')
+  const turn = async (state: DocumentVisibilityState) => {
+    seen.mockReturnValue(state)
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+  }
+  await turn('hidden')
+  await turn('visible')
+  expect(loads(), 'not away for long').toBe(2)
+  await turn('hidden')
+  await settle(300_000)
+  expect(loads()).toBe(2)
+  await turn('visible')
+  expect(loads()).toBe(3)
+  seen.mockRestore()
+
+  const router = page.vm.$router
+  await router.push('/devices')
+  await settle()
+  expect(loads()).toBe(3)
+  await router.push('/devices')
+  await settle()
+  expect(loads()).toBe(4)
+
+  page.unmount()
+  await settle(120_000)
+  expect(loads()).toBe(4)
+})
+
+it('shows an alarm until it is over, whether or not something comes in', async () => {
+  const alarms = (silent: number) => answers.set('GET /api/alarms', { silent_devices: silent, forked_devices: 0, kept: 0 })
+  alarms(1)
+  await open(AppShell)
+  const alarm = () => page.find('.alarm').exists()
+  expect(alarm()).toBe(true)
+  alarms(0)
+  await settle(60_000)
+  expect(alarm()).toBe(false)
+  alarms(1)
+  await poke()
+  expect(alarm()).toBe(true)
+})
+
+it('has the text of an enrolment copied, or selected where a page has no clipboard', async () => {
+  const texts = i18n.global.t
+  const text = 'nuanfang://enrol/1?u=https%3A%2F%2Fa&c=ABC'
+  answers.set(`POST /api/workers/${visit}/enrolment`, { code: 'ABC', text, qr_svg: '<svg/>', expires_ms: evening })
+  await open(EnrolDialog, { modelValue: true, worker: { id: visit, name: 'w' } }, { transition: false })
+  await press(texts('enrol.make'), dialog())
+  const box = dialog()?.querySelector('textarea') ?? expect.unreachable('no box for the text')
+  const said = () => dialog()?.querySelector('[role=status]')?.textContent
+  expect([box.value, box.readOnly, said()]).toEqual([text, true, ''])
+  const clipboard = vi.spyOn(navigator, 'clipboard', 'get')
+  const writeText = vi.fn()
+  clipboard.mockReturnValue({ writeText } as unknown as Clipboard)
+  await press(texts('enrol.copy'), dialog())
+  expect(writeText).toHaveBeenCalledWith(text)
+  expect(said()).toBe(texts('enrol.copied'))
+  clipboard.mockReturnValue(undefined as unknown as Clipboard)
+  await press(texts('enrol.copy'), dialog())
+  expect([said(), document.activeElement === box, box.selectionStart, box.selectionEnd])
+    .toEqual([texts('enrol.selected'), true, 0, text.length])
+  clipboard.mockRestore()
+})
+
 it('says what a phone can not record, and that its rules are no longer in force', async () => {
   const device = (name: string, current: boolean, lacks: string[]) => ({
     id: name, state: 'active', name, worker: { id: visit, name }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0, seen_ms: evening,
@@ -260,7 +354,7 @@ it('asks a busy server again by itself, and says so meanwhile', async () => {
   answers.set('GET /api/devices', busy('server.too_slow'))
   await poke()
   const loads = asked.length
-  await settle(60_000)
+  await settle(30_000)
   expect([page.find('[role=alert]').exists(), asked.length]).toEqual([true, loads])
 })
 
@@ -303,12 +397,14 @@ it('has what one phone sent too late judged together, and says what came of it',
   box?.click()
   await reason('本人当面交回')
   answers.set('POST /api/quarantine/rejudge', { kept: 0 })
+  const counted = times('GET /api/alarms')
   // One that comes while the reason is typed was not on the screen.
   answers.set('GET /api/quarantine', [row(5, 'd1', late), ...rows])
   await poke()
   await press(again, dialog())
-  expect(bodyOf('POST /api/quarantine/rejudge')).toEqual({ reason: '本人当面交回', ops: ['o1', 'o6', 'o2'] })
+  expect(bodyOf('POST /api/quarantine/rejudge')).toEqual({ reason: '本人当面交回', ops: ['o6', 'o2', 'o1'] })
   expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 3, kept: 0 }))
+  expect(times('GET /api/alarms') - counted, 'by the poke, by the page, and by who shows them').toBe(3)
 })
 
 it('asks again for a picture that a busy server did not give, and for none that is not there', async () => {

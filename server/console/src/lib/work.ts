@@ -1,5 +1,6 @@
 /** Two shapes that every page needs: something loaded, and something done. Both end in a `Problem` or well. */
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { isNavigationFailure, NavigationFailureType, useRouter } from 'vue-router'
 import { problemOf, type Problem } from '@/api/client'
 
 /** What a page shows, with what went wrong on the way. A later call overtakes an earlier one; a busy server is asked again. */
@@ -80,4 +81,29 @@ export function settled(then: () => void, quiet_ms: number, at_most_ms: number):
       then()
     }, Math.max(0, Math.min(quiet_ms, first + at_most_ms - now)))
   }
+}
+
+/**
+ * Keeps fresh what the stream does not tell of: calls `load` every minute while the page is seen, once when it is seen again
+ * after longer, and when a link is followed to where one is.
+ */
+export function useFresh(load: () => unknown): void {
+  let missed = false
+  function due(): void {
+    missed = document.visibilityState === 'hidden'
+    if (!missed) load()
+  }
+  function seen(): void {
+    if (missed) due()
+  }
+  const timer = setInterval(due, 60_000)
+  document.addEventListener('visibilitychange', seen)
+  const stop = useRouter().afterEach((_to, _from, failure) => {
+    if (isNavigationFailure(failure, NavigationFailureType.duplicated)) load()
+  })
+  onScopeDispose(() => {
+    clearInterval(timer)
+    document.removeEventListener('visibilitychange', seen)
+    stop()
+  })
 }
