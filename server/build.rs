@@ -8,7 +8,7 @@ const BUILT: &str = "console/dist";
 
 /// What a server without a console shows.
 const NO_CONSOLE: &str = "<!doctype html><html lang=\"zh-CN\"><meta charset=\"utf-8\"><title>暖访</title>\
-<p>此程序未包含控制台，请先运行 make console 再编译。</p><p lang=\"en\">This build holds no console: run \
+<p>此程序未包含调度台，请先运行 make console 再编译。</p><p lang=\"en\">This build holds no console: run \
 <code>make console</code>, then build again.</p></html>\n";
 
 fn main() {

@@ -276,6 +276,24 @@ pub fn open(config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     over(store, clock, config, addr)
 }
 
+/// Whether `data` is a data folder.
+pub fn is_data(data: &Path) -> bool {
+    data.join("nuanfang.db").is_file()
+}
+
+/// Opens a data folder for a command that needs no network; a running server keeps others out of it.
+pub fn open_offline(data: &Path) -> Result<AppState, String> {
+    if !is_data(data) {
+        return Err(StoreError::Absent(data.to_owned()).to_string());
+    }
+    found_offline(data)
+}
+
+/// The same, and makes the folder where there is none.
+pub fn found_offline(data: &Path) -> Result<AppState, String> {
+    open(Config::local(data), SocketAddr::from(([127, 0, 0, 1], 0))).map_err(|error| error.to_string())
+}
+
 /// The same over a store that is open already.
 pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAddr) -> Result<AppState, StartError> {
     let data = config.data.clone();

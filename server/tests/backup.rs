@@ -16,9 +16,9 @@ use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::ledger::Register;
-use nuanfang_server::office::log;
 use nuanfang_server::office::restore::Unrestored;
 use nuanfang_server::office::role::Role;
+use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::{Shipping, vault_copy};
 use uuid::Uuid;
@@ -272,6 +272,43 @@ async fn one_flipped_byte_in_any_file_is_named_and_nothing_is_restored_from_it()
     *bytes.last_mut().expect("a byte") ^= 1;
     std::fs::write(&sealed, bytes).expect("written");
     assert!(matches!(second.restore(key, &target.path().join("data")).await, Err(Unrestored::Store(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_ends_within_an_exchange_gives_the_same_however_often_it_is_made_again() {
+    let (house, mut phone) = day().await;
+    house.assign(visit(2), 1, worker_id(2)).await;
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.sync(&house).await;
+    // As if more had come with it.
+    let cut = |writing: &mut nuanfang_server::store::sqlite::writing::Writing<'_>| {
+        let last = "UPDATE envelope SET last = 0 WHERE g = (SELECT max(g) FROM envelope)";
+        Ok::<_, StoreError>(writing.tx.execute(last, [])?)
+    };
+    house.state.store.write(0, cut).await.expect("cut");
+    let second = Second::new();
+    second.ship(&house).await;
+    let (house, _) = second.reopened(second.key(&house)).await;
+    let before = dump(&house).await;
+    assert!(before.contains("== task 1"), "what is late is to be decided");
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("rebuilt");
+    assert!(dump(&house).await == before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_name_many_files_are_shipped_in_several_segments() {
+    let (house, mut phone) = day().await;
+    let photo = b"a photo, before";
+    for _ in 0..2 {
+        let blob = BlobRef { sha: Sha::of(photo), len: photo.len() as u64, role: role::PHOTOS[0].into() };
+        let event = Event::Acknowledged(Bare {});
+        phone.log_raw(Some(visit(1)), 1, event.kind(), &event.to_body(&nonce()), vec![blob; 34_000]);
+        phone.sync(&house).await;
+    }
+    let second = Second::new();
+    second.ship(&house).await;
+    assert_eq!(second.files("heads").len(), 2);
+    assert_eq!(second.verify(Some(second.key(&house))).await.faults, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -630,6 +667,14 @@ async fn the_commands_say_how_it_stands_by_their_exit_status() {
     drop(db);
     let (code, told) = run(args("rebuild --data FRESH")).await;
     assert_eq!((code, told.contains("不同，已采用重建的结果：device（")), (1, true), "{told}");
+    let sealed = second.path().join("vault.sealed");
+    let vault = std::fs::read(&sealed).expect("the copy");
+    std::fs::remove_file(&sealed).expect("removed");
+    for way in ["verify --key-file KEY", "verify --data DATA", "verify", "status"] {
+        let (code, told) = run(args(&format!("backup {way} --backup BACKUP"))).await;
+        assert_eq!((code, told.contains("vault.sealed：缺失")), (1, true), "{way}: {told}");
+    }
+    std::fs::write(&sealed, vault).expect("written");
     let heads = second.files("heads").remove(0);
     std::fs::write(&heads, b"{}\n").expect("written");
     let (code, told) = run(args("backup verify --backup BACKUP --data DATA")).await;

@@ -125,6 +125,7 @@ async fn after_a_restore_a_dismissed_phone_has_its_whole_time_again() {
         house.state.read::<_, StoreError, _>(|db| log::of_office(db, "office.restored")).await.expect("read");
     house.clock.advance(restored[0].recv.0 + 30 * DAY - house.state.now().0);
     phone.come_back(&house).await;
+    phone.sync(&house).await;
     let reply = phone.sync(&house).await;
     assert_eq!((reply.acked_through, reply.outcomes.len()), (1, 0), "what was lost counts again");
     house.clock.advance(1);

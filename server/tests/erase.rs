@@ -13,7 +13,7 @@ use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::kind::{Outcome, VisitKind};
-use nuanfang_core::domain::office_event::ErasureGround;
+use nuanfang_core::domain::office_event::{ErasureGround, RevokeReason};
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Completed, Opened, ProblemDescribed, Unmasked};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
@@ -23,6 +23,7 @@ use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{erase, log, rebuild, rejudge};
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::{self, place::Place};
+use nuanfang_server::store::sqlite::writing::Writing;
 use uuid::Uuid;
 
 /// Who is erased; the name stands in the ledger, in a record, in a worker's words and in a photo.
@@ -249,12 +250,33 @@ async fn what_must_be_kept_is_kept() {
     }
     let (house, code, _) = beside(house, &["setting", "retain_days.visit.signed", "0"]).await;
     assert_eq!(code, 0);
+    let house = settings_are_told(house).await;
     phone.come_back(&house).await;
     describe(&mut phone, visit(1), NAME, &[b"still on the phone"]);
     phone.sync(&house).await;
     let (house, code, said) = beside(house, &erase).await;
     assert_eq!((code, said.contains("未传完")), (1, true), "evidence on its way: {said}");
-    assert!(!finds(&house.dir.path().join("data"), NAME).is_empty(), "nothing was changed by any of it");
+    let data = house.dir.path().join("data");
+    assert!(!finds(&data, NAME).is_empty(), "nothing was changed by any of it");
+    house.revoke(phone.device, RevokeReason::Stolen).await;
+    let (_house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, finds(&data, NAME)), (0, Vec::new()), "of a phone that is gone nothing is on its way: {said}");
+}
+
+/// Asks for settings one by one: what is set, what holds where nothing is, and that a misspelt one is none.
+async fn settings_are_told(mut house: House) -> House {
+    for (key, status, told) in [
+        ("retain_days.visit.signed", 0, "retain_days.visit.signed\t0\n"),
+        ("retain_days.visit.departed", 0, "retain_days.visit.departed\t（未设置，按 retain_days 执行）\n"),
+        ("phone.silence_hours", 0, "phone.silence_hours\t24（未设置，按此执行）\n"),
+        ("phone.silence_hour", 1, ""),
+    ] {
+        let said;
+        let code;
+        (house, code, said) = beside(house, &["setting", key]).await;
+        assert_eq!((code, said.contains(told)), (status, true), "{key}: {said}");
+    }
+    house
 }
 
 /// Takes all that waits to the backup, and holds that nothing is missing there.
@@ -309,7 +331,18 @@ async fn what_comes_later_about_an_erased_household_says_nothing_and_stops_nobod
         "a phone that sends it all the same"
     );
     describe(&mut phone, visit(9), NAME, &[]);
+    // Whatever visit it says that it was about: that one is another household's.
+    let bodies = |house: &House| {
+        let sql = "SELECT count(*) FROM envelope e JOIN body b ON b.g = e.g WHERE e.visit = ?1";
+        let found = |db: &rusqlite::Connection| Ok(db.query_row(sql, [visit(2).0.as_bytes()], |row| row.get(0))?);
+        house.state.store.read_now::<i64, StoreError>(found).expect("a number")
+    };
+    let stood = bodies(&house);
+    let unmasked = Unmasked { household: first, field: "业主电话".into(), reason: format!("{NAME}要求改约") };
+    phone.log(Some(visit(2)), 1, &Event::Unmasked(unmasked));
     phone.sync(&house).await;
+    assert!(stood > 0 && house.state.blobs.has(&Sha::of(&photo(OTHER))));
+    assert_eq!(bodies(&house), stood, "nothing of it goes but what was said of the erased one");
     let kept = ["visit.opened", "visit.problem_described", "visit.problem_described"];
     assert_eq!(apart(&house), kept.map(|kind| (kind.to_owned(), "erased".to_owned())), "the office sees that it came");
     assert!(!house.state.blobs.has(&Sha::of(&photo("what came later"))));
@@ -458,6 +491,27 @@ async fn what_was_signed_at_a_visit_that_a_restore_lost_goes_with_its_household(
     assert!(!house.state.blobs.has(&Sha::of(&photo("the stairs"))), "its files go with the next start");
     house.state.store.close();
     assert_eq!(finds(&data, NAME), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_came_into_the_backup_before_anybody_noted_it_goes_too() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    // As a shipper that was cut off before its segment leaves it.
+    let unnoted =
+        |writing: &mut Writing<'_>| Ok::<_, StoreError>(writing.tx.execute("UPDATE blob SET shipped = 0", [])?);
+    assert!(house.state.store.write(0, unnoted).await.expect("forgotten") > 0);
+    let name_of = |file: &str| Path::new(file).file_name().expect("a name").to_owned();
+    let named: Vec<_> = finds(&house.dir.path().join("data/blobs"), NAME).iter().map(|file| name_of(file)).collect();
+    let there = || second.files("blobs").iter().filter(|file| named.iter().any(|name| file.ends_with(name))).count();
+    assert_eq!((named.len(), there()), (2, 2), "a photo, and the rows of the ledger");
+    let backup = second.path().display().to_string();
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--backup", &backup]).await;
+    assert_eq!(code, 0, "{said}");
+    phone.come_back(&house).await;
+    shipped(&second, &house, &mut phone).await;
+    assert_eq!(there(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

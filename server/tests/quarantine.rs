@@ -9,7 +9,7 @@ use common::paper::sign;
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
+use nuanfang_core::domain::office_event::{FormCompleted, FormField, RevokeReason, SettingsChanged};
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Arrived, Departed};
 use nuanfang_core::domain::{Event, Place};
@@ -127,6 +127,28 @@ async fn what_a_fault_keeps_apart_keeps_its_files_and_its_signature() {
         assert_eq!(rejudge(&house, &desk, op.0).await, (StatusCode::OK, json!({"kept": 0})));
     }
     assert!(proved(&house));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_phone_calls_the_offices_word_is_on_no_paper_and_in_no_trail() {
+    let house = House::open().await;
+    let home = HouseholdId(Uuid::from_u128(0xb22));
+    house.schedule(VISIT, home, Some(FIRST)).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    let record = sign(&house, &mut phone, VISIT, home, "示例住户");
+    phone.sync(&house).await;
+    let auditor = Desk::open(&house, Role::Auditor).await;
+    let paper = format!("/api/documents/{record}.pdf");
+    let (status, _, before) = auditor.send(&house, Method::GET, &paper, &Value::Null).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&before));
+    let fields = vec![FormField { label: "主管领导".into(), text: "同意，示例".into() }];
+    phone.log(Some(VISIT), 1, &Event::FormCompleted(FormCompleted { record_sha: record, fields }));
+    let reply = phone.sync(&house).await;
+    assert_eq!(reply.outcomes[0].why.as_deref(), Some("office_only"));
+    let (status, _, after) = auditor.send(&house, Method::GET, &paper, &Value::Null).await;
+    assert!(status == StatusCode::OK && after == before, "the paper is what it was");
+    let trail = auditor.get(&house, "/api/audit?kind=office.form_completed").await;
+    assert_eq!(trail["total"], 0, "{trail}");
 }
 
 /// An exchange that is taken in by itself, because it came in a rescue file or beside one that met a fault, is judged as it

@@ -23,6 +23,7 @@ use nuanfang_core::wire::{FeedKind, OutcomeKind, REQUEST_LIMIT, SyncReply};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
+use nuanfang_server::store::sqlite::writing::Writing;
 use serde_json::json;
 use uuid::Uuid;
 use zstd::zstd_safe::{CParameter, get_dict_id_from_frame};
@@ -178,6 +179,21 @@ async fn what_is_no_exchange_is_refused_clearly() {
 /// `bytes` packed with the dictionary `dictionary`.
 fn packed_with(dictionary: &[u8], bytes: &[u8]) -> Vec<u8> {
     zstd::bulk::Compressor::with_dictionary(3, dictionary).expect("a dictionary").compress(bytes).expect("packed")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_not_heard_of_a_restore_hears_of_it_before_anything_is_taken() {
+    let house = House::open().await;
+    house.schedule(visit(1), household(1), Some(worker(1))).await;
+    let mut phone = Phone::enrol(&house, worker(1)).await;
+    let restored = |writing: &mut Writing<'_>| {
+        Ok::<_, StoreError>(writing.tx.execute("UPDATE meta SET v = '7' WHERE k = 'epoch'", [])?)
+    };
+    house.state.store.write(0, restored).await.expect("another epoch");
+    phone.log(Some(visit(1)), 1, &departed());
+    let reply = phone.sync(&house).await;
+    assert_eq!((reply.epoch, reply.acked_through, reply.fork), (7, 0, false));
+    assert_eq!(phone.sync(&house).await.acked_through, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::process::Command;
 
+use nuanfang_core::id::WorkerId;
+use nuanfang_server::enrolment;
 use nuanfang_server::office::rebuild;
 use nuanfang_server::office::rescue::rescue;
 use nuanfang_server::office::restore::restore;
@@ -77,6 +80,40 @@ fn what_was_lost_between_two_ships_comes_back_from_the_phones_in_two_exchanges()
         let status = worker.app.sync_once().expect("synced");
         assert_eq!((status.safe, status.acked), (status.head, status.head));
     }
+    house.stop();
+}
+
+#[test]
+fn a_phone_enrolled_anew_at_a_server_made_from_an_older_disk_brings_what_was_safe_too() {
+    let keep = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| keep.path().join(name);
+    let house = House::open(&at("first"), address::steady());
+    let worker = Worker::enrolled(&house, 1, &at("phone"));
+    let day = || {
+        worker.work();
+        worker.app.sync_once().expect("synced");
+        house.ship(&at("backup"));
+    };
+    day();
+    let copied = Command::new("cp").arg("-r").args([at("backup"), at("older")]).status().expect("it starts");
+    assert!(copied.success());
+    day();
+    assert_eq!(worker.app.sync_once().expect("synced").safe, 2);
+    worker.work();
+    let key = house.key();
+    house.stop();
+
+    restore(&Place::open(&at("older")).expect("the disk"), &key, &at("second")).expect("restored");
+    let house = House::open(&at("second"), address::steady());
+    assert_eq!(house.ops().len(), 1);
+    // The address is another, and his code leads there.
+    let state = &house.running().state;
+    let code = enrolment::issue(&state.vault, WorkerId(Uuid::from_u128(1))).expect("a code");
+    worker.app.enrol(&state.invitation(code).to_text(), "测试机").expect("enrolled anew");
+    for _ in 0..2 {
+        worker.app.sync_once().expect("synced");
+    }
+    assert_eq!((house.ops(), house.ops().len()), (worker.done(), 3));
     house.stop();
 }
 

@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use nuanfang_core::time::Millis;
 use rusqlite::Connection;
 
-use super::erase::open_data;
 use super::recovery;
 use super::serve::greet_backup;
 use crate::clock::real_now;
+use crate::serve::open_offline;
 use crate::store::StoreError;
 use crate::store::ship::place::Place;
 use crate::store::ship::survey::{Depth, Survey, survey};
@@ -40,7 +40,7 @@ enum Act {
     /// What is there, up to which position of each log, and how old it is.
     ///
     /// Exit status: 0 it is there and, as far as --data shows, complete; 1 something of the data folder is not in it
-    /// yet; 2 it could not be tried.
+    /// yet, or something in it does not hold; 2 it could not be tried.
     Status {
         /// The backup: a folder, or s3://BUCKET/PREFIX
         #[arg(long)]
@@ -118,7 +118,7 @@ fn status(backup: &Path, data: Option<&Path>) -> Result<u8, String> {
 }
 
 fn ship_all(backup: &Path, data: &Path) -> Result<u8, String> {
-    let state = open_data(data)?;
+    let state = open_offline(data)?;
     let done = Place::make(backup).and_then(|place| {
         ship::begin(&state.store, &place)?;
         while ship::ship(&state.store, &place)? {}

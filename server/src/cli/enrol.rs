@@ -60,10 +60,12 @@ impl Enrol {
         }
         let code = crate::enrolment::issue(&vault, WorkerId(found.id))?;
         let invitation = address.invitation(code, keys.fingerprint());
-        say(format_args!("{} 的手机注册码（一次有效，24 小时内使用）：\n", found.name));
+        say(format_args!("{} 的手机登记码（一次有效，24 小时内使用）：\n", found.name));
         say(format_args!("  地址  {}", invitation.url));
-        say(format_args!("  注册码  {}\n", invitation.code));
-        match fast_qr::QRBuilder::new(invitation.to_text()).build() {
+        say(format_args!("  登记码  {}\n", invitation.code));
+        let text = invitation.to_text();
+        say(format_args!("在手机上粘贴这段文字，或扫描下面的二维码：\n\n  {text}\n"));
+        match fast_qr::QRBuilder::new(text).build() {
             Ok(qr) => say(qr.to_str()),
             Err(error) => complain(format_args!("二维码无法生成：{error:?}")),
         }

@@ -1,7 +1,6 @@
 //! `nuanfang erase` and `nuanfang hold`: what is known of a dwelling's people is destroyed, or kept from being so.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -9,10 +8,9 @@ use nuanfang_core::domain::office_event::ErasureGround;
 use uuid::Uuid;
 
 use super::setting::change;
-use crate::config::Config;
 use crate::office::erase;
 use crate::office::project::{erasure, setting};
-use crate::serve::open;
+use crate::serve::open_offline;
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::store::ship::place::Place;
@@ -82,7 +80,7 @@ enum Done {
 impl Erase {
     /// Erases, and says what was.
     pub fn run(self) -> ExitCode {
-        let state = match open_data(&self.data) {
+        let state = match open_offline(&self.data) {
             Ok(state) => state,
             Err(why) => return untried(why),
         };
@@ -186,7 +184,7 @@ pub struct Hold {
 impl Hold {
     /// Holds or lifts.
     pub fn run(self) -> ExitCode {
-        let state = match open_data(&self.data) {
+        let state = match open_offline(&self.data) {
             Ok(state) => state,
             Err(why) => return untried(why),
         };
@@ -219,12 +217,4 @@ impl Hold {
         change(state, &format!("{}{household}", setting::LEGAL_HOLD), reason)?;
         Ok(Some(household))
     }
-}
-
-/// Opens a data folder that is there; a running server keeps others out of it.
-pub(super) fn open_data(data: &Path) -> Result<AppState, String> {
-    if !data.join("nuanfang.db").is_file() {
-        return Err(StoreError::Absent(data.to_owned()).to_string());
-    }
-    open(Config::local(data), SocketAddr::from(([127, 0, 0, 1], 0))).map_err(|error| error.to_string())
 }

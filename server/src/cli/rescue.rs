@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::erase::open_data;
 use crate::office::rescue::{Refused, Rescued, Why, rescue};
+use crate::serve::open_offline;
 use crate::state::AppState;
 use crate::terminal::{complain, say, untried, words};
 
@@ -41,7 +41,7 @@ impl Rescue {
             Ok(file) => BufReader::new(file),
             Err(error) => return untried(format_args!("{}：{}", self.file.display(), words(&error))),
         };
-        let state = match open_data(&self.data) {
+        let state = match open_offline(&self.data) {
             Ok(state) => state,
             Err(why) => return untried(why),
         };
@@ -79,7 +79,7 @@ fn tell(state: &AppState, rescued: &Rescued) {
     say(format_args!("记录 {} 条，其中新收 {} 条", rescued.ops, rescued.new_ops));
     say(format_args!("照片与签字 {} 个，其中新收 {} 个", rescued.files - rescued.files_cut, rescued.new_files));
     if rescued.waiting > 0 {
-        say(format_args!("其中 {} 条已收下，暂不计入，请在管理台“暂存隔离”页处理", rescued.waiting));
+        say(format_args!("其中 {} 条已收下，暂不计入，请在调度台“暂存隔离”页处理", rescued.waiting));
     }
     if rescued.overdue > 0 {
         say(format_args!(

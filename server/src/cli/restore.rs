@@ -61,8 +61,9 @@ impl Restore {
                 say(format_args!("用户、密码、企业密钥均已恢复；新纪元 {}。", restored.epoch));
                 say("接下来：");
                 say(format_args!("  nuanfang serve --data {} --backup {} …", self.data.display(), self.from.display()));
-                say("  手机连上后自动补传缺失的记录，无需任何操作。");
-                say("  请核对：在最后一条记录之后挂失的手机，须在控制台重新挂失。");
+                say("  手机连上后自动补传缺失的记录。");
+                say("办公室在最后一条记录之后所做的（排单、改期、派工、迟到裁定、导入、新用户）手机补不回来，须重做；");
+                say("首先由主管或管理员在调度台“手机”页重新停用此后遗失的手机。");
                 ExitCode::SUCCESS
             }
             Err(damaged @ Unrestored::Damaged(_)) => {

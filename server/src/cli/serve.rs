@@ -106,7 +106,7 @@ impl Serve {
             .await
             .map_err(|error| StartError::Other(error.to_string()))??;
         if running.addr.ip().is_unspecified() && running.state.config.public_url.is_none() {
-            say("提示：未给出 --public-url，注册码中的地址手机无法使用");
+            say("提示：未给出 --public-url，登记码中的地址手机无法使用");
         }
         say(format_args!("暖访已启动：{}", running.url()));
         orders.stop().await;

@@ -9,9 +9,9 @@ use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::SettingsChanged;
 use nuanfang_core::id::WorkerId;
 
-use super::erase::open_data;
 use crate::office::project::setting;
 use crate::office::{OfficeAct, registers};
+use crate::serve::open_offline;
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::terminal::{complain, say, untried};
@@ -31,7 +31,7 @@ const PATIENCE: i64 = 8_760;
 /// Exit status: 0 done; 1 there is no such setting, or it can't have that value; 2 it could not be tried.
 #[derive(Debug, Args)]
 pub struct Setting {
-    /// Its name; without it all are listed
+    /// Its name; without it all that are set are listed
     key: Option<String>,
     /// Its new value; without it the present one is printed
     value: Option<String>,
@@ -43,19 +43,23 @@ pub struct Setting {
 impl Setting {
     /// Reads or changes.
     pub fn run(self) -> ExitCode {
-        if let (Some(key), Some(value)) = (&self.key, &self.value)
-            && let Err(why) = weigh(key, value)
-        {
-            complain(format_args!("{why}"));
+        let weighed = match (&self.key, &self.value) {
+            (Some(key), Some(value)) => weigh(key, value),
+            (Some(key), None) if !is_known(key) => Err(unknown(key)),
+            _ => Ok(()),
+        };
+        if let Err(why) = weighed {
+            complain(why);
             return ExitCode::from(1);
         }
-        let state = match open_data(&self.data) {
+        let state = match open_offline(&self.data) {
             Ok(state) => state,
             Err(why) => return untried(why),
         };
         let done = match (&self.key, &self.value) {
             (Some(key), Some(value)) => change(&state, key, value.trim()),
-            (key, _) => list(&state, key.as_deref()).map_err(|error| error.to_string()),
+            (Some(key), None) => tell(&state, key).map_err(|error| error.to_string()),
+            (None, _) => list(&state).map_err(|error| error.to_string()),
         };
         state.store.close();
         match done {
@@ -78,11 +82,30 @@ fn weigh(key: &str, value: &str) -> Result<(), String> {
         setting::SILENCE_HOURS => within(1, PATIENCE, "小时数"),
         setting::HAND_IN_DAYS => within(1, PATIENCE / 24, "天数"),
         setting::RETAIN_DAYS => days(),
-        _ => match key.strip_prefix(setting::RETAIN_DAYS_OF) {
-            Some(kind) if KINDS.contains(&kind) => days(),
-            _ => Err(format!("没有设置项 {key}")),
-        },
+        _ if is_retention_of_kind(key) => days(),
+        _ => Err(unknown(key)),
     }
+}
+
+fn unknown(key: &str) -> String {
+    format!("没有设置项 {key}")
+}
+
+/// Those that may be set here, and those that something else sets.
+fn is_known(key: &str) -> bool {
+    const NAMED: [&str; 6] = [
+        setting::SUPPLIER_NAME,
+        setting::SUPPLIER_PHONE,
+        setting::SILENCE_HOURS,
+        setting::HAND_IN_DAYS,
+        setting::RETAIN_DAYS,
+        setting::RULES_IN_FORCE,
+    ];
+    NAMED.contains(&key) || key.starts_with(setting::LEGAL_HOLD) || is_retention_of_kind(key)
+}
+
+fn is_retention_of_kind(key: &str) -> bool {
+    key.strip_prefix(setting::RETAIN_DAYS_OF).is_some_and(|kind| KINDS.contains(&kind))
 }
 
 /// Changes a setting, on record.
@@ -95,11 +118,23 @@ pub(super) fn change(state: &AppState, key: &str, value: &str) -> Result<(), Str
         .map_err(|error| error.to_string())
 }
 
-fn list(state: &AppState, key: Option<&str>) -> Result<(), StoreError> {
+fn list(state: &AppState) -> Result<(), StoreError> {
     for (name, value) in state.store.read_now(setting::all)? {
-        if key.is_none_or(|key| key == name) {
-            say(format_args!("{name}\t{value}"));
+        say(format_args!("{name}\t{value}"));
+    }
+    Ok(())
+}
+
+/// One, and where it is not set what holds instead.
+fn tell(state: &AppState, key: &str) -> Result<(), StoreError> {
+    match state.store.read_now(|db| setting::get(db, key))? {
+        Some(value) => say(format_args!("{key}\t{value}")),
+        None if key == setting::SILENCE_HOURS => {
+            say(format_args!("{key}\t{}（未设置，按此执行）", setting::SILENCE_HOURS_DEFAULT));
         }
+        None if is_retention_of_kind(key) => say(format_args!("{key}\t（未设置，按 {} 执行）", setting::RETAIN_DAYS)),
+        None if key == setting::RETAIN_DAYS => say(format_args!("{key}\t0（未设置，按此执行）")),
+        None => say(format_args!("{key}\t（未设置）")),
     }
     Ok(())
 }

@@ -17,13 +17,15 @@ use super::project::record::{Arrival, Foreseen, carried};
 use super::project::{self, device, erasure};
 use super::seen::Anchor;
 use crate::store::StoreError;
-use crate::store::sqlite::writing::Writing;
+use crate::store::sqlite::{self, writing::Writing};
 
 /// A device's half of an exchange, its chain computed and its bodies read.
 #[derive(Debug)]
 pub struct Exchange {
     /// Whose log.
     pub device: DeviceId,
+    /// The epoch it believes in; none where its operations did not come over the network.
+    pub epoch: Option<u64>,
     /// What the device believes acknowledged.
     pub base: u64,
     /// The hash there.
@@ -82,9 +84,9 @@ impl Exchange {
     /// # Errors
     /// If what arrived is not what was sent.
     pub fn read(request: SyncRequest, anchors: Vec<Anchor>, recv: Millis) -> Result<Self, Unchained> {
-        let SyncRequest { device, base, base_sha, head_sha, ops, .. } = request;
+        let SyncRequest { device, epoch, base, base_sha, head_sha, ops, .. } = request;
         let sent = ops.len();
-        let exchange = Self::of(device, (base, base_sha), ops, anchors, recv);
+        let exchange = Self { epoch: Some(epoch), ..Self::of(device, (base, base_sha), ops, anchors, recv) };
         let end = exchange.arriving.last().map_or(base_sha, |sent| sent.sha);
         if exchange.arriving.len() == sent && end != head_sha {
             return Err(Unchained::Head);
@@ -108,7 +110,8 @@ impl Exchange {
             let body = String::from(Box::<str>::from(body));
             arriving.push(Sent { envelope, sha, body, event: Some(event) });
         }
-        Self { device, base: base.0, base_sha: base.1, arriving, anchors, recv, foreseen: Foreseen::new() }
+        let (base, base_sha) = base;
+        Self { device, epoch: None, base, base_sha, arriving, anchors, recv, foreseen: Foreseen::new() }
     }
 
     /// About how many bytes it writes.
@@ -168,7 +171,7 @@ pub fn alone(writing: &mut Writing<'_>, exchange: &mut Exchange) -> Result<Recei
 /// Stores, judges and projects an exchange. `together`: a fault in what follows from one operation is the exchange's;
 /// otherwise it puts that operation into quarantine and stops nobody else.
 pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool) -> Result<Receipt, StoreError> {
-    let Exchange { device, base, base_sha, arriving, anchors, recv, .. } = exchange;
+    let Exchange { device, epoch, base, base_sha, arriving, anchors, recv, .. } = exchange;
     let mut head = log::writer(writing.tx, *device, false)?;
     let mut receipt = Receipt { acked: head.acked, ack_sha: head.ack_sha, fork: false };
     match sha_at(writing.tx, &head, *base)? {
@@ -190,6 +193,13 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
         }
     }
     if fresh.is_empty() {
+        return Ok(receipt);
+    }
+    // It does not know yet that we were restored: what was safe before may have to come first, in the order it was made.
+    if let Some(known) = *epoch
+        && known < sqlite::epoch(writing.tx)?
+        && !drill::is(Mutant::TakesUnheard)
+    {
         return Ok(receipt);
     }
     if drill::is(Mutant::OrderByClock) {
@@ -215,7 +225,7 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
         if named {
             // The visit is erased from here on, and what came of it while nobody knew whose it is.
             about = None;
-            if let Some(visit) = envelope.visit {
+            if let Some(visit) = erasure::visit_of_its_own(envelope.visit, &envelope.kind) {
                 erase::forget(writing, visit, recv)?;
             }
         }

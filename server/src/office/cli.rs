@@ -1,7 +1,6 @@
 //! The office's commands: `import` and `user`. They open the data folder themselves; a running server keeps them out.
 
 use std::io::{BufRead, IsTerminal};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,8 +16,7 @@ use super::ledger::Register;
 use super::registers::{SYSTEM, user};
 use super::role::Role;
 use super::{OfficeAct, desk};
-use crate::config::Config;
-use crate::serve;
+use crate::serve::{found_offline, is_data, open_offline};
 use crate::state::AppState;
 use crate::store::StoreError;
 use crate::terminal::{complain, say, untried, words};
@@ -71,7 +69,7 @@ impl Import {
             std::fs::read(&self.file).map_err(|error| said(&self.file, &error))?
         };
         let manner = Manner { dry_run: self.dry_run, partial: self.partial };
-        let report = with_state(&self.data, |state| {
+        let report = with(founded(&self.data), |state| {
             import::import(state, WorkerId(SYSTEM), self.register, &bytes, manner).map_err(|error| error.to_string())
         })?;
         say(report.summary_zh());
@@ -143,9 +141,9 @@ impl User {
     /// Does it and says how it went.
     pub fn run(self) -> ExitCode {
         let done = match &self.act {
-            UserAct::Add { login, name, role, data } => with_state(data, |state| add(state, login, name, *role)),
-            UserAct::Disable { login, reason, data } => with_state(data, |state| disable(state, login, reason)),
-            UserAct::List { data } => with_state(data, list),
+            UserAct::Add { login, name, role, data } => with(founded(data), |state| add(state, login, name, *role)),
+            UserAct::Disable { login, reason, data } => with(open_offline(data), |state| disable(state, login, reason)),
+            UserAct::List { data } => with(open_offline(data), list),
         };
         match done {
             Ok(true) => ExitCode::SUCCESS,
@@ -256,9 +254,21 @@ fn list(state: &AppState) -> Result<bool, String> {
     Ok(true)
 }
 
-fn with_state<T>(data: &Path, f: impl FnOnce(&AppState) -> Result<T, String>) -> Result<T, String> {
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let state = serve::open(Config::local(data), nowhere).map_err(|error| error.to_string())?;
+/// A data folder, made where there is none: a company may begin with its registers. Who mistyped its name sees it.
+fn founded(data: &Path) -> Result<AppState, String> {
+    let new = !is_data(data);
+    let state = found_offline(data)?;
+    if new {
+        let data = data.display();
+        say(format_args!(
+            "已新建数据目录：{data}（企业名称请用 nuanfang setting supplier.name 名称 --data {data} 填写）"
+        ));
+    }
+    Ok(state)
+}
+
+fn with<T>(state: Result<AppState, String>, f: impl FnOnce(&AppState) -> Result<T, String>) -> Result<T, String> {
+    let state = state?;
     let done = f(&state);
     state.store.close();
     done

@@ -290,8 +290,12 @@ fn destroy(
 
 fn drop_file(tx: &Connection, sha: &Sha, at: Millis) -> Result<(), StoreError> {
     let sha = sha.0.as_slice();
-    tx.prepare_cached("UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, ?2) WHERE sha = ?1")?
-        .execute(params![sha, at.0])?;
+    // One that is whole may lie in the backup though nobody noted it: whoever shipped it was cut off.
+    tx.prepare_cached(
+        "UPDATE blob SET flag = 'erased', shipped = shipped OR whole_ms IS NOT NULL, whole_ms = coalesce(whole_ms, ?2)
+         WHERE sha = ?1",
+    )?
+    .execute(params![sha, at.0])?;
     tx.prepare_cached("DELETE FROM blob_need WHERE sha = ?1")?.execute([sha])?;
     tx.prepare_cached("DELETE FROM blob_owed WHERE sha = ?1")?.execute([sha])?;
     Ok(())

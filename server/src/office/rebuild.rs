@@ -58,6 +58,11 @@ pub fn rebuild(writing: &mut Writing<'_>) -> Result<u64, StoreError> {
         for mut logged in page {
             let last = logged.last;
             as_it_was(&mut logged, &understood);
+            // A backup that ended within what came together: a restore settled it as it was.
+            if coming.last().is_some_and(|before: &Logged| before.dev != logged.dev) {
+                together(writing, &coming)?;
+                coming.clear();
+            }
             coming.push(logged);
             count += 1;
             if last {

@@ -16,7 +16,7 @@ const FREE: [&str; 2] = ["SL-005", "SL-006"];
 pub fn tell(office: &Office, url: &str, played: &Played) -> Done<()> {
     say("");
     // Programs read these lines: an address, a password, then a login behind each role's name.
-    say(&format!("控制台 console  {url}/"));
+    say(&format!("调度台 console  {url}/"));
     say(&format!("密码 password   {PASSWORD}"));
     say("登录名 logins (dispatcher, service, billing, supervisor, auditor, admin)");
     for (role, login, _) in LOGINS {

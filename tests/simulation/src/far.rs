@@ -1,7 +1,7 @@
 //! The far side of the network: the server's process, what it keeps, its backup, and the time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -33,6 +33,7 @@ use crate::release::Release;
 use crate::tally::{Failure, Tally};
 
 /// What the server knew when its log was shipped: what a restore of it brings back.
+#[derive(Clone)]
 pub struct Saved {
     /// The last envelope.
     through: i64,
@@ -62,6 +63,8 @@ pub struct Far {
     pub vault: Arc<Vault>,
     /// What is in the backup.
     pub saved: Option<Saved>,
+    /// What is on a disk that was once a copy of it, and lies in a drawer since.
+    pub drawer: Option<Saved>,
     /// What may be there beyond that: the process ended over shipping it.
     maybe: Vec<Saved>,
     /// What it should know.
@@ -109,6 +112,7 @@ impl Far {
             kept,
             vault,
             saved: None,
+            drawer: None,
             maybe: Vec::new(),
             known: Known::default(),
             ledger: Ledger::default(),
@@ -317,6 +321,10 @@ impl Far {
         let whole = matches!(done, Some(Ok(())));
         self.tell(|_| format!("the log is shipped to the backup{}", if whole { "" } else { ", not to its end" }));
         if whole || self.safe_sum() > before {
+            if whole && self.drawer.is_none() {
+                copy(&self.dir.join("backup"), &self.dir.join("drawer"));
+                self.drawer = Some(saved.clone());
+            }
             self.saved = Some(saved);
             self.maybe.clear();
         } else {
@@ -337,6 +345,20 @@ impl Far {
         if self.failure.is_none() {
             self.open();
         }
+    }
+
+    /// The same from the disk in the drawer, since the backup is lost too.
+    pub fn restore_older(&mut self) {
+        let Some(older) = self.drawer.take() else { return };
+        self.tell(|_| "the backup is lost, an older disk is there".into());
+        let (backup, drawer) = (self.dir.join("backup"), self.dir.join("drawer"));
+        std::fs::remove_dir_all(&backup).expect("the backup is lost");
+        std::fs::rename(&drawer, &backup).expect("an older disk");
+        self.saved = Some(older);
+        self.maybe.clear();
+        // Of a restore since, that disk knows nothing: the time alone tells the two apart.
+        self.pass(1000);
+        self.restore();
     }
 
     fn made_again(&mut self) {
@@ -371,6 +393,19 @@ impl Far {
         self.tell(|far| {
             format!("the server is restored from its backup by {}, epoch {}", far.release.name(), far.epoch)
         });
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
     }
 }
 

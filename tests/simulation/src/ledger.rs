@@ -163,6 +163,8 @@ pub struct Known {
     /// Operations that do not count and came once more, to a release that does not understand them: once one does, they are
     /// judged anew.
     copies: BTreeSet<OpId>,
+    /// Operations that came when their phone's time to hand in was over.
+    overdue: BTreeSet<OpId>,
     /// Files that are whole.
     pub files: BTreeSet<Sha>,
     /// The last envelope looked at.
@@ -181,11 +183,18 @@ impl Known {
     pub fn take(&mut self, release: Release, ledger: &Ledger, recorded: Recorded) {
         match &recorded {
             Recorded::Came(op) => self.judged(release, ledger, *op),
-            Recorded::Overdue(op) => drop(self.got.insert(*op, Want::Quarantined)),
+            Recorded::Overdue(op) => {
+                self.got.insert(*op, Want::Quarantined);
+                self.overdue.insert(*op);
+            }
             Recorded::CameAgain(op) => {
                 let counts = matches!(self.got.get(op), Some(Want::Applied | Want::Late));
-                if !counts && self.judge(release, &ledger.made[op]) == Want::HeldForRelease {
-                    self.copies.insert(*op);
+                match self.judge(release, &ledger.made[op]) {
+                    _ if counts => {}
+                    Want::HeldForRelease => drop(self.copies.insert(*op)),
+                    // Its phone was let in again; the first one stays what it was.
+                    want if self.overdue.contains(op) => self.born(release, ledger, *op, want),
+                    _ => {}
                 }
             }
             Recorded::Scheduled(visit, assignee) => {
@@ -255,6 +264,12 @@ impl Known {
         let made = &ledger.made[&op];
         let want = self.judge(release, made);
         self.got.insert(op, want);
+        self.born(release, ledger, op, want);
+    }
+
+    /// A visit is born of an operation that counts.
+    fn born(&mut self, release: Release, ledger: &Ledger, op: OpId, want: Want) {
+        let made = &ledger.made[&op];
         if let (Says::Opened, Want::Applied, Some(visit)) = (made.says, want, made.visit)
             && !self.visits.contains_key(&visit)
         {

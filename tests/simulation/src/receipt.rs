@@ -88,7 +88,8 @@ impl Far {
         self.hold("I2", proven, || format!("acknowledged through {acked}, of which {} are on disk", log.len()));
         let best = self.acked.entry(request.device).or_default();
         *best = (*best).max(acked);
-        if !reply.fork && request.base <= was {
+        // Who has not heard of a restore hears of it first.
+        if !reply.fork && request.base <= was && request.epoch >= self.epoch {
             let sent = request.base + request.ops.len() as u64;
             self.hold("I6", acked >= sent, || format!("sent through {sent}, acknowledged through {acked} only"));
         }
@@ -166,14 +167,16 @@ impl Far {
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
         self.unchanged(&taken, &made);
+        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
         let again = self.known.got.contains_key(&taken.op);
         if again {
             // After a fork it is logged once more, under another device; it counts once.
-            self.known.take(self.release, &self.ledger, Recorded::CameAgain(taken.op));
+            if !overdue {
+                self.known.take(self.release, &self.ledger, Recorded::CameAgain(taken.op));
+            }
             let twice = self.count(&taken);
             return self.hold("I1", twice == 1, || format!("op {n} is stored {twice} times in one log"));
         }
-        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
         let came = if overdue { Recorded::Overdue(taken.op) } else { Recorded::Came(taken.op) };
         self.known.take(self.release, &self.ledger, came);
         let want = self.known.got[&taken.op];

@@ -19,6 +19,8 @@ use crate::world::{DAY_MS, World, YEAR_MS};
 const GHOST_MS: i64 = 120_000;
 /// Of a thousand losses of the server that a run of some hours would meet, those it meets.
 const LOSSES: u32 = 10;
+/// Of a thousand losses of the server, those where the backup is lost too and an older copy of it is all there is.
+const OLDER: u32 = 250;
 
 impl World {
     /// Something goes wrong, for the phone `n` where it is a phone's.
@@ -59,7 +61,7 @@ impl World {
                 let refuses_in = dice.below(4) as u32;
                 drill::orders(|orders| orders.disk_refuses_in = Some(refuses_in));
             }
-            Fault::Restore => self.restore(),
+            Fault::Restore => self.restore(dice),
             Fault::SetBack => self.set_back(n),
             Fault::Clone => self.copy(dice, n),
             Fault::ClockJump | Fault::Reboot => self.clock(dice, n, fault),
@@ -84,13 +86,18 @@ impl World {
         }
     }
 
-    fn restore(&mut self) {
+    fn restore(&mut self, dice: &mut Dice) {
         let mut far = lock(&self.far);
         if far.saved.is_none() {
             return;
         }
         far.tally.fault(Fault::Restore);
-        far.restore();
+        let older = far.drawer.is_some() && dice.chance(OLDER);
+        if older {
+            far.restore_older();
+        } else {
+            far.restore();
+        }
         if far.failure.is_some() {
             return;
         }
@@ -107,6 +114,11 @@ impl World {
             .filter(|op| !far.known.got.contains_key(op) && !held.contains(op) && !far.ledger.made[op].destroyed)
             .map(|op| far.ledger.n(op))
             .collect();
+        if older {
+            // What phones had removed since, because it was safe in the backup that is lost.
+            let gone: Vec<OpId> = lost.iter().map(|n| far.ledger.order[n - 1]).collect();
+            return self.destroyed(&mut far, &gone);
+        }
         far.hold("I12", lost.is_empty(), || format!("after a restore nobody has ops {lost:?}"));
     }
 

@@ -25,7 +25,7 @@ fn refused(said: &Said, status: i32, words: &str) {
 
 #[test]
 fn every_command_explains_itself() {
-    let ways: [&[&str]; 12] = [
+    let ways: [&[&str]; 21] = [
         &[],
         &["serve"],
         &["import"],
@@ -36,6 +36,15 @@ fn every_command_explains_itself() {
         &["enrol"],
         &["verify"],
         &["rebuild"],
+        &["backup"],
+        &["backup", "status"],
+        &["backup", "ship"],
+        &["backup", "verify"],
+        &["restore"],
+        &["rescue"],
+        &["erase"],
+        &["hold"],
+        &["setting"],
         &["openapi"],
         &["version"],
     ];
@@ -43,8 +52,8 @@ fn every_command_explains_itself() {
         let said = nuanfang(way.iter().chain([&"--help"]));
         assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{way:?}");
         assert!(said.out.contains("Usage:") && said.out.contains("--help"), "{said:?}");
-        let promises = matches!(way.first(), Some(&("serve" | "import" | "user" | "enrol" | "verify" | "rebuild")));
-        assert!(!promises || way.len() > 1 || said.out.contains("Exit status"), "{said:?}");
+        let promises = !matches!(way, [] | ["user", _] | ["backup"] | ["openapi" | "version"]);
+        assert!(!promises || said.out.contains("Exit status"), "{said:?}");
     }
     for way in [&["frobnicate"][..], &["serve", "--listen", "示例"], &["user", "add", "x"], &[]] {
         let said = nuanfang(way);
@@ -101,6 +110,11 @@ fn users_come_log_in_and_go() {
     refused(&add("zhao", "admin", "12345678\n"), 1, "密码须为");
     assert_eq!(add("zhao", "king", PASSWORD).status, Some(2));
     refused(&at(&data, &["user", "disable", "nobody"]), 1, "没有用户 nobody");
+    let mistyped = company.beside("dta");
+    for way in [&["user", "list"][..], &["user", "disable", "li"]] {
+        refused(&at(&mistyped, way), 2, "不是数据目录");
+        assert!(!mistyped.exists(), "nobody founds a company by a slip");
+    }
     assert_eq!(at(&data, &["user", "disable", "LI"]).status, Some(0));
     let list = at(&data, &["user", "list"]);
     let line = |login: &str| list.out.lines().find(|line| line.starts_with(login)).expect("the user").to_owned();
@@ -143,7 +157,7 @@ fn a_code_enrols_one_phone_once() {
         .expect("a worker");
     let said = at(&company.data(), &["enrol", &uuid::Uuid::from_bytes(id).to_string()]);
     assert_eq!((said.status, said.value("地址")), (Some(0), server.url.as_str()));
-    second.enrol(&format!("{} {}", said.value("地址"), said.value("注册码")));
+    second.enrol(&format!("{} {}", said.value("地址"), said.value("登记码")));
     server.stop();
 }
 

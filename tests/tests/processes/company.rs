@@ -106,5 +106,7 @@ pub fn invite(mut command: Command, data: &Path, nth: usize, url: &str) -> Strin
     let told = run(command.args(["enrol", &badge, "--url", url, "--data"]).arg(data), "");
     assert_eq!(told.status, Some(0), "{told:?}");
     assert_eq!(told.value("地址"), url);
-    format!("{url} {}", told.value("注册码"))
+    // Releases before this word was the phone's had another, and are set beside this one.
+    let code = if told.out.contains("登记码  ") { "登记码" } else { "注册码" };
+    format!("{url} {}", told.value(code))
 }

@@ -32,7 +32,12 @@ pub async fn audit(
 }
 
 fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>, StoreError> {
-    let mut conditions = vec!["e.kind >= 'office.' AND e.kind < 'pii/'".to_owned()];
+    // What a phone calls an act of the office is none, and what is kept apart may not be its worker's.
+    let mut conditions = vec![
+        "e.kind >= 'office.' AND e.kind < 'pii/' AND (w.office = 1 OR (e.kind >= 'pii.' AND NOT EXISTS
+         (SELECT 1 FROM outcome o WHERE o.g = e.g AND o.o IN ('held', 'quarantined'))))"
+            .to_owned(),
+    ];
     let mut values: Vec<SqlValue> = Vec::new();
     let mut bind = |condition: &str, value: SqlValue| {
         values.push(value);
@@ -57,14 +62,14 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
     let conditions = conditions.join(" AND ");
     let (page, size) = page(query.page, query.size);
     let total: i64 = db.query_row(
-        &format!("SELECT count(*) FROM envelope e WHERE {conditions}"),
+        &format!("SELECT count(*) FROM envelope e JOIN writer w ON w.dev = e.dev WHERE {conditions}"),
         params_from_iter(&values),
         |row| row.get(0),
     )?;
     let (names, people) = (names(db)?, people(db)?);
     let mut statement = db.prepare(&format!(
         "SELECT e.op, e.seq, e.recv_ms, e.worker, e.kind, e.visit, e.sha, b.body FROM envelope e
-         LEFT JOIN body b ON b.g = e.g WHERE {conditions} ORDER BY e.g DESC LIMIT {size} OFFSET {}",
+         JOIN writer w ON w.dev = e.dev LEFT JOIN body b ON b.g = e.g WHERE {conditions} ORDER BY e.g DESC LIMIT {size} OFFSET {}",
         page * size
     ))?;
     let mut found = statement.query(params_from_iter(&values))?;

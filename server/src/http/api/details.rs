@@ -20,7 +20,7 @@ pub(super) fn label(kind: &str) -> (String, String) {
         "office.user_added" => ("添加用户", "User added"),
         "office.user_disabled" => ("停用用户", "User disabled"),
         "office.password_reset" => ("重置密码", "Password reset"),
-        "office.enrolment_issued" => ("生成绑定码", "Enrolment code issued"),
+        "office.enrolment_issued" => ("生成登记码", "Enrolment code issued"),
         "office.device_enrolled" => ("登记设备", "Phone enrolled"),
         "office.device_revoked" => ("停用设备", "Phone revoked"),
         "office.settings_changed" => ("修改设置", "Settings changed"),

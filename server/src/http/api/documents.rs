@@ -193,7 +193,9 @@ pub fn read_source(db: &Connection, keys: &Keys, url: &str, sha: &Sha) -> Result
     if let Some(visit) = logged.visit {
         let names = registers::names(db)?;
         for event in log::of_visit(db, visit)? {
-            if let Event::FormCompleted(form) = &event.fact.event
+            // A phone's word is not the office's, whatever it calls it.
+            if event.office
+                && let Event::FormCompleted(form) = &event.fact.event
                 && form.record_sha == *sha
             {
                 issued = event.recv;

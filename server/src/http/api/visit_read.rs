@@ -281,7 +281,7 @@ fn lane(story: &Story, told: &core_view::LaneView, shown: &core_view::VisitView)
 
 fn decided(story: &Story, lane: u64, decision: LateDecision) -> LateDecisionView {
     let reason = story.events.iter().rev().find_map(|logged| match &logged.fact.event {
-        Event::LateDecided(decided) if decided.lane == lane => Some(decided.reason.clone()),
+        Event::LateDecided(decided) if logged.office && decided.lane == lane => Some(decided.reason.clone()),
         _ => None,
     });
     LateDecisionView {

@@ -32,7 +32,7 @@ pub async fn enrol<S: Store>(
     let key_sha = Sha::of(&key.to_spki_der());
     let redeemed = blocking(move || crate::enrolment::redeem(&vault, &code, key_sha))
         .await?
-        .ok_or_else(|| Problem::forbidden("enrol.code_invalid", "注册码无效或已过期，请向调度重新索取"))?;
+        .ok_or_else(|| Problem::forbidden("enrol.code_invalid", "登记码无效或已过期，请向主管重新索取"))?;
     let Redeemed { worker, device } = redeemed;
     if state.store.read_now(|store| store.device(device))?.is_none() {
         let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();

@@ -44,12 +44,13 @@ pub fn holds(db: &Connection, household: Uuid, now: Millis) -> Result<Vec<String
     }
     let owed: i64 = db.query_row(
         "SELECT count(DISTINCT n.sha) FROM visit v JOIN envelope e ON e.visit = v.id JOIN blob_ref r ON r.g = e.g
-         JOIN blob_need n ON n.sha = r.sha WHERE v.household = ?1",
+         JOIN blob_need n ON n.sha = r.sha JOIN writer w ON w.dev = n.dev JOIN device d ON d.id = w.device
+         WHERE v.household = ?1 AND d.status <> 'stolen'",
         [household.as_bytes()],
         |row| row.get(0),
     )?;
     if owed > 0 {
-        holds.push(format!("手机上还有 {owed} 个文件未传完：请等待传完"));
+        holds.push(format!("手机上还有 {owed} 个文件未传完：请等待传完；手机已遗失或损坏的，请先在调度台“手机”页停用"));
     }
     let mut query = db.prepare(
         "SELECT e.kind, max(e.recv_ms) FROM visit v JOIN envelope e ON e.visit = v.id JOIN body b ON b.g = e.g

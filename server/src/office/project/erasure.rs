@@ -124,8 +124,7 @@ fn revoke(writing: &mut Writing<'_>, entity: &str, id: &str) -> Result<(), Store
 /// A visit that begins without a body, or of which a record was signed that has none, belonged to somebody who was erased
 /// before: it is erased from there on. Nothing says any more whose it was, so that its household is nil.
 pub fn begun(tx: &Connection, logged: &Logged) -> Result<(), StoreError> {
-    let named = NAMING.contains(&logged.fact.event.kind());
-    let Some(visit) = logged.visit.filter(|_| named) else { return Ok(()) };
+    let Some(visit) = visit_of_its_own(logged.visit, logged.fact.event.kind()) else { return Ok(()) };
     tx.prepare_cached("INSERT OR IGNORE INTO erased_visit (visit, household, g) VALUES (?1, ?2, ?3)")?
         .execute(params![visit.0.as_bytes(), Uuid::nil().as_bytes(), logged.g as i64])?;
     Ok(())
@@ -147,6 +146,11 @@ pub fn is_erased(db: &Connection, visit: Option<VisitId>) -> Result<bool, StoreE
     Ok(db.prepare_cached("SELECT 1 FROM erased_visit WHERE visit = ?1")?.exists([visit.0.as_bytes()])?)
 }
 
+/// The visit whose dwelling an event of this kind names; none where the visit that its envelope claims has no part in that.
+pub fn visit_of_its_own(visit: Option<VisitId>, kind: &str) -> Option<VisitId> {
+    visit.filter(|_| NAMING.contains(&kind))
+}
+
 /// Whose dwelling an event names itself: where a visit begins, what was signed there, whose masked fields were read.
 pub fn home(event: &Event) -> Option<HouseholdId> {
     let record = match event {
@@ -163,7 +167,7 @@ pub fn home(event: &Event) -> Option<HouseholdId> {
 /// Whether the event names an erased household itself and is about a visit that nobody knows of: the plan may be what a
 /// restore lost. The same dwelling in the ledger once more is another household.
 pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> Result<bool, StoreError> {
-    let own = visit.filter(|_| NAMING.contains(&event.kind()));
+    let own = visit_of_its_own(visit, event.kind());
     if own.is_none() && !matches!(event, Event::Unmasked(_)) {
         return Ok(false);
     }

@@ -25,7 +25,7 @@ pub const RULES_IN_FORCE: &str = "rules.in_force";
 /// After how many hours a phone that holds evidence and does not come is alarmed about (F.13).
 pub const SILENCE_HOURS: &str = "phone.silence_hours";
 /// The same where nothing is set.
-const SILENCE_HOURS_DEFAULT: i64 = 24;
+pub const SILENCE_HOURS_DEFAULT: i64 = 24;
 
 /// After how long a phone that holds evidence and does not come is alarmed about, milliseconds.
 pub fn silence_ms(db: &Connection) -> Result<i64, StoreError> {

@@ -15,6 +15,8 @@ const UNMASKED: &str = "pii.unmasked";
 
 /// Bytes of bodies in one segment at most, beyond the first.
 const BYTES: usize = 8 * 1024 * 1024;
+/// About what naming a file takes in a head.
+const FILE_BYTES: usize = 120;
 
 /// An envelope to be shipped.
 pub struct Envelope {
@@ -126,7 +128,8 @@ pub fn envelopes(db: &Connection, after: u64, limit: usize, files: &[FileLine]) 
     let (mut found, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let envelope = read(row)?;
-        bytes += envelope.body.as_ref().map_or(0, String::len);
+        bytes += envelope.body.as_ref().map_or(0, String::len) + envelope.head.kind.len();
+        bytes += envelope.head.blobs.iter().map(|blob| FILE_BYTES + blob.role.len()).sum::<usize>();
         if bytes > BYTES && !found.is_empty() {
             break;
         }

@@ -11,7 +11,7 @@ use super::Shipped;
 use super::line::{FileLine, GoneLine, Line, file_name, heads_name};
 use super::place::Place;
 use super::reader::{self, Body, Chains, Fault, Heads};
-use super::seal;
+use super::{seal, vault_copy};
 use crate::store::StoreError;
 use crate::store::vault::{Contents, DataKey};
 
@@ -88,6 +88,10 @@ pub fn survey(place: &Place, depth: Depth<'_>) -> Result<Survey, StoreError> {
         if !matches!(depth, Depth::Glance) {
             bodies_before = survey.look_into(place, &heads, bodies_before, depth);
         }
+    }
+    // It goes before the first segment, and without it nothing that is sealed ever opens again.
+    if survey.segments > 0 && place.get(vault_copy::NAME)?.is_none() {
+        survey.faults.push(Fault::of(vault_copy::NAME, "缺失"));
     }
     survey.awaited = named.iter().filter(|sha| !survey.files.contains_key(sha) && !gone.contains(*sha)).count() as u64;
     if !matches!(depth, Depth::Glance) {
