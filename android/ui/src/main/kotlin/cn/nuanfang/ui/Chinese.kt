@@ -30,6 +30,7 @@ object Chinese : Texts {
     override fun enrolAgainHow(worker: String) =
         "${worker.ifEmpty { "本机" }}的登记已失效。记录一条没丢，都在这部手机里；重新登记后，未备份的会自动重新送出。请用本人新的登记码。"
 
+    override val enrolElsewhere = "公司换了服务器？重新登记"
     override val enrolElsewhereHow =
         "本机的登记仍然有效。只有公司的服务器换了网址或密钥，才需要重新登记。记录一条没丢，都在这部手机里；重新登记后，未备份的会自动重新送出。请用本人新的登记码。"
 

@@ -33,6 +33,7 @@ object English : Texts {
         "The enrolment ${if (worker.isEmpty()) "of this phone" else "of $worker"} no longer holds. No record is lost, " +
             "all are on this phone; once it is enrolled anew, what is not safe is sent again by itself. Use your own new code."
 
+    override val enrolElsewhere = "Has the server moved? Enrol anew"
     override val enrolElsewhereHow =
         "The enrolment of this phone still holds. Only if your company's server has another address or another key now, enrol anew. " +
             "No record is lost, all are on this phone; what is not safe is then sent again by itself. Use your own new code."

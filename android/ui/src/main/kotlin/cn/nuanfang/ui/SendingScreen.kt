@@ -77,7 +77,7 @@ fun SendingScreen(
                     }
                     if (state.status?.state == SyncState.STUCK) SideButton(texts.rescueTitle, onRescue, mark = Marks.box)
                     if (state.stopped && state.enrolment?.needsEnrolment == false) {
-                        SideButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-elsewhere"))
+                        SideButton(texts.enrolElsewhere, onEnrol, Modifier.testTag("enrol-elsewhere"))
                     }
                     Text(texts.promise, style = MaterialTheme.typography.bodyMedium)
                     Text(texts.records, Modifier.padding(top = 6.dp, bottom = 8.dp).semantics { heading() }, style = MaterialTheme.typography.titleMedium)

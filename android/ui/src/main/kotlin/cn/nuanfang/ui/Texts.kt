@@ -38,6 +38,9 @@ interface Texts {
     /** Why a phone that was enrolled must be enrolled anew, and that what it holds stays. */
     fun enrolAgainHow(worker: String): String
 
+    /** Where a phone whose enrolment holds gets through to nobody: the way to [enrolElsewhereHow]. */
+    val enrolElsewhere: String
+
     /** When a phone whose enrolment holds is enrolled anew all the same, and that what it holds stays. */
     val enrolElsewhereHow: String
 
