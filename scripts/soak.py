@@ -15,11 +15,14 @@ TARGET = Path("target")
 SWEEP = ["run", "--bin", "nuanfang-crash-sweep", "--", "--full"]
 KILLED = ["test", "--test", "processes", "killed::"]
 SIMULATE = ["run", "-p", "nuanfang-simulation", "--"]
-LARGE = ["run", "--bin", "nuanfang-bench", "--", "--large", "--repeats", "1", "B5", "B16"]
+BENCH = ["run", "--bin", "nuanfang-bench", "--", "--large", "--repeats"]
+# An idle exchange takes 0.05 ms or 0.09, as the machine wakes its threads: fewer times would toss a coin.
+LARGE = [*BENCH, "15", "B5"]
+LOST = [*BENCH, "1", "B16"]
 KILLS = "1000"
 
 
-def play(part: str, command: list[str]) -> dict:
+def play(part: str, command: list[str]) -> dict | list:
     """Runs a part; what it counted."""
     counted = (TARGET / f"{part}.json").absolute()
     counted.unlink(missing_ok=True)
@@ -40,7 +43,7 @@ def main(minutes: str) -> None:
     first = str(int(time.time()) * 1000)
     day = play("day", [*SIMULATE, "--from", first, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
     simulation = play("simulation", [*SIMULATE, "--from", first, "--seeds", "1000000000", "--minutes", minutes])
-    large = play("large", LARGE)
+    large = play("large", LARGE) + play("lost", LOST)
     crashes = sweep["crashes"] + sweep["without_syncs"]
     played = [day, simulation]
     chaos = sweep["chaos"]
