@@ -106,6 +106,8 @@ pub struct SyncStatus {
     pub state: SyncState,
     /// The same in words, with the reason.
     pub words: Words,
+    /// The last try got through to nobody, or was turned away: what is recorded stays here. Not so where files alone wait.
+    pub stopped: bool,
     /// The server's time of the last receipt.
     pub last_synced: Option<Millis>,
     /// Milliseconds until the next try, if one is set.

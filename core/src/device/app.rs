@@ -95,6 +95,9 @@ struct Inner {
 pub struct FieldApp {
     inner: Arc<Inner>,
     runner: Arc<Runner>,
+    /// The rescue file that was written last, and what it holds. Kept as long as the app runs: what is not known of one beside
+    /// a new one costs its room, and nothing else.
+    rescued: Mutex<Option<(PathBuf, RescueView)>>,
 }
 
 impl FieldApp {
@@ -132,7 +135,7 @@ impl FieldApp {
             load: AtomicUsize::new(BATCH_BYTES),
             gate: Mutex::new(()),
         };
-        Ok(Self { inner: Arc::new(inner), runner: Arc::default() })
+        Ok(Self { inner: Arc::new(inner), runner: Arc::default(), rescued: Mutex::default() })
     }
 
     /// Enrols this phone with the text of a QR code, or with `URL CODE` typed by hand. Needs the network. After a fork,
@@ -466,14 +469,18 @@ impl FieldApp {
     }
 
     /// Writes everything this phone still holds into one file at `path` that only the company can open: for a phone that
-    /// can't send any more. Nothing here changes, and sending goes on all the same. What an earlier one alone may hold stays
-    /// beside it.
+    /// can't send any more. Nothing here changes, and sending goes on all the same. One written before stays beside it, where
+    /// that may hold what this one lacks.
     ///
     /// # Errors
     /// `device.not_enrolled`, `rescue.key_locked`, what the disk says; there is no new file then.
     pub fn export_rescue(&self, path: &Path) -> Result<RescueView, Refusal> {
         let inner = &self.inner;
-        Ok(rescue::export(&inner.store, &*inner.key, &inner.config.app_version, self.stamp(), path)?)
+        let mut written = self.rescued.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = written.as_ref().filter(|(place, _)| place == path).map(|(_, view)| view);
+        let view = rescue::export(&inner.store, &*inner.key, &inner.config.app_version, self.stamp(), path, before)?;
+        *written = Some((path.to_owned(), view.clone()));
+        Ok(view)
     }
 
     /// Before the system suspends the app: lets go of the database file's locks.
@@ -540,7 +547,7 @@ impl Inner {
     }
 
     /// A run of the courier. Nothing of a forked log may go: such a phone only asks to be let in, so that it too hears when
-    /// the company has revoked it.
+    /// the company has revoked or dismissed it.
     fn speak(&self, known: &enrolment::Enrolment) -> Result<Run, Stop> {
         let transport = self.transport(known)?;
         let courier = Courier {
@@ -552,11 +559,24 @@ impl Inner {
             pass: &self.pass,
             load: &self.load,
         };
-        let done = if known.forked { courier.knock().map(|()| Run::default()) } else { courier.run() };
+        let done = if known.forked { self.knock(&courier) } else { courier.run() };
         if let Some(way) = &mut *self.way() {
             way.lent = false;
         }
         done
+    }
+
+    fn knock(&self, courier: &Courier<'_>) -> Result<Run, Stop> {
+        let dismissed = courier.knock()?;
+        self.store.write::<_, Trouble>(|transaction| {
+            let known = enrolment::get(transaction)?;
+            enrolment::put(transaction, &enrolment::Enrolment { dismissed, ..known })?;
+            if dismissed { mirror::dismiss(transaction) } else { Ok(()) }
+        })?;
+        if dismissed {
+            blob::tidy(&self.store);
+        }
+        Ok(Run::default())
     }
 
     /// The way to the server, lent for a run; made where there is none to be trusted.

@@ -191,12 +191,12 @@ impl Courier<'_> {
         }
     }
 
-    /// Asks to be let in, and for nothing else.
+    /// Asks to be let in, and for nothing else. Says whether the company has dismissed this phone.
     ///
     /// # Errors
-    /// Why it is not, as far as that was heard.
-    pub fn knock(&self) -> Result<(), Stop> {
-        self.pass(true).map(drop)
+    /// Why it is not let in, as far as that was heard.
+    pub fn knock(&self) -> Result<bool, Stop> {
+        Ok(self.admitted()?.dismissed)
     }
 
     /// One exchange.
@@ -359,14 +359,18 @@ impl Courier<'_> {
         if let (Some(pass), false) = (kept.as_ref(), renew) {
             return Ok(pass.clone());
         }
-        let enrolment = self.store.read(enrolment::get)?;
-        let reply = match self.ask_token(&enrolment, false) {
-            // The server may have been restored to before this phone was enrolled: its own certificate says so.
-            Err(Stop::Refused { code }) if code == "token.refused" => self.ask_token(&enrolment, true)?,
-            asked => asked?,
-        };
+        let reply = self.admitted()?;
         let dictionary = Dictionary::among(&reply.enc).map(|dictionary| dictionary.id);
         Ok(kept.insert(Pass { token: reply.token, dictionary }).clone())
+    }
+
+    fn admitted(&self) -> Result<TokenReply, Stop> {
+        let enrolment = self.store.read(enrolment::get)?;
+        match self.ask_token(&enrolment, false) {
+            // The server may have been restored to before this phone was enrolled: its own certificate says so.
+            Err(Stop::Refused { code }) if code == "token.refused" => self.ask_token(&enrolment, true),
+            asked => asked,
+        }
     }
 
     fn ask_token(&self, enrolment: &enrolment::Enrolment, introduce: bool) -> Result<TokenReply, Stop> {

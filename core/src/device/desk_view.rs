@@ -219,6 +219,7 @@ pub fn sync_status(connection: &Connection, runner: &RunnerState) -> Result<Sync
         return Ok(SyncStatus {
             state: SyncState::NotEnrolled,
             words: SyncState::NotEnrolled.into(),
+            stopped: false,
             last_synced: None,
             next_try_in_ms: None,
             ops_waiting: 0,
@@ -250,6 +251,7 @@ pub fn sync_status(connection: &Connection, runner: &RunnerState) -> Result<Sync
     Ok(SyncStatus {
         state,
         words,
+        stopped: known.forked || runner.records_wait,
         last_synced: known.synced,
         next_try_in_ms: runner.next_try_in_ms,
         ops_waiting,

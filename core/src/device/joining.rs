@@ -78,8 +78,10 @@ pub fn enrol(
                 return Err(Stop::Refused { code: "device.code_used".to_owned() });
             }
             Some(old) => {
-                // That the server was restored meanwhile is found by the next exchange, as ever.
-                new.epoch = new.epoch.min(old.epoch);
+                // That the server was restored meanwhile is found by the next exchange, as ever, whichever clock it went by.
+                if new.epoch != old.epoch {
+                    new.epoch = 0;
+                }
                 outbox::relog(transaction, &old, &new)?;
             }
         }
@@ -88,9 +90,10 @@ pub fn enrol(
     Ok(new)
 }
 
-/// Whether an invitation names another address of the server than the enrolment, or another key of it.
+/// Whether an invitation names another address of the server than the enrolment, or another key of it; none, for one that the
+/// public roots vouch for, is another too.
 pub fn leads_elsewhere(known: &enrolment::Enrolment, invitation: &Invitation) -> bool {
-    known.url != invitation.url || invitation.pin.is_some_and(|pin| known.pin != Some(pin))
+    known.url != invitation.url || known.pin != invitation.pin
 }
 
 /// Whether an enrolment still holds: its log is this phone's alone, it gets work, and its certificate is for the key at hand.

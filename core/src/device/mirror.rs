@@ -256,6 +256,18 @@ fn is_on_the_way(connection: &Connection, visit: VisitId, now: Millis) -> Result
     Ok(outbox_row::is_under_way(connection, visit)? && outbox_row::came_since(connection, visit, since)?)
 }
 
+/// A device that is given no more work keeps what it logged, and of a visit that its worker is on the way to what outlives its
+/// stay here, so that he may end it.
+///
+/// # Errors
+/// Only what the database says.
+pub fn dismiss(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    for visit in mirror_row::ids_by_change(transaction, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
+        remember(transaction, visit, Some(REASSIGNED))?;
+    }
+    forget_all(transaction)
+}
+
 /// A device that may only hand in keeps what it logged, and nothing else of anybody.
 ///
 /// # Errors

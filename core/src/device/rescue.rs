@@ -35,14 +35,31 @@ pub struct RescueView {
     pub signed: bool,
 }
 
+impl RescueView {
+    /// Whether it lacks nothing that one from `before` has; nothing at all, where that is not known.
+    fn is_as_whole_as(&self, before: Option<&Self>) -> bool {
+        let (signed, ops_lost, files_lost) =
+            before.map_or((true, 0, 0), |before| (before.signed, before.ops_lost, before.files_lost));
+        self.signed >= signed && self.ops_lost <= ops_lost && self.files_lost <= files_lost
+    }
+}
+
 /// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned, up to the first
 /// that can't be read any more, and the files of those that are not safe. Only the supplier can open it. A file that is there
-/// already gives way to one that lacks nothing and is signed; to any other only its name, and stays beside it.
+/// already gives way to one that lacks nothing and is signed, or no more than itself, where what it lacks is known from
+/// `before`; to any other only its name, and stays beside it.
 ///
 /// # Errors
 /// `device.not_enrolled`, `rescue.key_locked` while the key wants the phone unlocked, what the disk says. There is no
 /// file then, or the one that was there before.
-pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &Path) -> Result<RescueView, Trouble> {
+pub fn export(
+    store: &Store,
+    key: &dyn DeviceKey,
+    app: &str,
+    now: Stamp,
+    path: &Path,
+    before: Option<&RescueView>,
+) -> Result<RescueView, Trouble> {
     let (enrolment, rows, ops_lost) = store.read::<_, Trouble>(|connection| {
         let enrolment = enrolment::get(connection)?;
         let (mut rows, _) = outbox_row::readable(connection, enrolment.device, enrolment.floor, |_| true)?;
@@ -65,8 +82,7 @@ pub fn export(store: &Store, key: &dyn DeviceKey, app: &str, now: Stamp, path: &
             return Err(trouble);
         }
     };
-    let lacks = view.ops_lost > 0 || view.files_lost > 0 || !view.signed;
-    if lacks && path.exists() {
+    if !view.is_as_whole_as(before) && path.exists() {
         // It may hold what this phone could still read then, or the word of a key that is gone.
         fs::rename(path, free_name(path))?;
     }

@@ -45,6 +45,8 @@ pub struct Runner {
 pub struct RunnerState {
     /// A run is under way.
     pub running: bool,
+    /// The last one stopped before all records were there.
+    pub records_wait: bool,
     /// Why the last one stopped or what it left behind, if it did.
     pub obstacle: Option<Obstacle>,
     /// Milliseconds until the next.
@@ -58,6 +60,7 @@ impl Runner {
         let next = mind.next.filter(|_| mind.started).map(|next| next.saturating_duration_since(Instant::now()));
         RunnerState {
             running: mind.running,
+            records_wait: mind.records_wait,
             obstacle: mind.obstacle.clone(),
             next_try_in_ms: next.map(|left| left.as_millis() as u64),
         }

@@ -109,6 +109,8 @@ pub struct SyncStatus {
     pub state: SyncState,
     /// The same in words, with the reason.
     pub words: Words,
+    /// The last try got through to nobody, or was turned away: what is recorded stays here. Not so where files alone wait.
+    pub stopped: bool,
     /// The server's time of the last receipt.
     pub last_synced: Option<Millis>,
     /// Milliseconds until the next try, if one is set.
@@ -190,9 +192,7 @@ fn explain(
             "服务器暂时不能归档，收到所属服务后自动处理",
             "the server can't place it yet; it will by itself once it knows the visit",
         )),
-        (OutcomeKind::Quarantined, _) => {
-            Some(Words::new("服务器单独保存，等待人工核对", "kept apart for a person to look at"))
-        }
+        (OutcomeKind::Quarantined, why) => Some(set_apart(why)),
     });
     let stopped = obstacle.map(|obstacle| obstacle.why.clone());
     match state {
@@ -230,6 +230,29 @@ fn explain(
             (said, Words::new("已备份，由公司处理，您无需操作", "safe; your company sees to it, nothing for you to do"))
         }
         RecordState::Safe => (None, Words::new("已完成，无需操作", "done; nothing to do")),
+    }
+}
+
+/// What it means to the worker that a record does not count as it is.
+fn set_apart(why: &str) -> Words {
+    match why {
+        "erased" => Words::new(
+            "该住户的资料已依法删除，服务器只登记收到过这条记录",
+            "what was known of this household was erased by law; the server notes no more than that this record came",
+        ),
+        "hand_in_overdue" => Words::new(
+            "本机停用后超过补交期限才送到，服务器单独保存，等待人工核对",
+            "it came after this dismissed phone's time to hand in was over: kept apart for a person to look at",
+        ),
+        "device_revoked" => Words::new(
+            "本机挂失后才送到，服务器单独保存，等待人工核对",
+            "it came after this phone was reported stolen: kept apart for a person to look at",
+        ),
+        "body_unreadable" => Words::new(
+            "服务器读不懂这条记录，已单独保存，服务器升级后会再判读",
+            "the server can't read this record: kept apart, and read again once the server is upgraded",
+        ),
+        _ => Words::new("服务器单独保存，等待人工核对", "kept apart for a person to look at"),
     }
 }
 

@@ -234,7 +234,7 @@ pub fn apply_reply(
             mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {
-            mirror::forget_all(transaction)?;
+            mirror::dismiss(transaction)?;
         }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, before)?;
@@ -254,11 +254,11 @@ pub fn apply_reply(
 /// enrolment; one that was restored in between calls safe what may be a copy's.
 fn forked(transaction: &Transaction<'_>, enrolment: &mut Enrolment, reply: &SyncReply) -> Result<(), Trouble> {
     enrolment.forked = true;
+    enrolment.dismissed = reply.dismissed;
     enrolment.safe = if reply.epoch == enrolment.epoch { reply.safe_through.min(enrolment.safe) } else { 0 };
     enrolment::put(transaction, enrolment)?;
     if reply.dismissed {
-        // It will not be enrolled anew, so that this is the last it hears.
-        mirror::forget_all(transaction)?;
+        mirror::dismiss(transaction)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)
 }

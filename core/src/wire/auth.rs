@@ -133,6 +133,10 @@ pub struct TokenReply {
     /// `zstd-dict:<id>`. A server that says nothing of them knows none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enc: Vec<String>,
+    /// The device may only hand in what it holds: as [`SyncReply::dismissed`](super::SyncReply::dismissed), for one that
+    /// exchanges nothing any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dismissed: bool,
 }
 
 /// What a device signs to get a token. The tag keeps this signature from ever being taken for another one's.

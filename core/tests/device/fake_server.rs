@@ -266,7 +266,8 @@ impl State {
             return problem(403, "device_revoked");
         }
         self.tokens += 1;
-        json(&TokenReply { token: format!("t{}", self.tokens), expires_s: 900, enc: self.offers.clone() })
+        let (token, enc) = (format!("t{}", self.tokens), self.offers.clone());
+        json(&TokenReply { token, expires_s: 900, enc, dismissed: self.dismissed })
     }
 
     fn sync(&mut self, request: &SyncRequest) -> Option<Answer> {

@@ -25,7 +25,7 @@ fn secret(kid: &Sha) -> Option<[u8; 32]> {
 }
 
 fn export(phone: &Phone, path: &Path) -> Result<RescueView, Trouble> {
-    rescue::export(&phone.store, &phone.key, "0.1.0", phone.now(), path)
+    rescue::export(&phone.store, &phone.key, "0.1.0", phone.now(), path, None)
 }
 
 /// All frames of a file, and how it ended.
@@ -140,7 +140,7 @@ fn a_lost_key_does_not_keep_records_in_a_locked_one_waits() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, phone, _) = day(dir.path());
     let path = dir.path().join("rescue.nuanfang");
-    let with = |key: KeyError| rescue::export(&phone.store, &Broken(key), "0.1.0", phone.now(), &path);
+    let with = |key: KeyError| rescue::export(&phone.store, &Broken(key), "0.1.0", phone.now(), &path, None);
     match with(KeyError::Locked) {
         Err(Trouble::Refused(refusal)) => assert_eq!(refusal.code, "rescue.key_locked"),
         other => panic!("{other:?}"),
@@ -192,15 +192,24 @@ fn a_file_that_lacks_something_takes_no_other_files_place() {
     assert_eq!(export(&phone, &path).unwrap().files_lost, 1);
     let without_photo = std::fs::read(&path).unwrap();
     let gone = Broken(KeyError::Gone);
-    assert!(!rescue::export(&phone.store, &gone, "0.1.0", phone.now(), &path).unwrap().signed);
+    assert!(!rescue::export(&phone.store, &gone, "0.1.0", phone.now(), &path, None).unwrap().signed);
     assert_eq!(names(), ["nuanfang-1.rescue", "nuanfang-2.rescue", "nuanfang-3.rescue", "nuanfang.rescue"]);
     let kept = |name: &str| std::fs::read(out.join(name)).unwrap();
     assert_eq!((kept("nuanfang-2.rescue"), kept("nuanfang-3.rescue")), (whole, without_photo));
     assert_eq!(kept("nuanfang-1.rescue"), "别的文件".as_bytes());
     assert!(head_of(&read(&kept("nuanfang.rescue")).0).head.is_none());
     let first = out.join("第一次");
-    assert!(!rescue::export(&phone.store, &gone, "0.1.0", phone.now(), &first).unwrap().signed);
+    let export_first = |key: &dyn DeviceKey, before: Option<&RescueView>| {
+        rescue::export(&phone.store, key, "0.1.0", phone.now(), &first, before).unwrap()
+    };
+    let unsigned = export_first(&gone, None);
+    assert!(!unsigned.signed);
     assert_eq!(names().len(), 5, "where none is there, none is moved");
+    let unsigned = export_first(&gone, Some(&unsigned));
+    let signed = export_first(&phone.key, Some(&unsigned));
+    assert_eq!(names().len(), 5, "one that lacks no less gives way, however often");
+    export_first(&gone, Some(&signed));
+    assert_eq!(names().len(), 6, "one with the word of its key does not");
 }
 
 /// The vector of docs/formats/rescue.md. Written anew with `GOLDEN=write`, which is a change of format.

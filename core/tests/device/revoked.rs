@@ -1,12 +1,14 @@
 //! A phone that the company revoked: it says so until it is let in or enrolled anew, whatever happens in between, and
 //! keeps nothing but its log.
 
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::status::SyncState;
 use nuanfang_core::domain::worker_event::Photographed;
 use nuanfang_core::domain::{Command, VisitKind, VisitState, role};
+use nuanfang_core::wire::auth::Invitation;
 
 use crate::fake_server::Lie;
-use crate::field::{self, Field, HOUSEHOLD, jpeg};
+use crate::field::{self, Field, HOUSEHOLD, jpeg, problem};
 
 /// The server lets it in no more, once.
 fn is_turned_away(field: &Field) {
@@ -126,6 +128,32 @@ fn one_whose_log_forked_sends_nothing_and_hears_of_it_all_the_same() {
 }
 
 #[test]
+fn one_whose_log_forked_hears_too_that_it_was_dismissed_and_lets_him_end_what_he_is_on_the_way_to() {
+    for with_the_fork in [true, false] {
+        let field = Field::with_visit(VisitKind::Repair);
+        field.go_in();
+        field.app.save_draft(field.visit, "problem", "打了一半").unwrap();
+        field.server.with(|state| state.dismissed = with_the_fork);
+        field.server.lie(Lie::Twist(|reply| reply.fork = true));
+        assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+        if !with_the_fork {
+            assert!(field.app.household(HOUSEHOLD).unwrap().is_some());
+            field.server.with(|state| state.dismissed = true);
+            assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+        }
+        assert!(field.app.household(HOUSEHOLD).unwrap().is_none() && field.app.worker().unwrap().is_none());
+        assert_eq!(field.app.draft(field.visit, "problem").unwrap(), None);
+        let gone = field.act(&problem("漏水"));
+        assert!(gone.departed.is_some());
+        field.server.with(|state| state.dismissed = false);
+        field.app.enrol(&field::invitation(), "测试机").unwrap();
+        let status = field.app.sync_once().unwrap();
+        assert_eq!((status.state, status.ops_waiting), (SyncState::Idle, 0));
+        assert!(field.app.household(HOUSEHOLD).unwrap().is_some(), "enrolled anew he is told again");
+    }
+}
+
+#[test]
 fn one_that_was_dismissed_says_so_hands_in_and_enrols_anew() {
     let field = Field::with_visit(VisitKind::Repair);
     field.server.with(|state| state.dismissed = true);
@@ -153,6 +181,20 @@ fn a_server_that_moved_is_followed_by_its_new_invitation() {
     assert_ne!(after.device, before.device);
     field.app.sync_once().unwrap();
     assert_eq!(field.server.kinds(after.device), ["visit.acknowledged"]);
+}
+
+#[test]
+fn a_server_with_a_key_of_its_own_is_followed_to_where_the_public_roots_vouch_for_it_and_back() {
+    let field = Field::with_visit(VisitKind::Repair);
+    let (url, code) = field::invitation().split_once(' ').map(|(url, code)| (url.to_owned(), code.to_owned())).unwrap();
+    let pinned = Invitation { url, code, pin: Some(Sha::of("示例密钥".as_bytes())), supplier: None };
+    let unpinned = Invitation { pin: None, ..pinned.clone() };
+    for invitation in [&pinned, &unpinned, &pinned] {
+        field.app.enrol(&invitation.to_text(), "测试机").unwrap();
+        let again = field.app.enrol(&invitation.to_text(), "测试机").unwrap_err();
+        assert_eq!(again.code, "device.already_enrolled");
+    }
+    field.app.sync_once().unwrap();
 }
 
 #[test]

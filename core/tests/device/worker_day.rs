@@ -570,7 +570,7 @@ fn what_stands_in_the_way_is_said_with_what_happens_next() {
         let refusal = field.app.sync_once().unwrap_err();
         assert_eq!(refusal.code, code);
         let status = field.app.status().unwrap();
-        assert_eq!(status.state, state, "{code}");
+        assert_eq!((status.state, status.stopped), (state, true), "{code}");
         let record = field.app.records(None, 1).unwrap().remove(0);
         assert_eq!(record.state, RecordState::Saved);
         assert!(record.why.is_some_and(|why| !why.zh.is_empty()) && !record.next.zh.is_empty(), "{code}");
@@ -595,6 +595,7 @@ fn a_photo_that_can_not_be_read_is_told_at_its_record_and_new_records_go_out_at_
     field.server.with(|state| state.safe_lag = 100);
     let status = field.app.sync_once().unwrap();
     assert_eq!((status.state, status.ops_waiting, status.files_waiting), (SyncState::Stuck, 0, 1));
+    assert!(!status.stopped, "everything else gets through");
     let short = photo.sha.short().to_string();
     assert!(status.words.zh.contains(&short) && status.words.en.contains(&short), "{:?}", status.words);
     let records = field.app.visit_records(field.visit).unwrap();

@@ -57,7 +57,8 @@ pub async fn token<S: Store>(
     }
     let token = state.tokens.issue(request.device);
     let expires_s = u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX);
-    Ok(Json(TokenReply { token, expires_s, enc: dictionary::names().collect() }))
+    let dismissed = enrolled.status == Status::Dismissed;
+    Ok(Json(TokenReply { token, expires_s, enc: dictionary::names().collect(), dismissed }))
 }
 
 /// What a certificate says of an enrolment that a restored server does not know any more; `None` where it is not ours,

@@ -48,7 +48,7 @@ object Chinese : Texts {
     override fun workers(now: String) = if (now.isEmpty()) workersTitle else "$now · 换人"
 
     override val sendingTitle = "发送"
-    override val promise = "已发送：已写入服务器磁盘。已备份：服务器损毁也还在。在那之前，手机一直保留。"
+    override val promise = "已发送：已写入服务器磁盘。已备份：服务器损毁也还在。在那之前，手机一直保留。无论该服务后来归谁，记录都不会被拒收。"
 
     override fun waiting(status: SyncStatus, size: String): String {
         if (status.opsWaiting == 0uL && status.filesWaiting == 0uL) return "没有等待发送的记录"

@@ -54,7 +54,8 @@ object English : Texts {
 
     override val sendingTitle = "Sending"
     override val promise =
-        "Sent: it is on the server's disk. Safe: it survives the loss of the server. Until then your phone keeps it."
+        "Sent: it is on the server's disk. Safe: it survives the loss of the server. Until then your phone keeps it. " +
+            "Evidence is never refused, whoever owns the visit now."
 
     override fun waiting(status: SyncStatus, size: String): String {
         if (status.opsWaiting == 0uL && status.filesWaiting == 0uL) return "Nothing waits to be sent"

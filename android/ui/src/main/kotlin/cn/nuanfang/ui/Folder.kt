@@ -18,6 +18,7 @@ sealed interface Folder {
         private val core: FieldAppInterface,
         enrolled: Boolean,
         start: StartInvitation,
+        alone: () -> Boolean,
         host: Host,
         private val scope: CoroutineScope,
         private val io: CoroutineDispatcher,
@@ -34,8 +35,8 @@ sealed interface Folder {
 
         /**
          * Enrols its worker. The invitation of the app's start is offered where nobody is enrolled yet, and to whoever looks for
-         * his company's server: the core takes it from him only if it leads elsewhere. Where an enrolment no longer holds it
-         * may be a colleague's, whose code would be spent.
+         * his company's server: the core takes it from him only if it leads elsewhere. Where an enrolment no longer holds, or the
+         * phone is others' too, it may be a colleague's, whose code would be spent.
          */
         val enrolment =
             EnrolmentPresenter(
@@ -43,7 +44,7 @@ sealed interface Folder {
                 host,
                 scope,
                 io,
-                offered = { former -> if (!this.enrolled || former?.needsEnrolment == false) start.text else "" },
+                offered = { former -> if (!this.enrolled || (former?.needsEnrolment == false && alone())) start.text else "" },
                 enrolled = { used ->
                     start.used(used)
                     this.enrolled = true

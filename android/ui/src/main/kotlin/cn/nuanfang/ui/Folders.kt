@@ -47,6 +47,8 @@ class Folders(
         shown.value = names.map { name -> known[name] as? Folder.Open ?: opened(name) }
     }
 
+    private fun isAlone() = shown.value.size == 1
+
     private fun unused(): String {
         val used = shown.value.map { it.name }
         return generateSequence(1) { it + 1 }.map(Int::toString).first { it !in used }
@@ -57,7 +59,7 @@ class Folders(
             val core = host.open(name)
             core to runCatching { core.enrolment() != null }.onFailure { core.close() }.getOrThrow()
         }
-            .fold({ (core, enrolled) -> Folder.Open(name, core, enrolled, start, host, scope, io) }, { Folder.Closed(name, troubleOf(it)) })
+            .fold({ (core, enrolled) -> Folder.Open(name, core, enrolled, start, ::isAlone, host, scope, io) }, { Folder.Closed(name, troubleOf(it)) })
 
     companion object {
         /** A phone's first folder; the next ones count on. */

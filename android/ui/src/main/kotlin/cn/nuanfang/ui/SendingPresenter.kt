@@ -3,7 +3,6 @@ package cn.nuanfang.ui
 import cn.nuanfang.core.EnrolmentView
 import cn.nuanfang.core.FieldAppInterface
 import cn.nuanfang.core.RecordStatus
-import cn.nuanfang.core.SyncState
 import cn.nuanfang.core.SyncStatus
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
@@ -24,8 +23,6 @@ data class SendingState(
     val enrolment: EnrolmentView? = null,
     /** How the exchange stands; none until it was read. */
     val status: SyncStatus? = null,
-    /** The last try did not come through; one that is under way changes nothing of it yet. */
-    val stopped: Boolean = false,
     /** Records, newest first, as far as they are read. */
     val records: List<RecordStatus> = emptyList(),
     /** There may be older ones. */
@@ -106,7 +103,6 @@ class SendingPresenter(
                         it.copy(
                             enrolment = read.enrolment,
                             status = read.status,
-                            stopped = stopped(read.status, it.stopped),
                             records = read.records,
                             more = read.more,
                             unread = null,
@@ -119,13 +115,6 @@ class SendingPresenter(
     private suspend fun ask(core: () -> Unit) {
         io.call(core).onFailure { error -> shown.update { it.copy(unasked = troubleOf(error)) } }
     }
-
-    private fun stopped(status: SyncStatus?, before: Boolean) =
-        when (status?.state) {
-            SyncState.SYNCING -> before
-            SyncState.STUCK, SyncState.RETRYING -> true
-            else -> false
-        }
 
     private companion object {
         val PAGE = 30u

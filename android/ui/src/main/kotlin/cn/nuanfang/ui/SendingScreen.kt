@@ -75,8 +75,9 @@ fun SendingScreen(
                     if (state.enrolment?.needsEnrolment == true) {
                         MainButton(texts.enrolAgainTitle, onEnrol, Modifier.testTag("enrol-again"))
                     }
-                    if (state.status?.state == SyncState.STUCK) SideButton(texts.rescueTitle, onRescue, mark = Marks.box)
-                    if (state.stopped && state.enrolment?.needsEnrolment == false) {
+                    val stopped = state.status?.stopped == true
+                    if (stopped || state.status?.state == SyncState.STUCK) SideButton(texts.rescueTitle, onRescue, mark = Marks.box)
+                    if (stopped && state.enrolment?.needsEnrolment == false) {
                         SideButton(texts.enrolElsewhere, onEnrol, Modifier.testTag("enrol-elsewhere"))
                     }
                     Text(texts.promise, style = MaterialTheme.typography.bodyMedium)
