@@ -80,6 +80,8 @@ impl File {
                 files: PHOTOS.len() as u64,
                 certificate: phone.certificate.clone(),
                 head: Some(serde_json::to_string(&signed).expect("JSON")),
+                continues: Vec::new(),
+                epoch: None,
             },
             ops: phone.logged.clone(),
             photos: PHOTOS.iter().map(|photo| photo.to_vec()).collect(),
@@ -309,6 +311,59 @@ async fn the_command_takes_a_file_of_a_phone_that_the_restored_office_does_not_k
     let reply = phone.sync(&house).await;
     assert_eq!((reply.acked_through, reply.need.len()), (2, 0));
     assert_eq!(phone.upload(&house, PHOTOS[0]).await, StatusCode::NO_CONTENT, "it is here");
+}
+
+/// The log of a phone anew, of these operations.
+fn logged_anew(phone: &Phone, ops: &[Op]) -> Phone {
+    let mut anew = phone.clone();
+    (anew.base, anew.base_sha, anew.head_sha) = (0, Sha::ZERO, Sha::ZERO);
+    anew.queue = ops.iter().zip(1..).map(|(op, seq)| Op { seq, ..op.clone() }).collect();
+    for op in &anew.queue {
+        anew.head_sha = op.envelope(anew.device, anew.head_sha).sha();
+    }
+    anew.logged = anew.queue.clone();
+    anew
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_phone_was_before_a_restore_is_not_taken_for_safe_because_its_rescue_file_came_first() {
+    let house = House::open().await;
+    house.schedule(visit(), HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let mut before = Phone::enrol(&house, worker(1)).await;
+    before.log(Some(visit()), 1, &departed());
+    before.sync(&house).await;
+    let mut phone = Phone::enrol_anew(&house, worker(1), &[before.device]).await;
+    photographed(&mut phone, PHOTOS[0]);
+    let mut file = File::of(&phone);
+    (file.head.continues, file.head.epoch) = (vec![before.device], Some(phone.epoch));
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    let taken = hand_in(&house, file.sealed(&house)).await.expect("taken");
+    assert_eq!((taken.new_ops, taken.apart.map(|apart| apart.why)), (1, Some(Why::Unheard)));
+    assert_eq!(acked(&house, phone.device).await, 0, "the phone is not told that it has nothing to bring");
+    // It comes by itself, and brings all in the order it was made.
+    let mut phone = logged_anew(&phone, &[before.logged, phone.logged.clone()].concat());
+    phone.come_back(&house).await;
+    assert_eq!(phone.sync(&house).await.acked_through, 0, "it hears of the restore first");
+    assert_eq!(phone.sync(&house).await.acked_through, 2);
+    let device = phone.device;
+    let counted = house.state.read::<_, StoreError, _>(move |db| {
+        let sql = "SELECT count(*) FROM envelope e JOIN writer w ON w.dev = e.dev
+                   WHERE w.device = ?1 AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.g = e.g)";
+        Ok(db.query_row(sql, [device.0.as_bytes()], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(counted.await.expect("counted"), 2, "both count");
+    let again = hand_in(&house, file.sealed(&house)).await.expect("taken");
+    assert_eq!((again.new_ops, acked(&house, phone.device).await), (0, 2));
+    // A phone that has heard of it is taken in as ever.
+    photographed(&mut phone, PHOTOS[1]);
+    let mut file = File::of(&phone);
+    (file.head.continues, file.head.epoch) = (vec![before.device], Some(phone.epoch));
+    let taken = hand_in(&house, file.sealed(&house)).await.expect("taken");
+    assert_eq!((taken.new_ops, taken.apart), (1, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -166,39 +166,31 @@ pub fn batch(
 /// id and its own times; what it says is untouched. The enrolment is replaced by `new`.
 pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) -> Result<u64, Trouble> {
     let unsafe_rows = outbox_row::after(transaction, old.device, old.safe, |_| true)?;
-    let seq = relog_after(transaction, (0, Sha::ZERO), unsafe_rows, new.device)?;
+    let seq = relog_from_start(transaction, unsafe_rows, new.device)?;
     enrolment::put(transaction, new)?;
     blob_row::rest_is_whole(transaction, new.device)?;
     Ok(seq)
 }
 
-/// After the server was restored: it may have lost what came from the devices this folder was before. What is still here of
-/// them is logged again under the present one; what the server still has counts once. Where it has nothing of this device,
-/// all goes in the order it was made. Where it has something, that tells nothing of what was safe before, since a rescue file
-/// may have brought it: then the rest goes behind the present log.
+/// After the server was restored to before anything that came from this device: it may have lost, too, what came from those
+/// this folder was before. What is still here of them is logged again under the present one, all in the order it was made;
+/// what the server still has counts once. Where it has anything of this device it has what was safe before.
 pub fn relog_earlier(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
+    if enrolment.acked > 0 || enrolment.floor > 0 {
+        return Ok(());
+    }
     let mut rows = outbox_row::of_others(transaction, enrolment.device)?;
     if rows.is_empty() {
         return Ok(());
     }
-    let mut before = (0, Sha::ZERO);
-    if enrolment.acked == 0 && enrolment.floor == 0 {
-        rows.extend(outbox_row::after(transaction, enrolment.device, 0, |_| true)?);
-        rows.sort_unstable_by_key(|row| row.n);
-    } else {
-        before = enrolment::head(transaction, enrolment)?;
-    }
-    relog_after(transaction, before, rows, enrolment.device).map(drop)
+    rows.extend(outbox_row::after(transaction, enrolment.device, 0, |_| true)?);
+    rows.sort_unstable_by_key(|row| row.n);
+    relog_from_start(transaction, rows, enrolment.device).map(drop)
 }
 
-/// Logs rows again under `device`, after the position and hash `before`. Returns the last position.
-fn relog_after(
-    transaction: &Transaction<'_>,
-    before: (u64, Sha),
-    mut rows: Vec<OutboxRow>,
-    device: DeviceId,
-) -> Result<u64, Trouble> {
-    let (mut seq, mut prev) = before;
+/// Logs rows again under `device`, from position 1. Returns the last position.
+fn relog_from_start(transaction: &Transaction<'_>, mut rows: Vec<OutboxRow>, device: DeviceId) -> Result<u64, Trouble> {
+    let (mut seq, mut prev) = (0, Sha::ZERO);
     for row in &mut rows {
         seq += 1;
         row.device = device;

@@ -137,6 +137,8 @@ fn write(
         files: files.len() as u64,
         certificate: enrolment.certificate.clone(),
         head,
+        continues: enrolment.continues.clone(),
+        epoch: (!enrolment.continues.is_empty()).then_some(enrolment.epoch),
     })))?;
     for row in rows {
         sealer.add(&Frame::Op(Box::new(row.to_wire()?)))?;

@@ -49,6 +49,12 @@ pub struct RescueHead {
     pub certificate: String,
     /// The device's signature over its log's head (a JWS, `vnd.nuanfang.log-head`); none when its key is gone.
     pub head: Option<String>,
+    /// The devices this phone was before, the first one first. What was safe of them is not in the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<DeviceId>,
+    /// Where it was any: the server's epoch, as the phone knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// A part of the file.

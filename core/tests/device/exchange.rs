@@ -11,7 +11,7 @@ use nuanfang_core::device::trouble::Trouble;
 use nuanfang_core::device::{blob, draft, outbox};
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
-use nuanfang_core::wire::{Outcome, OutcomeKind, SyncReply, SyncRequest};
+use nuanfang_core::wire::{Outcome, OutcomeKind, SyncReply};
 
 use crate::fake_server::{COMPANY_SCOPE, FakeServer, Lie};
 use crate::phone::{Phone, VISIT};
@@ -704,35 +704,6 @@ fn who_enrols_anew_at_a_restored_server_offers_what_was_safe_before_what_waits()
         assert_eq!(arrived, made.iter().map(|row| row.op).collect::<Vec<_>>(), "in the order they were made");
     });
     assert_eq!((made.len(), phone.enrolment().acked), (2, 2));
-}
-
-#[test]
-fn a_restored_server_is_offered_what_was_safe_before_though_a_rescue_file_brought_what_came_after() {
-    let (_dir, server, phone) = one_op();
-    let photo = blob::keep(&phone.store, &[1; 5000], "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
-    phone.say_with("二", vec![photo.sha]);
-    phone.sync(&server).unwrap();
-    let first = phone.enrolment().device;
-    server.lie(Lie::Twist(|reply| reply.fork = true));
-    assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
-    phone.enrol(&server).unwrap();
-    phone.say("三");
-    let device = phone.enrolment().device;
-    // Restored from an older disk; what waited is handed in by its rescue file, and the phone comes by itself then.
-    server.with(|state| {
-        state.epoch = 2;
-        state.logs.get_mut(&first).unwrap().ops.clear();
-        state.blobs.clear();
-    });
-    let asked = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
-    server.with(|state| state.exchange(&SyncRequest { epoch: 2, ..asked }));
-    assert_eq!(server.kinds(device).len(), 1);
-    phone.say("四");
-    phone.sync(&server).unwrap();
-    assert_eq!((server.kinds(device).len(), phone.enrolment().acked, phone.enrolment().safe), (4, 4, 4));
-    server.with(|state| assert_eq!(state.blobs[&photo.sha].bytes, [1; 5000]));
-    assert_eq!(phone.texts(), ["漏水", "二", "三", "四"], "in the order they were made");
-    assert!(phone.store.read(|connection| outbox::chain_holds(connection, device)).unwrap());
 }
 
 #[test]

@@ -92,7 +92,11 @@ fn tell(state: &AppState, rescued: &Rescued) {
             Why::Unsigned => "手机密钥未签名",
             Why::Fork => "与服务器上的日志分叉",
             Why::Gap => "与服务器上的日志不相接",
+            Why::Unheard => "该手机尚不知道服务器已恢复，更早的记录可能还只在手机上",
         };
         say(format_args!("{why}：新收的记录单独保存，等待人工核对（日志 {}）", apart.device));
+        if apart.why == Why::Unheard {
+            say("请尽量让该手机联网一次：它会把全部记录按先后重新送来并计入，不必再导出");
+        }
     }
 }

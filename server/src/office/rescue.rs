@@ -17,10 +17,10 @@ use uuid::Uuid;
 use super::accept::{self, Exchange};
 use super::judge::OVERDUE;
 use super::project::device;
-use super::{readmission, rejudge, seen, uploads};
+use super::{log, readmission, rejudge, seen, uploads};
 use crate::keys::Keys;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, sqlite};
 
 /// Operations taken in at a time.
 const BATCH: usize = 500;
@@ -70,6 +70,9 @@ pub enum Why {
     Fork,
     /// The log here ends before they begin.
     Gap,
+    /// The phone has not heard of a restore that may have lost what came before them, under a device that it was before: from
+    /// what is here of this one it would take all that for safe.
+    Unheard,
 }
 
 /// Why nothing was taken in.
@@ -175,7 +178,8 @@ fn take(state: &AppState, head: &RescueHead, ops: Vec<Op>) -> Result<Rescued, Re
     let (last, why) = match signed {
         Some(last) => {
             readmit(state, head)?;
-            match own_log(state, head, &ops)? {
+            let done = if is_unheard(state, head)? { Err(Why::Unheard) } else { own_log(state, head, &ops)? };
+            match done {
                 Ok(new) => {
                     rescued.new_ops = new;
                     for why in state.store.read_now(|db| rejudge::whys(db, ops.iter().map(|op| op.op.0)))? {
@@ -226,9 +230,17 @@ fn readmit(state: &AppState, head: &RescueHead) -> Result<(), Refused> {
     }
     if let Some(lost) = readmission::read(&state.keys, &head.certificate) {
         let worker = lost.worker;
-        state.office.append_blocking::<StoreError, _>(worker, vec![lost.into_act(Vec::new())], |_| Ok(()))?;
+        state.office.append_blocking::<StoreError, _>(worker, vec![lost.into_act(head.continues.clone())], |_| Ok(()))?;
     }
     Ok(())
+}
+
+/// Whether a phone that was another device before does not know that the server was restored, and nothing of it is here since.
+fn is_unheard(state: &AppState, head: &RescueHead) -> Result<bool, Refused> {
+    let Some(known) = head.epoch else { return Ok(false) };
+    Ok(state.store.read_now::<_, StoreError>(|db| {
+        Ok(known < sqlite::epoch(db)? && log::find_writer(db, head.device)?.is_none_or(|head| head.acked == 0))
+    })?)
 }
 
 /// Puts operations into the device's own log, where they fit it. Returns how many were new.

@@ -12,10 +12,11 @@ use nuanfang_core::device::courier::{Answer, Call};
 use nuanfang_core::device::http::ANSWER_LIMIT;
 use nuanfang_core::device::packing;
 use nuanfang_core::drill::{self, Ended, Side};
-use nuanfang_core::id::{DeviceId, VisitId};
+use nuanfang_core::id::{DeviceId, OpId, VisitId};
 use nuanfang_core::time::Millis;
 use nuanfang_server::clock::Clock;
 use nuanfang_server::office::rebuild;
+use nuanfang_server::office::rescue::{self, Refused};
 use nuanfang_server::office::restore::fill_store;
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
@@ -301,6 +302,24 @@ impl Far {
             })
         });
         handled.map_or(Handled::Ended, Handled::Answer)
+    }
+
+    /// A rescue file is handed in that holds these operations. Where the process ends over it, it is handed in another time.
+    pub fn rescued(&mut self, file: &Path, ops: &[OpId]) {
+        let Some((state, _)) = self.server.clone() else { return };
+        self.tally.fault(Fault::Rescued);
+        let file = std::fs::File::open(file).expect("a rescue file");
+        let done = self.guarded(|_| rescue::rescue(&state, file));
+        self.take_in();
+        match done {
+            Some(Ok(_)) => {
+                let missing = ops.iter().filter(|op| !self.known.got.contains_key(op)).count();
+                self.hold("I1", missing == 0, || format!("a rescue file was taken in without {missing} of its operations"));
+            }
+            // Its disk refused a commit.
+            Some(Err(Refused::Store(_))) | None => {}
+            Some(Err(refused)) => self.fail("I7", format!("a rescue file is refused: {refused}")),
+        }
     }
 
     /// Ships what is new to the backup.

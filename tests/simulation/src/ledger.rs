@@ -127,7 +127,8 @@ pub struct Planned {
 pub enum Recorded {
     /// An operation came, for the first time.
     Came(OpId),
-    /// One came for the first time, when its phone's time to hand in was over.
+    /// One came for the first time, when its phone's time to hand in was over, or in the rescue file of a phone that nobody
+    /// vouches for.
     Overdue(OpId),
     /// It came once more, under another device.
     CameAgain(OpId),
@@ -213,7 +214,13 @@ impl Known {
             Recorded::Decided(visit) => self.visits.entry(*visit).or_default().decided = true,
             Recorded::Understood(ops) => {
                 self.copies.clear();
-                ops.iter().for_each(|op| self.judged(release, ledger, *op));
+                for op in ops {
+                    match self.judge(release, &ledger.made[op]) {
+                        // What came of it later counts; the first one stays what it was.
+                        want if self.overdue.contains(op) => self.born(release, ledger, *op, want),
+                        _ => self.judged(release, ledger, *op),
+                    }
+                }
             }
         }
         self.record.push(recorded);

@@ -16,7 +16,7 @@ use nuanfang_core::device::store::Store;
 use nuanfang_core::device::store::enrolment::{self, Enrolment};
 use nuanfang_core::device::sync::{BATCH_BYTES, Speaker};
 use nuanfang_core::device::trouble::Trouble;
-use nuanfang_core::device::{blob, draft, joining, mirror};
+use nuanfang_core::device::{blob, draft, joining, mirror, rescue};
 use nuanfang_core::drill::{self, Ended, Side};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
@@ -168,6 +168,26 @@ impl Phone {
         self.key = spare;
         *lock(&self.pass) = None;
         true
+    }
+
+    /// It writes its rescue file, which is handed in.
+    pub fn rescue(&self, far: &mut Far) {
+        let path = self.dir.join("rescue.nuanfang");
+        let store = self.store.as_ref().expect("open");
+        let (app, now) = (&self.speaker.app, self.clock.stamp());
+        let written = self.release.at_work(|| rescue::export(store, &*self.key, app, now, &path, None));
+        far.tell(|_| format!("phone {}: its rescue file is handed in", self.n));
+        match written {
+            Ok(view) => {
+                let lost = (view.ops_lost, view.files_lost);
+                far.hold("I1", lost == (0, 0), || format!("phone {}: its rescue file lacks {lost:?}", self.n));
+                let known = self.enrolment().expect("enrolled");
+                let held = self.rows.values().filter(|row| row.device == known.device);
+                far.rescued(&path, &held.map(|row| row.op).collect::<Vec<_>>());
+            }
+            Err(trouble) => far.fail("I14", format!("phone {}: no rescue file: {trouble}", self.n)),
+        }
+        std::fs::remove_file(&path).expect("it is thrown away");
     }
 
     /// Its process ends and starts again.

@@ -58,11 +58,13 @@ pub enum Fault {
     AppUpgrade,
     /// A phone's keystore has lost its key, and makes another.
     KeyLost,
+    /// A phone's rescue file is handed in, and the phone goes on.
+    Rescued,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::LostRequest,
         Self::LostReply,
         Self::Duplicate,
@@ -89,6 +91,7 @@ impl Fault {
         Self::Downgrade,
         Self::AppUpgrade,
         Self::KeyLost,
+        Self::Rescued,
     ];
 
     /// Its name in reports.
@@ -120,6 +123,7 @@ impl Fault {
             Self::Downgrade => "downgrade",
             Self::AppUpgrade => "app_upgrade",
             Self::KeyLost => "key_lost",
+            Self::Rescued => "rescued",
         }
     }
 }

@@ -167,7 +167,7 @@ impl Far {
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
         self.unchanged(&taken, &made);
-        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
+        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3])) || self.is_apart(taken.device);
         let again = self.known.got.contains_key(&taken.op);
         if again {
             // After a fork it is logged once more, under another device; it counts once.
@@ -183,6 +183,14 @@ impl Far {
         let outcome = taken.outcome.as_deref().unwrap_or("applied");
         *self.tally.outcomes.entry(want.name()).or_default() += 1;
         self.hold("I7", outcome == want.name(), || format!("op {n} ({}) is {outcome}, not {want:?}", made.kind));
+    }
+
+    /// Whether nobody vouches for what is in a log: it is none of a device, but of what a rescue file held that did not fit its
+    /// own, or of a device that is stolen.
+    fn is_apart(&self, device: DeviceId) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM device WHERE id = ?1 AND status = 'stolen')";
+        let mut query = self.kept.db.prepare_cached(sql).expect("sql");
+        device.0.get_version_num() == 5 || query.query_row([device.0.as_bytes()], |row| row.get(0)).expect("a row")
     }
 
     fn unchanged(&mut self, taken: &Taken, made: &Made) {

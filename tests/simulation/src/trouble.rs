@@ -19,6 +19,8 @@ use crate::world::{DAY_MS, World, YEAR_MS};
 const GHOST_MS: i64 = 120_000;
 /// Of a thousand losses of the server that a run of some hours would meet, those it meets.
 const LOSSES: u32 = 10;
+/// Steps in a thousand after which a phone's rescue file is handed in.
+const RESCUED: u32 = 20;
 /// Of a thousand losses of the server, those where the backup is lost too and an older copy of it is all there is.
 const OLDER: u32 = 250;
 
@@ -72,6 +74,19 @@ impl World {
             Fault::AppUpgrade => self.upgrade(n),
             Fault::KeyLost => self.lose_key(n),
             _ => {}
+        }
+    }
+
+    /// Some phone writes its rescue file, and the company takes it in.
+    pub fn rescue(&mut self, dice: &mut Dice) {
+        if !self.faults().has(Fault::Rescued) || !dice.chance(RESCUED) {
+            return;
+        }
+        let phone = &self.phones[dice.below(self.phones.len())];
+        if !phone.gone && phone.enrolment().is_some() {
+            let mut far = lock(&self.far);
+            far.tally.step("rescue");
+            phone.rescue(&mut far);
         }
     }
 

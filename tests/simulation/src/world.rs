@@ -27,6 +27,9 @@ const LOOK_EVERY: u32 = 64;
 /// Looks at the whole in a run of a crowd, where one takes long.
 const LOOKS: u32 = 50;
 
+/// Where the choices about rescue files come from, beside those of the steps: seeds from before there were any go their own way.
+const RESCUES: u64 = 1 << 40;
+
 /// What a run came to.
 #[derive(Debug)]
 pub struct Report {
@@ -66,6 +69,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
             at = step;
             if !plan.skip.contains(&step) {
                 world.step(&mut Dice::new(plan.seed, u64::from(step)));
+                world.rescue(&mut Dice::new(plan.seed, RESCUES + 1 + u64::from(step)));
             }
             if step % look_every == look_every - 1 {
                 lock(&world.far).look();
@@ -95,7 +99,11 @@ impl World {
         let mut faults = plan.faults;
         for fault in Fault::ALL {
             // No run meets everything: what is rare beside everything else is common in some run.
-            if !dice.chance(650) {
+            let meets = match fault {
+                Fault::Rescued => Dice::new(plan.seed, RESCUES).chance(400),
+                _ => dice.chance(650),
+            };
+            if !meets {
                 faults = faults.without(fault);
             }
         }

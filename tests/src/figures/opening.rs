@@ -153,7 +153,9 @@ impl Transport for Gate {
     fn call(&self, call: &Call) -> Result<Answer, Unreachable> {
         match call.path.as_str() {
             "/v1/challenge" => answer(&ChallengeReply { nonce: "示例".into() }),
-            "/v1/token" => answer(&TokenReply { token: "示例".into(), expires_s: 900, enc: Vec::new(), dismissed: false }),
+            "/v1/token" => {
+                answer(&TokenReply { token: "示例".into(), expires_s: 900, enc: Vec::new(), dismissed: false })
+            }
             _ => {
                 let left = Left { at: Instant::now(), body: call.body.clone() };
                 self.left.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(left);
