@@ -33,6 +33,14 @@ pub fn issue(vault: &Vault, worker: WorkerId) -> Result<String, StoreError> {
     Ok(code)
 }
 
+/// Takes back the codes that `worker` has been given and has not used.
+pub fn withdraw(vault: &Vault, worker: WorkerId) -> Result<(), StoreError> {
+    vault.with(|db| {
+        db.execute("DELETE FROM enrolment WHERE worker = ?1", [worker.0.as_bytes()])?;
+        Ok(())
+    })
+}
+
 /// What a code was traded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redeemed {

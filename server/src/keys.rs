@@ -175,9 +175,10 @@ pub fn file<S: Store>(state: &AppState<S>) -> Result<Vec<u8>, StoreError> {
     let today = state.now().local().date_naive();
     let devices = state.store.read_now(|store| store.devices())?;
     let basis = (today, devices.clone());
-    let known = keys.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some((_, bytes)) = known.filter(|(made_from, _)| *made_from == basis) {
-        return Ok(bytes);
+    // Held until it is made: whoever asks meanwhile waits for it, and does not read the whole log beside.
+    let mut published = keys.published.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bytes)) = published.as_ref().filter(|(made_from, _)| *made_from == basis) {
+        return Ok(bytes.clone());
     }
     let (root_from, root_until) = certificate_validity(&keys.root_der).map_err(damaged)?;
     let (seal_from, seal_until) = certificate_validity(&keys.seal_der).map_err(damaged)?;
@@ -211,7 +212,7 @@ pub fn file<S: Store>(state: &AppState<S>) -> Result<Vec<u8>, StoreError> {
         day_heads: day_heads(state)?,
     };
     let bytes = PublishedKeys::sign(&statement, &keys.root).map_err(damaged)?;
-    *keys.published.lock().unwrap_or_else(PoisonError::into_inner) = Some((basis, bytes.clone()));
+    *published = Some((basis, bytes.clone()));
     Ok(bytes)
 }
 

@@ -20,7 +20,8 @@ use nuanfang_server::office::restore::Unrestored;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
-use nuanfang_server::store::ship::{Shipping, vault_copy};
+use nuanfang_server::store::ship::place::Place;
+use nuanfang_server::store::ship::{self, Shipping, vault_copy};
 use uuid::Uuid;
 
 fn worker_id(n: u128) -> WorkerId {
@@ -491,6 +492,29 @@ async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_i
     second.ship(&house).await;
     phone.come_back(&house).await;
     assert_eq!(phone.sync(&house).await.safe_through, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_office_did_while_the_backup_was_away_waits_for_no_photo() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let pictures: Vec<Vec<u8>> = (0..=255_u8).map(|n| vec![n; 100]).collect();
+    pictures.iter().for_each(|picture| photographed(&mut phone, visit(2), picture));
+    phone.sync(&house).await;
+    for picture in &pictures {
+        assert_eq!(phone.upload(&house, picture).await, StatusCode::NO_CONTENT);
+    }
+    let admin = Desk::open(&house, Role::Supervisor).await;
+    let late = workbook(Register::Households, &[household("L-1", "示例小区", "901")]);
+    admin.import(&house, "households", late).await;
+    let (store, to) = (house.state.store.clone(), second.path());
+    assert!(blocking(move || ship::ship(&store, &Place::make(&to)?)).await.expect("shipped"));
+    let (again, _) = second.reopened(second.key(&house)).await;
+    let known = again
+        .state
+        .read::<_, StoreError, _>(|db| Ok(db.prepare("SELECT 1 FROM household WHERE account = 'L-1'")?.exists([])?));
+    assert!(known.await.expect("read"), "one segment holds it, of 256 photos not all");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

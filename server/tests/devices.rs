@@ -10,7 +10,10 @@ use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
 use nuanfang_core::domain::{Event, Rules};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
+use nuanfang_core::record::SoftwareKey;
 use nuanfang_core::wire::OutcomeKind;
+use nuanfang_core::wire::auth::b64;
+use nuanfang_server::enrolment;
 use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{OfficeAct, log, rebuild, seen};
@@ -43,6 +46,28 @@ async fn set(house: &House, days: &str) {
 
 async fn judge(house: &House, desk: &Desk, ops: &[OpId]) -> (StatusCode, Value) {
     desk.post(house, "/api/quarantine/rejudge", json!({"ops": ops, "reason": "本人当面交回"})).await
+}
+
+#[tokio::test]
+async fn a_code_that_was_given_before_a_phone_was_revoked_lets_nobody_in() {
+    for reason in ["dismissed", "stolen"] {
+        let house = House::open().await;
+        let desk = Desk::open(&house, Role::Admin).await;
+        let phone = Phone::enrol(&house, WORKER).await;
+        let vault = house.state.vault.clone();
+        let code = tokio::task::spawn_blocking(move || enrolment::issue(&vault, WORKER)).await.expect("no panic");
+        let path = format!("/api/devices/{}/revoke", phone.device.0);
+        let (status, said) = desk.post(&house, &path, json!({ "reason": reason })).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+        let key = SoftwareKey::generate();
+        let body = json!({
+            "code": code.expect("a code"), "public_key": b64(&key.public().to_spki_der()), "name": "测试手机", "app": "0.1.0",
+        });
+        let (status, said) = house.post_json("/v1/enrol", body).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{}", String::from_utf8_lossy(&said));
+        // One that is given afterwards does.
+        Phone::enrol(&house, WORKER).await;
+    }
 }
 
 async fn dump(house: &House) -> String {

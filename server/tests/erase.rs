@@ -474,7 +474,16 @@ async fn what_was_signed_at_a_visit_that_a_restore_lost_goes_with_its_household(
     let reply = phone.sync(&house).await;
     assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("visit_unknown"));
     let data = house.dir.path().join("data");
-    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    let erase = ["erase", "A-1", "--reason", "本人申请"];
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("未传完")), (1, true), "evidence on its way: {said}");
+    phone.come_back(&house).await;
+    assert_eq!(phone.upload(&house, &photo("the hall")).await, StatusCode::NO_CONTENT);
+    let (house, ..) = beside(house, &["setting", "retain_days.visit.problem_described", "3650"]).await;
+    let (house, code, said) = beside(house, &erase).await;
+    assert_eq!((code, said.contains("visit.problem_described")), (1, true), "a term of retention: {said}");
+    let (house, ..) = beside(house, &["setting", "retain_days.visit.problem_described", "0"]).await;
+    let (house, code, said) = beside(house, &erase).await;
     assert_eq!(code, 0, "{said}");
     phone.come_back(&house).await;
     describe(&mut phone, visit(9), NAME, &[&photo("the stairs")]);
@@ -512,6 +521,37 @@ async fn a_file_that_came_into_the_backup_before_anybody_noted_it_goes_too() {
     phone.come_back(&house).await;
     shipped(&second, &house, &mut phone).await;
     assert_eq!(there(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_was_taken_out_before_its_segment_counted_is_rid_of_what_was_erased_meanwhile() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let other = second.dir.path().join("other");
+    for folder in ["", "blobs", "heads", "bodies"] {
+        std::fs::create_dir_all(other.join(folder)).expect("a folder");
+    }
+    let from = second.path();
+    for file in files(&from).iter().filter(|file| !file.starts_with(from.join("heads"))) {
+        let to = other.join(file.strip_prefix(&from).expect("inside"));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(file, to).expect("copied");
+    }
+    let name_of = |file: &str| Path::new(file).file_name().expect("a name").to_owned();
+    let named: Vec<_> = finds(&house.dir.path().join("data/blobs"), NAME).iter().map(|file| name_of(file)).collect();
+    let there = || second.files("blobs").iter().filter(|file| named.iter().any(|name| file.ends_with(name))).count();
+    assert_eq!((named.len(), there()), (2, 2), "a photo, and the rows of the ledger");
+    let backup = from.display().to_string();
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请", "--backup", &backup]).await;
+    assert_eq!((code, there()), (0, 0), "{said}");
+    second.swap(Some(&other), &second.dir.path().join("away"));
+    assert_eq!(there(), 2);
+    phone.come_back(&house).await;
+    shipped(&second, &house, &mut phone).await;
+    assert_eq!(there(), 0);
+    let (again, _) = second.reopened(second.key(&house)).await;
+    assert_eq!(finds(&again.dir.path().join("data/blobs"), NAME), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

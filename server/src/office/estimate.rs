@@ -48,13 +48,15 @@ pub fn estimate(stamps: &[Stamp], anchors: &[Anchor], floor: Millis, recv: Milli
     estimates.into_iter().flatten().collect()
 }
 
+/// How far two readings of a monotonic clock that lie `apart` may be off, milliseconds.
+pub fn drift_ms(apart: i64) -> i64 {
+    apart.saturating_mul(DRIFT_PPM) / 1_000_000
+}
+
 fn anchored(stamp: &Stamp, anchors: &[Anchor], recv: Millis) -> Option<Estimate> {
     let anchor = anchors.iter().find(|anchor| anchor.boot == stamp.boot)?;
     let mono = i64::try_from(stamp.mono_ms).ok()?;
-    let drift = |from: u64| {
-        let apart = i64::try_from(stamp.mono_ms.abs_diff(from)).unwrap_or(i64::MAX);
-        apart.saturating_mul(DRIFT_PPM) / 1_000_000
-    };
+    let drift = |from: u64| drift_ms(i64::try_from(stamp.mono_ms.abs_diff(from)).unwrap_or(i64::MAX));
     let latest = anchor.offset_ms.saturating_add(mono);
     let hi = latest.saturating_add(drift(anchor.mono_ms)).min(recv.0);
     let mut lo = latest.saturating_sub(TRANSIT_MS).saturating_sub(drift(anchor.mono_ms));

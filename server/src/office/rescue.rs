@@ -230,7 +230,9 @@ fn readmit(state: &AppState, head: &RescueHead) -> Result<(), Refused> {
     }
     if let Some(lost) = readmission::read(&state.keys, &head.certificate) {
         let worker = lost.worker;
-        state.office.append_blocking::<StoreError, _>(worker, vec![lost.into_act(head.continues.clone())], |_| Ok(()))?;
+        state
+            .office
+            .append_blocking::<StoreError, _>(worker, vec![lost.into_act(head.continues.clone())], |_| Ok(()))?;
     }
     Ok(())
 }

@@ -296,8 +296,9 @@ fn bring(from: &Place, vault: &Contents, store: &Sqlite, file: &FileLine) -> Res
     Ok(true)
 }
 
+/// What was erased may still lie in the backup: whoever was to take it away was cut off. It is taken away once more.
 fn erased(tx: &Connection, sha: &Sha) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, 0), shipped = 0 WHERE sha = ?1")?
+    tx.prepare_cached("UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, 0), shipped = 1 WHERE sha = ?1")?
         .execute([sha.0.as_slice()])?;
     Ok(())
 }

@@ -12,11 +12,15 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::estimate::drift_ms;
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
 
 /// Boots whose anchors are remembered.
 const BOOTS: usize = 16;
+
+/// What clocks that are slewed, and readings rounded to milliseconds, may make of two distances, beside drift.
+const SLACK_MS: i64 = 1000;
 
 /// One run of a device's monotonic clock, tied to the office's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +53,15 @@ impl Anchor {
         if self.heard.is_none_or(|known| known.ms < ms) {
             self.heard = Some(Distance { ms, mono_ms: heard.mono_ms });
         }
+    }
+
+    /// Whether an answer was heard at a greater distance than a request came at, by more than a clock drifts: no clock that
+    /// goes on does that.
+    fn is_broken(&self) -> bool {
+        self.heard.is_some_and(|heard| {
+            let apart = i64::try_from(self.mono_ms.abs_diff(heard.mono_ms)).unwrap_or(i64::MAX);
+            heard.ms.saturating_sub(self.offset_ms) > drift_ms(apart) + SLACK_MS
+        })
     }
 }
 
@@ -156,6 +169,11 @@ impl Seen {
         }
         for heard in &request.t.heard {
             device.anchors.iter_mut().filter(|anchor| anchor.boot == heard.boot).for_each(|anchor| anchor.hear(heard));
+        }
+        // The office's clock was set since: what was seen before does not fit what was heard, and says nothing of its present time.
+        for anchor in device.anchors.iter_mut().filter(|anchor| anchor.boot == here.boot && anchor.is_broken()) {
+            let heard = anchor.heard.filter(|heard| !Anchor { heard: Some(*heard), ..here }.is_broken());
+            *anchor = Anchor { heard, ..here };
         }
         device.anchors.clone()
     }
@@ -269,4 +287,69 @@ pub fn save(tx: &Connection, devices: &[(DeviceId, Device)]) -> Result<(), Store
         ])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nuanfang_core::time::Stamp;
+    use nuanfang_core::wire::Clocks;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    /// A request that the phone sends at `mono_ms`, having heard that it was `server_ms` at `heard_ms`.
+    fn request(mono_ms: u64, heard: Option<(u64, i64)>) -> SyncRequest {
+        let boot = BootId(Uuid::from_u128(1));
+        SyncRequest {
+            v: 1,
+            req: Uuid::nil(),
+            device: DeviceId(Uuid::from_u128(2)),
+            epoch: 1,
+            scopes: Vec::new(),
+            caps: Caps::default(),
+            t: Clocks {
+                stamp: Stamp { wall_ms: 0, mono_ms, boot },
+                tz: String::new(),
+                heard: heard
+                    .map(|(mono_ms, server_ms)| Heard { boot, mono_ms, server_ms: Millis(server_ms) })
+                    .into_iter()
+                    .collect(),
+            },
+            owes: Owes::default(),
+            base: 0,
+            base_sha: nuanfang_core::canon::hash::Sha::ZERO,
+            judged: 0,
+            head_sha: nuanfang_core::canon::hash::Sha::ZERO,
+            ops: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_least_distance_counts_until_the_offices_clock_is_set() {
+        let seen = Seen::default();
+        let true_now = 100 * HOUR;
+        // The office's clock stands eight hours behind for a minute.
+        seen.note(&request(60_000, None), Millis(true_now + 60_000 - 8 * HOUR));
+        // Set right, it answers; the phone says so with its next request, which was under way for 300 ms.
+        seen.note(&request(120_000, Some((60_200, true_now + 60_100 - 8 * HOUR))), Millis(true_now + 120_300));
+        let anchors = seen.note(&request(180_000, Some((120_500, true_now + 120_400))), Millis(true_now + 180_300));
+        assert_eq!((anchors.len(), anchors[0].offset_ms), (1, true_now + 300));
+        assert_eq!(anchors[0].heard, Some(Distance { ms: true_now - 100, mono_ms: 120_500 }));
+        // It stands, and a shorter way is still less wrong.
+        let anchors = seen.note(&request(240_000, Some((120_500, true_now + 120_400))), Millis(true_now + 240_100));
+        assert_eq!(anchors[0].offset_ms, true_now + 100);
+    }
+
+    #[test]
+    fn what_was_heard_of_a_clock_that_was_ahead_bounds_nothing_once_it_is_set() {
+        let seen = Seen::default();
+        let true_now = 100 * HOUR;
+        seen.note(&request(60_000, None), Millis(true_now + 60_100 + 8 * HOUR));
+        let ahead = Some((60_200, true_now + 60_100 + 8 * HOUR));
+        for at in [120_000, 180_000] {
+            let anchors = seen.note(&request(at, ahead), Millis(true_now + at as i64 + 100));
+            assert_eq!((anchors[0].offset_ms, anchors[0].heard), (true_now + 100, None));
+        }
+    }
 }

@@ -105,7 +105,7 @@ fn tell(writing: &mut Writing<'_>, sha: &Sha) -> Result<(), StoreError> {
     )?;
     let visits = query.query_map([sha.0.as_slice()], |row| Ok(VisitId(Uuid::from_bytes(row.get(0)?))))?;
     for visit in visits {
-        writing.touched.visits.push(visit?);
+        writing.touched.visits.insert(visit?);
     }
     Ok(())
 }

@@ -169,9 +169,10 @@ pub fn begin(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Everything is to be shipped once more, or found there: the place is another one. What is called safe stays so.
+/// Everything is to be shipped once more, or found there: the place is another one. What is called safe stays so. What was
+/// erased may lie there, though no segment says so: a disk was taken out between the two.
 fn begin_anew(tx: &Connection) -> Result<(), StoreError> {
-    tx.execute_batch("DELETE FROM segment; UPDATE blob SET shipped = 0")?;
+    tx.execute_batch("DELETE FROM segment; UPDATE blob SET shipped = (flag IS 'erased')")?;
     tx.execute(&owing("TRUE"), [])?;
     Ok(())
 }

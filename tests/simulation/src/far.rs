@@ -314,7 +314,9 @@ impl Far {
         match done {
             Some(Ok(_)) => {
                 let missing = ops.iter().filter(|op| !self.known.got.contains_key(op)).count();
-                self.hold("I1", missing == 0, || format!("a rescue file was taken in without {missing} of its operations"));
+                self.hold("I1", missing == 0, || {
+                    format!("a rescue file was taken in without {missing} of its operations")
+                });
             }
             // Its disk refused a commit.
             Some(Err(Refused::Store(_))) | None => {}

@@ -127,9 +127,10 @@ pub struct Planned {
 pub enum Recorded {
     /// An operation came, for the first time.
     Came(OpId),
-    /// One came for the first time, when its phone's time to hand in was over, or in the rescue file of a phone that nobody
-    /// vouches for.
+    /// One came for the first time, when its phone's time to hand in was over.
     Overdue(OpId),
+    /// One came for the first time, in a rescue file that nobody vouches for.
+    Apart(OpId),
     /// It came once more, under another device.
     CameAgain(OpId),
     /// The office planned a visit.
@@ -166,6 +167,8 @@ pub struct Known {
     copies: BTreeSet<OpId>,
     /// Operations that came when their phone's time to hand in was over.
     overdue: BTreeSet<OpId>,
+    /// Operations that came in a rescue file that nobody vouches for.
+    apart: BTreeSet<OpId>,
     /// Files that are whole.
     pub files: BTreeSet<Sha>,
     /// The last envelope looked at.
@@ -188,13 +191,19 @@ impl Known {
                 self.got.insert(*op, Want::Quarantined);
                 self.overdue.insert(*op);
             }
+            Recorded::Apart(op) => {
+                self.got.insert(*op, Want::Quarantined);
+                self.apart.insert(*op);
+            }
             Recorded::CameAgain(op) => {
                 let counts = matches!(self.got.get(op), Some(Want::Applied | Want::Late));
                 match self.judge(release, &ledger.made[op]) {
                     _ if counts => {}
                     Want::HeldForRelease => drop(self.copies.insert(*op)),
                     // Its phone was let in again; the first one stays what it was.
-                    want if self.overdue.contains(op) => self.born(release, ledger, *op, want),
+                    want if self.overdue.contains(op) || self.apart.contains(op) => {
+                        self.born(release, ledger, *op, want);
+                    }
                     _ => {}
                 }
             }
@@ -216,8 +225,8 @@ impl Known {
                 self.copies.clear();
                 for op in ops {
                     match self.judge(release, &ledger.made[op]) {
-                        // What came of it later counts; the first one stays what it was.
-                        want if self.overdue.contains(op) => self.born(release, ledger, *op, want),
+                        // What came of it later counts; nobody vouches for the first one now either.
+                        want if self.apart.contains(op) => self.born(release, ledger, *op, want),
                         _ => self.judged(release, ledger, *op),
                     }
                 }

@@ -167,17 +167,22 @@ impl Far {
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
         self.unchanged(&taken, &made);
-        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3])) || self.is_apart(taken.device);
+        let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
+        let apart = self.is_apart(taken.device);
         let again = self.known.got.contains_key(&taken.op);
         if again {
             // After a fork it is logged once more, under another device; it counts once.
-            if !overdue {
+            if !overdue && !apart {
                 self.known.take(self.release, &self.ledger, Recorded::CameAgain(taken.op));
             }
             let twice = self.count(&taken);
             return self.hold("I1", twice == 1, || format!("op {n} is stored {twice} times in one log"));
         }
-        let came = if overdue { Recorded::Overdue(taken.op) } else { Recorded::Came(taken.op) };
+        let came = match (apart, overdue) {
+            (true, _) => Recorded::Apart(taken.op),
+            (_, true) => Recorded::Overdue(taken.op),
+            _ => Recorded::Came(taken.op),
+        };
         self.known.take(self.release, &self.ledger, came);
         let want = self.known.got[&taken.op];
         let outcome = taken.outcome.as_deref().unwrap_or("applied");

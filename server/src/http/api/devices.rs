@@ -22,7 +22,7 @@ use crate::office::OfficeAct;
 use crate::office::project::{device, setting};
 use crate::office::seen::Seen;
 use crate::state::AppState;
-use crate::store::StoreError;
+use crate::store::{StoreError, blocking};
 
 /// What a phone has not sent yet, as it said itself when it last spoke.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
@@ -208,6 +208,11 @@ pub async fn revoke_device(
     state.office.append(WorkerId(may.user.id), vec![act], check).await?;
     if reason == RevokeReason::Stolen {
         state.tokens.revoke(device);
+    }
+    // A code from before would let in whoever leaves, or has the phone, once more.
+    if let Some(known) = state.read::<_, Problem, _>(move |db| Ok(device::find(db, device)?)).await? {
+        let vault = state.vault.clone();
+        blocking(move || crate::enrolment::withdraw(&vault, known.worker)).await?;
     }
     let (seen, now) = (state.seen.clone(), state.now());
     let views = state.read(move |db| read_devices(db, &seen, now)).await?;

@@ -149,7 +149,7 @@ pub async fn photo(
     };
     let headers: [(HeaderName, String); 3] = [
         (header::CONTENT_TYPE, mime.to_owned()),
-        (header::CACHE_CONTROL, "private, max-age=31536000, immutable".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
     ];
     Ok((headers, bytes).into_response())

@@ -2,9 +2,10 @@
 
 use nuanfang_core::id::HouseholdId;
 use nuanfang_core::time::Millis;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::visits;
 use crate::office::project::{erasure, setting};
 use crate::office::registers::household;
 use crate::store::StoreError;
@@ -42,21 +43,24 @@ pub fn holds(db: &Connection, household: Uuid, now: Millis) -> Result<Vec<String
     if open > 0 {
         holds.push(format!("还有 {open} 次服务未结束：请先完成或取消"));
     }
+    // What is kept apart is held as well: nobody knows yet that it counts.
+    let visits: Vec<String> = visits(db, household)?.iter().map(|visit| visit.0.simple().to_string()).collect();
+    let visits = serde_json::json!(visits).to_string();
     let owed: i64 = db.query_row(
-        "SELECT count(DISTINCT n.sha) FROM visit v JOIN envelope e ON e.visit = v.id JOIN blob_ref r ON r.g = e.g
-         JOIN blob_need n ON n.sha = r.sha JOIN writer w ON w.dev = n.dev JOIN device d ON d.id = w.device
-         WHERE v.household = ?1 AND d.status <> 'stolen'",
-        [household.as_bytes()],
+        "SELECT count(DISTINCT n.sha) FROM json_each(?1) v JOIN envelope e ON e.visit = unhex(v.value)
+         JOIN blob_ref r ON r.g = e.g JOIN blob_need n ON n.sha = r.sha JOIN writer w ON w.dev = n.dev
+         JOIN device d ON d.id = w.device WHERE d.status <> 'stolen'",
+        [&visits],
         |row| row.get(0),
     )?;
     if owed > 0 {
         holds.push(format!("手机上还有 {owed} 个文件未传完：请等待传完；手机已遗失或损坏的，请先在调度台“手机”页停用"));
     }
     let mut query = db.prepare(
-        "SELECT e.kind, max(e.recv_ms) FROM visit v JOIN envelope e ON e.visit = v.id JOIN body b ON b.g = e.g
-         WHERE v.household = ?1 GROUP BY e.kind ORDER BY e.kind",
+        "SELECT e.kind, max(e.recv_ms) FROM json_each(?1) v JOIN envelope e ON e.visit = unhex(v.value)
+         JOIN body b ON b.g = e.g GROUP BY e.kind ORDER BY e.kind",
     )?;
-    let kinds = query.query_map(params![household.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let kinds = query.query_map([&visits], |row| Ok((row.get(0)?, row.get(1)?)))?;
     for kind in kinds {
         let (kind, last): (String, i64) = kind?;
         let days = setting::retain_days(db, &kind)?;

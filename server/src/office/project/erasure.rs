@@ -101,7 +101,7 @@ fn forget_visit(writing: &mut Writing<'_>, visit: VisitId) -> Result<(), StoreEr
         writing.tx.prepare_cached(step)?.execute([visit.0.as_bytes()])?;
     }
     writing.dirty.retain(|dirty| *dirty != visit);
-    writing.touched.visits.push(visit);
+    writing.touched.visits.insert(visit);
     revoke(writing, VISIT, &visit.to_string())
 }
 

@@ -218,9 +218,7 @@ fn write_row(writing: &mut Writing<'_>, visit: VisitId, at: Millis) -> Result<()
         seen.late_undecided,
     ])?;
     registers::task::tell(writing, &seen, at)?;
-    if !writing.touched.visits.contains(&visit) {
-        writing.touched.visits.push(visit);
-    }
+    writing.touched.visits.insert(visit);
     Ok(())
 }
 

@@ -70,17 +70,30 @@ fn shipped(row: &Row<'_>) -> rusqlite::Result<Shipped> {
     })
 }
 
-/// Files that are whole and not in the backup, up to `limit`.
+/// Files that are whole and not in the backup, up to `limit`: first those that acts of the office wait for, behind which all
+/// that came later waits, too.
 pub fn files(db: &Connection, limit: usize) -> Result<Vec<FileLine>, StoreError> {
-    let mut query = db.prepare_cached(
-        "SELECT sha, len, whole_ms, flag FROM blob
-         WHERE whole_ms IS NOT NULL AND shipped = 0 AND flag IS NOT 'erased' LIMIT ?1",
-    )?;
-    let rows = query.query_map([limit as i64], |row| {
-        let (file, len) = (Sha(row.get(0)?), row.get::<_, i64>(1)? as u64);
-        Ok(FileLine { file, len, whole_ms: row.get(2)?, flag: row.get(3)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    const AWAITED: &str = "SELECT b.sha, b.len, b.whole_ms, b.flag
+         FROM writer w CROSS JOIN blob_owed o ON o.dev = w.dev CROSS JOIN blob b ON b.sha = o.sha
+         WHERE w.office = 1 AND b.whole_ms IS NOT NULL AND b.shipped = 0 AND b.flag IS NOT 'erased'
+         ORDER BY o.seq LIMIT ?1";
+    const ANY: &str = "SELECT sha, len, whole_ms, flag FROM blob
+         WHERE whole_ms IS NOT NULL AND shipped = 0 AND flag IS NOT 'erased' LIMIT ?1";
+    let mut found: Vec<FileLine> = Vec::new();
+    for sql in [AWAITED, ANY] {
+        let mut query = db.prepare_cached(sql)?;
+        let rows = query.query_map([limit as i64], |row| {
+            let (file, len) = (Sha(row.get(0)?), row.get::<_, i64>(1)? as u64);
+            Ok(FileLine { file, len, whole_ms: row.get(2)?, flag: row.get(3)? })
+        })?;
+        for row in rows {
+            let row = row?;
+            if found.len() < limit && found.iter().all(|known| known.file != row.file) {
+                found.push(row);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Files that are in the backup and were erased here, up to `limit`; none while an erasure lies beyond `through`.

@@ -1,6 +1,7 @@
 //! What the writer's jobs write with: the group's transaction, and how a part of it is undone.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nuanfang_core::id::VisitId;
@@ -18,7 +19,7 @@ pub struct Committed {
     /// The last envelope in the log.
     pub g: u64,
     /// Visits that changed.
-    pub visits: Vec<VisitId>,
+    pub visits: HashSet<VisitId>,
     /// Scopes of the feed that have something new.
     pub scopes: Vec<String>,
 }
