@@ -269,7 +269,10 @@ impl FieldApp {
     /// `photo.in_evidence` once an act names it.
     pub fn discard_photo(&self, sha: Sha) -> Result<(), Refusal> {
         let store = &self.inner.store;
-        if !store.write(|transaction| blob_row::delete_unlogged(transaction, sha))? {
+        let stays = store.write::<_, Trouble>(|transaction| {
+            Ok(!blob_row::delete_unlogged(transaction, sha)? && blob_row::find(transaction, sha)?.is_some())
+        })?;
+        if stays {
             return Err(Refusal::new(
                 "photo.in_evidence",
                 "",
@@ -500,6 +503,8 @@ impl FieldApp {
             runner.obstacle = Some(obstacle::of_revocation());
         } else if known.as_ref().is_some_and(|known| !joining::is_certified(known, &*self.inner.key)) {
             runner.obstacle = Some(obstacle::of_lost_key());
+        } else if known.as_ref().is_some_and(|known| known.forked) {
+            runner.obstacle = Some(obstacle::of(&Stop::NotAReceipt(NotAReceipt::Forked)));
         } else if runner.obstacle.is_none() && known.is_some_and(|known| known.dismissed) {
             runner.obstacle = Some(obstacle::of_dismissal());
         }
@@ -570,8 +575,9 @@ impl Inner {
         let dismissed = courier.knock()?;
         self.store.write::<_, Trouble>(|transaction| {
             let known = enrolment::get(transaction)?;
+            let told_before = known.dismissed;
             enrolment::put(transaction, &enrolment::Enrolment { dismissed, ..known })?;
-            if dismissed { mirror::dismiss(transaction) } else { Ok(()) }
+            if dismissed { mirror::dismiss(transaction, told_before) } else { Ok(()) }
         })?;
         if dismissed {
             blob::tidy(&self.store);

@@ -43,7 +43,7 @@ pub fn enrol(
         // What is not safe yet goes to the company it was recorded for, and to nobody who says he were it.
         let before = certified(&known.certificate)?.certificate.issuer.key();
         if !before.is_ok_and(|before| before.to_sec1() == issuer.to_sec1()) {
-            return Err(Stop::Refused { code: "device.other_supplier".to_owned() });
+            return Err(Stop::Refused { code: "device.other_root".to_owned() });
         }
     }
     if let Some(fingerprint) = invitation.supplier {

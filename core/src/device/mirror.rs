@@ -13,13 +13,16 @@ use crate::domain::{DeciCelsius, VisitPlan};
 use crate::drill;
 use crate::id::VisitId;
 use crate::time::Millis;
-use crate::wire::feed_entity::{HOUSEHOLD, HouseholdEntity, VISIT, VisitEntity};
+use crate::wire::feed::COMPANY;
+use crate::wire::feed_entity::{ENTITIES, HOUSEHOLD, HouseholdEntity, PiiClass, VISIT, VisitEntity};
 use crate::wire::{FeedEntry, FeedKind, ScopeReply, scope_mix};
 
 /// A worker of whom nothing new was safe for so long is not on the way any more, milliseconds.
 const UNDER_WAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What an entry says that gives no reason.
 const REASSIGNED: &str = "reassigned";
+/// Why a visit left that nobody took away.
+const DISMISSED: &str = "dismissed";
 
 /// What became of one scope's part of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,29 +259,44 @@ fn is_on_the_way(connection: &Connection, visit: VisitId, now: Millis) -> Result
     Ok(outbox_row::is_under_way(connection, visit)? && outbox_row::came_since(connection, visit, since)?)
 }
 
-/// A device that is given no more work keeps what it logged, and of a visit that its worker is on the way to what outlives its
-/// stay here, so that he may end it.
+/// A device that is given no more work keeps what it logged, what tells nothing of a resident (the company, its rules, prices and
+/// instruments, the worker's own badge), and of a visit that he is on the way to what outlives its stay here, so that he may end
+/// it as he would any. What was begun goes; where it was `told_before`, what was begun of such a visit since stays.
 ///
 /// # Errors
 /// Only what the database says.
-pub fn dismiss(transaction: &Transaction<'_>) -> Result<(), Trouble> {
-    for visit in mirror_row::ids_by_change(transaction, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
-        remember(transaction, visit, Some(REASSIGNED))?;
+pub fn dismiss(transaction: &Transaction<'_>, told_before: bool) -> Result<(), Trouble> {
+    for visit in visits(transaction)? {
+        remember(transaction, visit, Some(DISMISSED))?;
+        mirror_row::put_taken(transaction, visit)?;
     }
-    forget_all(transaction)
+    let public: Vec<&str> = ENTITIES.iter().filter(|(_, class)| *class == PiiClass::None).map(|(e, _)| *e).collect();
+    mirror_row::clear_but(transaction, &public, COMPANY)?;
+    if told_before {
+        draft_row::clear_undeparted(transaction)?;
+        blob_row::clear_unlogged_undeparted(transaction)
+    } else {
+        draft_row::clear(transaction)?;
+        blob_row::clear_unlogged(transaction)
+    }
 }
 
-/// A device that may only hand in keeps what it logged, and nothing else of anybody.
+/// A device that may be in anybody's hands keeps what it logged, and nothing else of anybody.
 ///
 /// # Errors
 /// Only what the database says.
 pub fn forget_all(transaction: &Transaction<'_>) -> Result<(), Trouble> {
-    for visit in mirror_row::ids_by_change(transaction, VISIT)?.iter().filter_map(|id| id.parse().ok()) {
+    for visit in visits(transaction)? {
         mirror_row::put_taken(transaction, visit)?;
     }
     mirror_row::clear_all(transaction)?;
     draft_row::clear(transaction)?;
     blob_row::clear_unlogged(transaction)
+}
+
+/// All visits that are mirrored here.
+fn visits(connection: &Connection) -> Result<Vec<VisitId>, Trouble> {
+    Ok(mirror_row::ids_by_change(connection, VISIT)?.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Drafts and unlogged photos of a visit that left go with it; logged evidence stays until it is safe.

@@ -267,6 +267,16 @@ fn refused(code: &str) -> Obstacle {
             ),
             Words::new("请使用自己的登记码", "use your own code"),
         ),
+        "device.other_root" => (
+            Words::new(
+                "这台服务器的根证书与本机记录所属公司的不同，未备份的记录不能交给它",
+                "this server's root is not that of the company these records are for: what is not safe can't go there",
+            ),
+            Words::new(
+                "请联系公司核对；需要时先导出求助文件",
+                "ask your company; write the rescue file first where you need to",
+            ),
+        ),
         "device.bad_certificate" | "device.other_supplier" => (
             Words::new("服务器不是二维码所写的供热企业", "the server is not the supplier the code names"),
             Words::new("请向主管核对登记码", "check the code with your supervisor"),

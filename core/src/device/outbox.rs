@@ -165,7 +165,8 @@ pub fn batch(
 /// After a fork: every operation that is not safe is logged again under the new device, from position 1, with its own
 /// id and its own times; what it says is untouched. The enrolment is replaced by `new`.
 pub fn relog(transaction: &Transaction<'_>, old: &Enrolment, new: &Enrolment) -> Result<u64, Trouble> {
-    let unsafe_rows = outbox_row::after(transaction, old.device, old.safe, |_| true)?;
+    // One that can't be read any more stays behind, and keeps nothing else.
+    let unsafe_rows = outbox_row::legible(transaction, old.device, old.safe)?;
     let seq = relog_from_start(transaction, unsafe_rows, new.device)?;
     enrolment::put(transaction, new)?;
     blob_row::rest_is_whole(transaction, new.device)?;
@@ -183,7 +184,7 @@ pub fn relog_earlier(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Re
     if rows.is_empty() {
         return Ok(());
     }
-    rows.extend(outbox_row::after(transaction, enrolment.device, 0, |_| true)?);
+    rows.extend(outbox_row::legible(transaction, enrolment.device, 0)?);
     rows.sort_unstable_by_key(|row| row.n);
     relog_from_start(transaction, rows, enrolment.device).map(drop)
 }

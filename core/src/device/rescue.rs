@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::blob;
 use super::joining::certified;
 use super::store::enrolment::{self, Enrolment};
@@ -60,20 +62,28 @@ pub fn export(
     path: &Path,
     before: Option<&RescueView>,
 ) -> Result<RescueView, Trouble> {
-    let (enrolment, rows, ops_lost) = store.read::<_, Trouble>(|connection| {
+    let (enrolment, last) = store.read::<_, Trouble>(|connection| {
         let enrolment = enrolment::get(connection)?;
-        let (mut rows, _) = outbox_row::readable(connection, enrolment.device, enrolment.floor, |_| true)?;
-        rows.truncate(rows.iter().take_while(|row| row.to_wire().is_ok()).count());
-        let told = rows.last().map_or(enrolment.floor, |row| row.seq);
-        let last = outbox_row::last(connection, enrolment.device)?.map_or(told, |(seq, _)| seq);
-        Ok((enrolment, rows, last.saturating_sub(told)))
+        let last = enrolment::head(connection, &enrolment)?.0;
+        Ok((enrolment, last))
     })?;
+    let mut base = (enrolment.floor, enrolment.floor_sha);
+    let mut rows = whole(store, &enrolment, base.0);
+    // What can't be read of what the server has keeps nothing in that it has not.
+    if rows.last().map_or(base.0, |row| row.seq) < enrolment.acked {
+        let known = |connection: &Connection| outbox_row::sha(connection, enrolment.device, enrolment.acked);
+        if let Ok(Some(sha)) = store.read(known) {
+            base = (enrolment.acked, sha);
+            rows = whole(store, &enrolment, base.0);
+        }
+    }
+    let ops_lost = last.saturating_sub(rows.last().map_or(base.0, |row| row.seq));
     let certified = certified(&enrolment.certificate)?;
     let supplier = certified.certificate.issuer.key().map_err(damaged)?;
-    let head = sign(key, &enrolment, &rows, now, &certified)?;
+    let head = sign(key, &enrolment, base, &rows, now, &certified)?;
     let files = wanted(&enrolment, &rows);
     let part = path.with_extension("part");
-    let written = write(store, app, &enrolment, &rows, &files, head, &supplier, &part);
+    let written = write(store, app, &enrolment, base, &rows, &files, head, &supplier, &part);
     let view = match written {
         Ok(view) => RescueView { ops_lost, ..view },
         Err(trouble) => {
@@ -82,7 +92,7 @@ pub fn export(
             return Err(trouble);
         }
     };
-    if !view.is_as_whole_as(before) && path.exists() {
+    if !view.is_as_whole_as(before) && path.try_exists()? {
         // It may hold what this phone could still read then, or the word of a key that is gone.
         fs::rename(path, free_name(path))?;
     }
@@ -91,6 +101,19 @@ pub fn export(
         blob::sync_dir(folder)?;
     }
     Ok(view)
+}
+
+/// The rows after `seq`, up to the first that can't be read any more.
+fn whole(store: &Store, enrolment: &Enrolment, seq: u64) -> Vec<OutboxRow> {
+    let mut rows = Vec::new();
+    // Told to the store, which then reads what follows over another connection.
+    let _ = store.read::<(), Trouble>(|connection| {
+        let (found, cut) = outbox_row::readable(connection, enrolment.device, seq, |_| true)?;
+        rows = found;
+        cut.map_or(Ok(()), Err)
+    });
+    rows.truncate(rows.iter().take_while(|row| row.to_wire().is_ok()).count());
+    rows
 }
 
 /// The first name beside `path`, counted on from its own, that nothing bears.
@@ -116,6 +139,7 @@ fn write(
     store: &Store,
     app: &str,
     enrolment: &Enrolment,
+    (base, base_sha): (u64, Sha),
     rows: &[OutboxRow],
     files: &[Sha],
     head: Option<String>,
@@ -131,8 +155,8 @@ fn write(
         device: enrolment.device,
         worker: enrolment.worker,
         app: app.to_owned(),
-        base: enrolment.floor,
-        base_sha: enrolment.floor_sha,
+        base,
+        base_sha,
         ops: rows.len() as u64,
         files: files.len() as u64,
         certificate: enrolment.certificate.clone(),
@@ -144,7 +168,7 @@ fn write(
         sealer.add(&Frame::Op(Box::new(row.to_wire()?)))?;
     }
     for sha in files {
-        let row = store.read(|connection| blob_row::find(connection, *sha))?;
+        let row = store.read(|connection| blob_row::find(connection, *sha)).ok().flatten();
         match row.map(|row| blob::load(store, &row)) {
             Some(Ok(bytes)) => {
                 view.files += 1;
@@ -165,6 +189,7 @@ fn write(
 fn sign(
     key: &dyn DeviceKey,
     enrolment: &Enrolment,
+    base: (u64, Sha),
     rows: &[OutboxRow],
     now: Stamp,
     certified: &Certified,
@@ -172,10 +197,15 @@ fn sign(
     if key.public_key().is_ok_and(|own| own != certified.key.to_sec1()) {
         return Ok(None);
     }
-    let (seq, head) = rows.last().map_or((enrolment.floor, enrolment.floor_sha), |row| (row.seq, row.sha));
+    let (seq, head) = rows.last().map_or(base, |row| (row.seq, row.sha));
     let claimed_ms = Millis(now.wall_ms);
     let statement = LogHead { schema: 1, device: enrolment.device, seq, head, claimed_ms };
-    match Jws::sign(&statement, key, certified.kid) {
+    let mut signed = Jws::sign(&statement, key, certified.kid);
+    if let Err(SignError::Key(KeyError::Unavailable { .. })) = signed {
+        // A keystore that did not answer once may the next moment.
+        signed = Jws::sign(&statement, key, certified.kid);
+    }
+    match signed {
         Ok(jws) => Ok(Some(serde_json::to_string(&jws).map_err(damaged)?)),
         Err(SignError::Key(KeyError::Locked)) => Err(Refusal::new(
             "rescue.key_locked",

@@ -175,13 +175,14 @@ pub fn apply_reply(
             return Ok(Err(NotAReceipt::OtherRequest));
         }
         let (head, _) = enrolment::head(transaction, &enrolment)?;
+        // Whatever such a server says of this log was true of another time.
+        if reply.epoch < enrolment.epoch {
+            return Ok(Err(NotAReceipt::OlderEpoch));
+        }
         // A server that knows more of this log than the phone does: the phone was put back to an older state.
         if reply.fork || reply.acked_through > head {
             forked(transaction, &mut enrolment, reply)?;
             return Ok(Err(NotAReceipt::Forked));
-        }
-        if reply.epoch < enrolment.epoch {
-            return Ok(Err(NotAReceipt::OlderEpoch));
         }
         if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
             // Outside of what this request carried the server has another log than this phone's: a copy of the phone sent
@@ -195,6 +196,7 @@ pub fn apply_reply(
             return Ok(Err(NotAReceipt::Unproven));
         }
         let restored = reply.epoch != enrolment.epoch;
+        let told_before = enrolment.dismissed;
         take_receipt(transaction, &mut enrolment, request, reply, restored, received)?;
         let (head, _) = enrolment::head(transaction, &enrolment)?;
         let mut applied = Applied {
@@ -206,7 +208,9 @@ pub fn apply_reply(
             ..Applied::default()
         };
         let own = worker_scope(enrolment.worker.0);
-        for scope in reply.scopes.iter().filter(|scope| scope.id == COMPANY || scope.id == own) {
+        // Who is dismissed is told nothing, and forgets below what is to be forgotten.
+        let told = reply.scopes.iter().filter(|scope| !reply.dismissed && (scope.id == COMPANY || scope.id == own));
+        for scope in told {
             // After a restore the old positions mean nothing: only a whole scope counts.
             if restored && !scope.reset {
                 mirror_row::ask_anew(transaction, &scope.id)?;
@@ -234,7 +238,7 @@ pub fn apply_reply(
             mirror::let_go(transaction, reply.now_ms, before)?;
         }
         if reply.dismissed {
-            mirror::dismiss(transaction)?;
+            mirror::dismiss(transaction, told_before)?;
         }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, before)?;
@@ -253,13 +257,20 @@ pub fn apply_reply(
 /// The server's log goes on otherwise than this phone's. What it does not call safe is logged again with the new
 /// enrolment; one that was restored in between calls safe what may be a copy's.
 fn forked(transaction: &Transaction<'_>, enrolment: &mut Enrolment, reply: &SyncReply) -> Result<(), Trouble> {
+    let told_before = std::mem::replace(&mut enrolment.dismissed, reply.dismissed);
     enrolment.forked = true;
-    enrolment.dismissed = reply.dismissed;
-    enrolment.safe = if reply.epoch == enrolment.epoch { reply.safe_through.min(enrolment.safe) } else { 0 };
+    if reply.epoch == enrolment.epoch {
+        enrolment.safe = reply.safe_through.min(enrolment.safe);
+    } else {
+        // Nor does it hold what its receipts were for: that waits for the new enrolment, and is nowhere else.
+        (enrolment.safe, enrolment.acked) = (0, enrolment.floor);
+        blob_row::forget_whole(transaction, enrolment.device)?;
+    }
     enrolment::put(transaction, enrolment)?;
     if reply.dismissed {
-        mirror::dismiss(transaction)?;
+        mirror::dismiss(transaction, told_before)?;
     }
+    outbox_row::mark_unsafe(transaction, enrolment.device, enrolment.safe)?;
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)
 }
 
@@ -283,6 +294,7 @@ fn take_receipt(
     if restored {
         outbox::relog_earlier(transaction, enrolment)?;
         blob_row::forget_whole(transaction, enrolment.device)?;
+        outbox_row::mark_unsafe(transaction, enrolment.device, enrolment.safe)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;
     let known = if restored { 0 } else { request.base };

@@ -276,6 +276,7 @@ fn a_server_restored_to_before_all_that_was_pruned_here_asks_for_a_new_enrolment
         phone.say("三");
         assert_eq!(not_a_receipt(&phone, &server), Some(NotAReceipt::Forked));
         assert!(phone.enrolment().forked);
+        assert_eq!(phone.enrolment().acked, u64::from(!took_it), "what the server lost is called sent no more");
         phone.enrol(&server).unwrap();
         phone.sync(&server).unwrap();
         assert_eq!(server.kinds(phone.enrolment().device).len(), 2, "all that is still here, once safe or not");

@@ -37,8 +37,12 @@ pub struct Phone {
 
 impl Phone {
     pub fn open(dir: &Path) -> Self {
+        Self::over(Store::open(dir, None).unwrap())
+    }
+
+    pub fn over(store: Store) -> Self {
         Self {
-            store: Store::open(dir, None).unwrap(),
+            store,
             key: SoftwareKey::from_secret(&[9; 32]).unwrap(),
             clock: SoftwareClock::at(Millis(1_795_000_000_000)),
             speaker: Speaker { app: "test".to_owned(), tz: "Europe/Madrid".to_owned(), keep_days: 30 },

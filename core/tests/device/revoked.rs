@@ -8,7 +8,7 @@ use nuanfang_core::domain::{Command, VisitKind, VisitState, role};
 use nuanfang_core::wire::auth::Invitation;
 
 use crate::fake_server::Lie;
-use crate::field::{self, Field, HOUSEHOLD, jpeg, problem};
+use crate::field::{self, Field, HOUSEHOLD, jpeg, problem, routine};
 
 /// The server lets it in no more, once.
 fn is_turned_away(field: &Field) {
@@ -141,16 +141,39 @@ fn one_whose_log_forked_hears_too_that_it_was_dismissed_and_lets_him_end_what_he
             field.server.with(|state| state.dismissed = true);
             assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
         }
-        assert!(field.app.household(HOUSEHOLD).unwrap().is_none() && field.app.worker().unwrap().is_none());
+        assert!(field.app.household(HOUSEHOLD).unwrap().is_none());
+        assert!(field.app.worker().unwrap().is_some() && field.app.company().unwrap().is_some());
         assert_eq!(field.app.draft(field.visit, "problem").unwrap(), None);
         let gone = field.act(&problem("漏水"));
-        assert!(gone.departed.is_some());
+        assert!(gone.departed.is_some_and(|words| !words.zh.contains("改派")));
+        // What he begins from here on stays, whatever it hears again.
+        let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("之后")).unwrap();
+        field.app.save_draft(field.visit, "problem", "又打了一半").unwrap();
+        assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+        assert!(field.app.photo(photo.sha).is_ok() && field.app.draft(field.visit, "problem").unwrap().is_some());
         field.server.with(|state| state.dismissed = false);
         field.app.enrol(&field::invitation(), "测试机").unwrap();
         let status = field.app.sync_once().unwrap();
         assert_eq!((status.state, status.ops_waiting), (SyncState::Idle, 0));
         assert!(field.app.household(HOUSEHOLD).unwrap().is_some(), "enrolled anew he is told again");
     }
+}
+
+#[test]
+fn who_is_dismissed_on_the_way_ends_his_visit_as_he_would_any() {
+    let field = Field::with_visit(VisitKind::Measurement);
+    field.go_in();
+    field.server.with(|state| state.dismissed = true);
+    field.app.sync_once().unwrap();
+    assert!(field.app.household(HOUSEHOLD).unwrap().is_none(), "nothing of the resident stays");
+    assert_eq!(field.app.instruments().unwrap().len(), 1);
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("之后")).unwrap();
+    field.app.sync_once().unwrap();
+    let taken = Photographed { role: role::PHOTO_AFTER.into(), subject: None, place: None };
+    field.app.act(field.visit, &Command::Photograph(taken), &[photo.sha]).unwrap();
+    field.act(&Command::StartMeasurement(routine()));
+    let status = field.app.sync_once().unwrap();
+    assert_eq!((status.ops_waiting, status.files_waiting), (0, 0), "it is handed in");
 }
 
 #[test]
@@ -208,4 +231,23 @@ fn records_before_one_that_can_not_be_read_go_out_and_into_the_rescue_file() {
     assert_eq!(field.app.status().unwrap().acked, 2);
     let rescued = field.app.export_rescue(&field.dir.path().join("rescue.nuanfang")).unwrap();
     assert_eq!((rescued.ops, rescued.ops_lost), (2, logged - 2));
+}
+
+#[test]
+fn one_that_the_server_has_and_that_can_not_be_read_keeps_nothing_behind_it_in_nor_from_a_new_enrolment() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.server.with(|state| state.safe_lag = 100);
+    field.go_in();
+    field.app.sync_once().unwrap();
+    let sent = field.app.status().unwrap().acked;
+    field.act(&problem("漏水"));
+    field.act(&problem("再说一次"));
+    field.spoil_record(2);
+    let rescued = field.app.export_rescue(&field.dir.path().join("rescue.nuanfang")).unwrap();
+    assert_eq!((rescued.ops, rescued.ops_lost), (2, 0), "the server has the others");
+    field.server.lie(Lie::Twist(|reply| reply.fork = true));
+    assert_eq!(field.app.sync_once().unwrap_err().code, "sync.forked");
+    let after = field.app.enrol(&field::invitation(), "测试机").unwrap();
+    field.app.sync_once().unwrap();
+    assert_eq!(field.server.kinds(after.device).len() as u64, sent + 2 - 1, "all but the one");
 }

@@ -290,3 +290,61 @@ fn an_encrypted_store_opens_under_its_key_alone() {
     let again = Store::open(dir.path(), Some(&[1; 32])).unwrap();
     assert_eq!(draft::load(&again, VISIT, "form").unwrap().as_deref(), Some("业主电话 13800000001"));
 }
+
+/// Which page holds a row can't be seen in an encrypted file: one after another is spoiled until the row can't be read.
+#[cfg(feature = "sqlcipher")]
+#[test]
+fn a_spoiled_page_of_what_is_long_safe_stops_no_receipt_no_save_and_no_rescue_file() {
+    use nuanfang_core::device::rescue;
+    use nuanfang_core::device::store::outbox_row;
+
+    const PAGE: usize = 8192;
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let open = || Store::open(dir.path(), Some(&[5; 32])).map(Phone::over);
+    let phone = open().unwrap();
+    phone.enrol(&server).unwrap();
+    let long = "一条很长的旧记录。".repeat(600);
+    for _ in 0..40 {
+        phone.say(&long);
+    }
+    phone.sync(&server).unwrap();
+    let device = phone.enrolment().device;
+    assert_eq!(phone.enrolment().safe, 40);
+    phone.say("未发送");
+    phone.store.settle().unwrap();
+    let file = dir.path().join(FILE);
+    let whole = std::fs::read(&file).unwrap();
+    let readable = |phone: &Phone, seq: u64| {
+        phone
+            .store
+            .read::<_, Trouble>(|connection| outbox_row::after(connection, device, seq - 1, |row| row.seq <= seq))
+    };
+    drop(phone);
+    // The page of the twentieth row, and of no other's beginning.
+    let spoiled = (2..whole.len() / PAGE).find(|page| {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE + 100] ^= 1;
+        std::fs::write(&file, &bytes).unwrap();
+        let Ok(phone) = open() else { return false };
+        let stands = |seq| readable(&phone, seq).is_ok();
+        let found = !stands(20) && stands(41) && stands(1);
+        drop(phone);
+        found
+    });
+    assert!(spoiled.is_some(), "a page of the twentieth row");
+    let phone = open().unwrap();
+    assert!(readable(&phone, 20).is_err());
+    phone.say("之后");
+    assert!(readable(&phone, 20).is_err());
+    phone.sync(&server).unwrap();
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe), (42, 42));
+    phone.say("还没发");
+    assert!(readable(&phone, 20).is_err());
+    let view =
+        rescue::export(&phone.store, &phone.key, "0.1.0", phone.now(), &dir.path().join("rescue"), None).unwrap();
+    assert_eq!((view.ops, view.ops_lost), (1, 0));
+    phone.say("再之后");
+    phone.sync(&server).unwrap();
+    assert_eq!(phone.enrolment().acked, 44);
+}

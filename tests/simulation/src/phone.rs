@@ -295,9 +295,10 @@ impl Phone {
         if let Ran::Stopped(Stop::Trouble(trouble)) = &ran {
             far.fail("I14", format!("phone {}: {trouble}", self.n));
         }
-        // A restored server may know less than it acknowledged, once.
+        // A restored server may know less than it acknowledged, once; where this phone has pruned what it lacks, it is told so.
         let restored = before.2 != after.2;
-        far.hold("I15", after.0 >= before.0 || before.1 != after.1 || restored, || {
+        let forked = self.enrolment().is_some_and(|known| known.forked && known.acked == known.floor);
+        far.hold("I15", after.0 >= before.0 || before.1 != after.1 || restored || forked, || {
             format!("an answer took back a receipt: {} after {}", after.0, before.0)
         });
         self.observe(&mut far, true);

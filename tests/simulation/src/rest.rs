@@ -9,6 +9,7 @@ use nuanfang_core::device::sync::NotAReceipt;
 use nuanfang_core::drill;
 use nuanfang_core::id::{DeviceId, OpId};
 use nuanfang_core::wire::feed::{COMPANY, worker_scope};
+use nuanfang_core::wire::feed_entity::{ENTITIES, PiiClass};
 use nuanfang_server::office::rebuild;
 use nuanfang_server::store::StoreError;
 use rusqlite::{Connection, params};
@@ -204,6 +205,10 @@ impl Phone {
         );
         let own = worker_scope(known.worker.0);
         there.retain(|(scope, ..), _| active && (scope == COMPANY || *scope == own));
+        if !active {
+            // What tells nothing of a resident may stay with who has been dismissed.
+            here.retain(|(_, e, _), _| ENTITIES.iter().all(|(name, class)| name != e || *class != PiiClass::None));
+        }
         if far.made_anew {
             // A phone keeps what an older release told it at a position where a newer one says otherwise now: it hears of
             // versions alone, and making the rows anew counts the same.

@@ -180,6 +180,15 @@ pub fn clear_unlogged(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The same for all of them but those of visits that left and are not over.
+pub fn clear_unlogged_undeparted(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute(
+        "DELETE FROM blob WHERE logged = 0 AND (visit IS NULL OR visit NOT IN (SELECT visit FROM departed_visit))",
+        [],
+    )?;
+    Ok(())
+}
+
 /// The same for those of visits that are neither planned nor expected here, and of which nothing is on its way or waits to
 /// be judged.
 pub fn prune_unlogged(transaction: &Transaction<'_>) -> Result<(), Trouble> {

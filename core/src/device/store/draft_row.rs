@@ -49,6 +49,12 @@ pub fn clear(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Forgets those of all visits but such as left and are not over.
+pub fn clear_undeparted(writing: &Connection) -> Result<(), Trouble> {
+    writing.execute("DELETE FROM draft WHERE visit NOT IN (SELECT visit FROM departed_visit)", [])?;
+    Ok(())
+}
+
 /// Forgets drafts of visits that are neither planned nor expected here, and of which nothing is on its way or waits to be
 /// judged; of those never logged and never told only drafts from before `before`: a visit may be opened at a door yet. What a
 /// clock says that runs ahead of `now` counts as now.

@@ -28,7 +28,9 @@ impl Store {
         for (index, step) in steps.enumerate().skip(version as usize) {
             writer.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", index + 1))?;
         }
-        Self::over(writer, connect(name)?, connect(name)?, dir)
+        let reader = connect(name)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self::over(writer, reader, connect(name)?, dir))
     }
 }
 

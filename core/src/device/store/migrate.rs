@@ -19,6 +19,7 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0008_dismissed.sql"),
     include_str!("../../../migrations/0009_mirror_key.sql"),
     include_str!("../../../migrations/0010_taken_visit.sql"),
+    include_str!("../../../migrations/0011_unsafe_rows.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`.
@@ -31,8 +32,23 @@ pub fn bring_up(
     connect: impl Fn(&Path) -> Result<Connection, Trouble>,
 ) -> Result<(), Trouble> {
     let copy = beside(path, "migrating");
-    remove(&copy)?;
-    if path.exists() {
+    let done = bring_up_on(&copy, path, steps, connect);
+    if done.is_err() {
+        // Half of it would take room that saving needs; the next start looks for it, too.
+        let _ = remove(&copy);
+    }
+    done
+}
+
+fn bring_up_on(
+    copy: &Path,
+    path: &Path,
+    steps: &[&str],
+    connect: impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<(), Trouble> {
+    remove(copy)?;
+    // A file that can't be looked at is there: a new one in its place would be the loss of it.
+    if path.try_exists()? {
         let old = connect(path)?;
         let version = version_of(&old)?;
         let known = steps.len() as u32;
@@ -46,10 +62,10 @@ pub fn bring_up(
             // All of the old file in one place, so that nothing of it lies in a WAL beside the new one.
             old.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
             old.close().map_err(|(_, error)| error)?;
-            std::fs::copy(path, &copy)?;
+            std::fs::copy(path, copy)?;
         }
     }
-    let new = connect(&copy)?;
+    let new = connect(copy)?;
     let from = version_of(&new)? as usize;
     for (index, step) in steps.iter().enumerate().skip(from) {
         let version = index + 1;
@@ -61,12 +77,12 @@ pub fn bring_up(
     }
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     new.close().map_err(|(_, error)| error)?;
-    std::fs::File::open(&copy)?.sync_all()?;
+    std::fs::File::open(copy)?.sync_all()?;
     // Left by an app that was killed before its first step; a WAL of nothing must not meet the new file.
     for suffix in ["-wal", "-shm"] {
         remove_one(&with_suffix(path, suffix))?;
     }
-    std::fs::rename(&copy, path)?;
+    std::fs::rename(copy, path)?;
     crate::device::blob::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(())
 }

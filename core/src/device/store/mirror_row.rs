@@ -104,6 +104,14 @@ pub fn clear_all(writing: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The same, but for entities of these types, and where the scope `known` stands.
+pub fn clear_but(writing: &Connection, types: &[&str], known: &str) -> Result<(), Trouble> {
+    let places = vec!["?"; types.len()].join(", ");
+    writing.execute(&format!("DELETE FROM mirror WHERE e NOT IN ({places})"), rusqlite::params_from_iter(types))?;
+    writing.execute("DELETE FROM scope WHERE id <> ?1", [known])?;
+    Ok(())
+}
+
 /// One entity, whatever its scope.
 pub fn find(connection: &Connection, e: &str, id: &str) -> Result<Option<MirrorRow>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT id, ver, body FROM mirror WHERE e = ?1 AND id = ?2")?;

@@ -34,6 +34,8 @@ pub struct Store {
     folding: Mutex<Connection>,
     files: Mutex<()>,
     dir: PathBuf,
+    /// SQLCipher's raw key; none for a store that is not encrypted.
+    key: Option<zeroize::Zeroizing<[u8; 32]>>,
 }
 
 /// KiB of pages that the writing connection keeps at most.
@@ -53,24 +55,20 @@ impl Store {
         super::blob::make_dir(&dir.join(super::blob::FOLDER))?;
         let path = dir.join(FILE);
         migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
-        let writer = connect(&path, key)?;
-        let reader = connect(&path, key)?;
-        let folding = connect(&path, key)?;
-        writer.pragma_update(None, "wal_autocheckpoint", LOG_BOUND)?;
-        // A first morning is one transaction: pages that don't fit are encrypted and written more than once.
-        writer.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        Self::over(writer, reader, folding, dir)
+        let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?, dir);
+        store.key = key.copied().map(zeroize::Zeroizing::new);
+        Ok(store)
     }
 
-    fn over(writer: Connection, reader: Connection, folding: Connection, dir: &Path) -> Result<Self, Trouble> {
-        reader.pragma_update(None, "query_only", true)?;
-        Ok(Self {
+    fn over(writer: Connection, reader: Connection, folding: Connection, dir: &Path) -> Self {
+        Self {
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             folding: Mutex::new(folding),
             files: Mutex::new(()),
             dir: dir.to_owned(),
-        })
+            key: None,
+        }
     }
 
     /// The folder it lies in.
@@ -86,19 +84,43 @@ impl Store {
     /// Reads one consistent state.
     pub fn read<T, E: From<Trouble>>(&self, reading: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let mut reader = lock(&self.reader);
-        let transaction = reader.transaction().map_err(Trouble::from)?;
-        reading(&transaction)
+        let done = match reader.transaction() {
+            Ok(transaction) => reading(&transaction),
+            Err(error) => Err(Trouble::from(error).into()),
+        };
+        if done.is_err() {
+            self.renew(&mut reader, for_reading);
+        }
+        done
     }
 
     /// Does `writing` whole, or not at all; what it did is on the disk when this returns.
     pub fn write<T, E: From<Trouble>>(&self, writing: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Trouble::from)?;
-        let done = writing(&transaction)?;
-        drill::effect(drill::Side::Phone);
-        transaction.commit().map_err(Trouble::from)?;
-        drill::effect(drill::Side::Phone);
-        Ok(done)
+        let done = written(&mut writer, writing);
+        if done.is_err() {
+            self.renew(&mut writer, for_writing);
+        }
+        done
+    }
+
+    /// Puts another connection in the place of one that met a page it can't decrypt: SQLCipher reads nothing and writes nothing
+    /// over such a one any more, whatever else is whole. Where that can't be done, the next failure tries again.
+    fn renew(
+        &self,
+        connection: &mut Connection,
+        open: impl FnOnce(&Path, Option<&[u8; 32]>) -> Result<Connection, Trouble>,
+    ) {
+        let Some(key) = self.key.as_deref() else { return };
+        // Any page but those that are at hand.
+        let stands = connection
+            .execute_batch("PRAGMA shrink_memory")
+            .and_then(|()| connection.query_row("SELECT count(*) FROM enrolment", [], |_| Ok(())));
+        if stands.is_err()
+            && let Ok(fresh) = open(&self.dir.join(FILE), Some(key))
+        {
+            *connection = fresh;
+        }
     }
 
     /// Folds the write-ahead log back into the database, as far as nobody still reads from it. It makes nothing more
@@ -121,6 +143,32 @@ impl Store {
         let _folding = lock(&self.folding);
         checkpoint(&lock(&self.writer), "TRUNCATE")
     }
+}
+
+fn written<T, E: From<Trouble>>(
+    writer: &mut Connection,
+    writing: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Trouble::from)?;
+    let done = writing(&transaction)?;
+    drill::effect(drill::Side::Phone);
+    transaction.commit().map_err(Trouble::from)?;
+    drill::effect(drill::Side::Phone);
+    Ok(done)
+}
+
+fn for_writing(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
+    let writer = connect(path, key)?;
+    writer.pragma_update(None, "wal_autocheckpoint", LOG_BOUND)?;
+    // A first morning is one transaction: pages that don't fit are encrypted and written more than once.
+    writer.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    Ok(writer)
+}
+
+fn for_reading(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
+    let reader = connect(path, key)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(reader)
 }
 
 fn checkpoint(connection: &Connection, mode: &str) -> Result<(), Trouble> {

@@ -176,10 +176,26 @@ pub fn readable(
     }
 }
 
-/// Rows of all devices but `device`, in the order they were logged.
+/// Rows of a device after `seq` that can be read, in order. Those that can't stay where they are, and stop none behind them.
+pub fn legible(connection: &Connection, device: DeviceId, seq: u64) -> Result<Vec<OutboxRow>, Trouble> {
+    // Of the index alone: a page of the table that can't be read holds other rows, too.
+    let mut named = connection.prepare_cached("SELECT n FROM outbox WHERE device = ?1 AND seq > ?2 ORDER BY seq")?;
+    let names = named.query_map(params![device.0.as_bytes(), signed(seq)], |row| row.get::<_, i64>(0))?;
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let mut one = connection.prepare_cached("SELECT * FROM outbox WHERE n = ?1")?;
+    let rows = names.into_iter().filter_map(|n| one.query_row([n], read).ok());
+    Ok(rows.filter(|row| row.to_wire().is_ok()).collect())
+}
+
+/// Rows of all devices but `device` that can be read, in the order they were logged.
 pub fn of_others(connection: &Connection, device: DeviceId) -> Result<Vec<OutboxRow>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT * FROM outbox WHERE device <> ?1 ORDER BY n")?;
-    let found = statement.query_map([device.0.as_bytes()], read)?.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached("SELECT DISTINCT device FROM outbox")?;
+    let devices = statement.query_map([], |row| id_at(row, "device").map(DeviceId))?.collect::<Result<Vec<_>, _>>()?;
+    let mut found = Vec::new();
+    for other in devices.into_iter().filter(|other| *other != device) {
+        found.extend(legible(connection, other, 0)?);
+    }
+    found.sort_unstable_by_key(|row| row.n);
     Ok(found)
 }
 
@@ -242,12 +258,16 @@ pub fn is_settled(connection: &Connection, visit: VisitId) -> Result<bool, Troub
     Ok(statement.query_row([visit.0.as_bytes()], |row| row.get(0))?)
 }
 
-/// Marks rows of a device safe up to `seq`, at the server's time `at`; rows beyond it are not (a restored server may
-/// have fallen back).
+/// Marks rows of a device safe up to `seq`, at the server's time `at`. Touches none that was.
 pub fn mark_safe(transaction: &Transaction<'_>, device: DeviceId, seq: u64, at: Millis) -> Result<(), Trouble> {
     transaction
         .prepare_cached("UPDATE outbox SET safe_ms = ?3 WHERE device = ?1 AND seq <= ?2 AND safe_ms IS NULL")?
         .execute(params![device.0.as_bytes(), signed(seq), at.0])?;
+    Ok(())
+}
+
+/// Rows of a device beyond `seq` are not safe any more: a restored server may have fallen back.
+pub fn mark_unsafe(transaction: &Transaction<'_>, device: DeviceId, seq: u64) -> Result<(), Trouble> {
     transaction
         .prepare_cached("UPDATE outbox SET safe_ms = NULL WHERE device = ?1 AND seq > ?2 AND safe_ms IS NOT NULL")?
         .execute(params![device.0.as_bytes(), signed(seq)])?;

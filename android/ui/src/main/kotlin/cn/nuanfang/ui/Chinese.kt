@@ -137,7 +137,7 @@ object Chinese : Texts {
 
     override fun rescueRecordsLost(records: ULong) = "另有 $records 条记录本机已读不出，不在其中；请不要卸载应用，并联系调度"
 
-    override val rescueUnsigned = "本机密钥已丢失，文件没有本机签名，公司会先人工核对。"
+    override val rescueUnsigned = "本机密钥没有签名（已丢失或暂不可用），公司会先人工核对；稍后可再写一次试试。"
     override val rescueOlder = "以前如果写过求助文件，它还在旁边（文件名末尾多一个数字），请一并交给调度。"
     override val rescueKept = "手机里的记录都还在，一直保留到已备份。"
     override val rescueFailed = "求助文件没有写成"

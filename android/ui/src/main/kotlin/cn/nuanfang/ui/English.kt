@@ -151,7 +151,7 @@ object English : Texts {
         "${many(files, "file")} can no longer be read on this phone and ${if (files == 1uL) "is" else "are"} not in it"
 
     override val rescueUnsigned =
-        "This phone's key is gone, so the file is not signed; somebody at the company looks at it first."
+        "This phone's key did not sign (it is gone, or does not answer now): somebody at the company looks at it first. You may write it again later."
     override val rescueOlder =
         "If there were older rescue files, they still lie beside it, a number at the end of their names: hand them in too."
     override val rescueKept = "All records are still on this phone, and stay until they are safe."
