@@ -3,6 +3,7 @@
 mod common;
 
 use common::paper::sign;
+use common::second::{Second, lose};
 use common::{House, Phone};
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
@@ -63,4 +64,52 @@ async fn a_record_signed_before_a_fork_and_sent_after_it_is_proved() {
     let before = dump();
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_signed_before_a_restore_lost_it_is_proved_when_all_is_logged_again() {
+    let house = House::open().await;
+    house.schedule(VISIT, HOME, Some(WORKER)).await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    // All of what follows is lost with the machine, the enrolments with it.
+    let mut first = Phone::enrol(&house, WORKER).await;
+    let before = sign(&house, &mut first, VISIT, HOME, "示例甲");
+    first.sync(&house).await;
+    let plain = answer(&house, before).expect("counter-signed");
+    let mut phone = Phone::enrol_anew(&house, WORKER, &[first.device]).await;
+    let after = sign(&house, &mut phone, VISIT, HOME, "示例乙");
+    phone.sync(&house).await;
+    let ops = [first.logged.clone(), phone.logged.clone()].concat();
+    let (was, certificates) = ([first.device, phone.device], [first.certificate.clone(), phone.certificate.clone()]);
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    // Enrolled anew once more, it logs all again.
+    let mut anew = Phone::enrol_with(&house, WORKER, &was, &certificates).await;
+    logs(&mut anew, &ops);
+    anew.sync(&house).await;
+    assert_eq!([before, after].map(|sha| answer(&house, sha)), [Some(plain), Some(plain)]);
+
+    // The same where it comes back as what it was, by its certificate.
+    let (house, _) = second.reopened(key).await;
+    logs(&mut phone, &ops);
+    phone.comes_back_with(&house, &was[..1], &certificates[..1]).await;
+    phone.sync(&house).await;
+    phone.sync(&house).await;
+    assert_eq!([before, after].map(|sha| answer(&house, sha)), [Some(plain), Some(plain)]);
+    let dump = || house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump");
+    let made = dump();
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(), made);
+}
+
+/// The phone's log is these operations, none of them sent.
+fn logs(phone: &mut Phone, ops: &[Op]) {
+    (phone.base, phone.base_sha, phone.head_sha) = (0, Sha::ZERO, Sha::ZERO);
+    phone.queue = ops.iter().zip(1..).map(|(op, seq)| Op { seq, ..op.clone() }).collect();
+    for op in &phone.queue {
+        phone.head_sha = op.envelope(phone.device, phone.head_sha).sha();
+    }
+    phone.logged = phone.queue.clone();
 }

@@ -81,6 +81,7 @@ impl File {
                 certificate: phone.certificate.clone(),
                 head: Some(serde_json::to_string(&signed).expect("JSON")),
                 continues: Vec::new(),
+                certificates: Vec::new(),
                 epoch: None,
             },
             ops: phone.logged.clone(),

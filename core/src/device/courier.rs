@@ -383,6 +383,7 @@ impl Courier<'_> {
             signature: b64(&signature),
             certificate: introduce.then(|| enrolment.certificate.clone()),
             continues: if introduce { enrolment.continues.clone() } else { Vec::new() },
+            certificates: if introduce { enrolment.certificates.clone() } else { Vec::new() },
         };
         post(self.transport, "/v1/token", &request)
     }

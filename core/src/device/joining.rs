@@ -30,12 +30,16 @@ pub fn enrol(
     let known = store.read(enrolment::find)?;
     let continues =
         known.as_ref().map_or_else(Vec::new, |known| [known.continues.as_slice(), &[known.device]].concat());
+    let certificates = known
+        .as_ref()
+        .map_or_else(Vec::new, |known| [known.certificates.as_slice(), &[known.certificate.clone()]].concat());
     let request = EnrolRequest {
         code: invitation.code.clone(),
         public_key: b64(&public.to_spki_der()),
         name: name.to_owned(),
         app: app.to_owned(),
         continues: continues.clone(),
+        certificates: certificates.clone(),
     };
     let reply: EnrolReply = post(transport, "/v1/enrol", &request)?;
     let issuer = check_certificate(&reply, &public)?;
@@ -66,6 +70,7 @@ pub fn enrol(
         dismissed: false,
         synced: None,
         continues,
+        certificates,
     };
     store.write::<_, Stop>(|transaction| {
         match enrolment::find(transaction)? {

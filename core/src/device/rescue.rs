@@ -162,6 +162,7 @@ fn write(
         certificate: enrolment.certificate.clone(),
         head,
         continues: enrolment.continues.clone(),
+        certificates: enrolment.certificates.clone(),
         epoch: (!enrolment.continues.is_empty()).then_some(enrolment.epoch),
     })))?;
     for row in rows {

@@ -69,6 +69,9 @@ pub struct EnrolRequest {
     /// The devices this phone was before, the first one first: their log goes on under the new one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continues: Vec<DeviceId>,
+    /// Their certificates, as far as the phone kept them: for a server that was restored and lost an enrolment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
 }
 
 /// Its answer.
@@ -119,6 +122,9 @@ pub struct TokenRequest {
     /// Beside it: the devices this phone was before, as its enrolment said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continues: Vec<DeviceId>,
+    /// Their certificates, as far as the phone kept them: for a server that was restored and lost an enrolment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
 }
 
 /// Its answer.

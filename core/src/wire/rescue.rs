@@ -52,6 +52,9 @@ pub struct RescueHead {
     /// The devices this phone was before, the first one first. What was safe of them is not in the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continues: Vec<DeviceId>,
+    /// Their certificates, as far as the phone kept them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
     /// Where it was any: the server's epoch, as the phone knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,

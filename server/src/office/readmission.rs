@@ -34,6 +34,31 @@ pub fn read(keys: &Keys, text: &str) -> Option<Lost> {
     ours.then_some(Lost { device, worker, key: certified.key, since: says.valid_from_ms })
 }
 
+/// Those that a phone of `worker` shows of devices it was before and that the office does not know any more.
+///
+/// # Errors
+/// What `known` says.
+pub fn earlier<E>(
+    keys: &Keys,
+    worker: WorkerId,
+    certificates: &[String],
+    mut known: impl FnMut(DeviceId) -> Result<bool, E>,
+) -> Result<Vec<OfficeAct>, E> {
+    let mut acts = Vec::new();
+    let mut past: Vec<DeviceId> = Vec::new();
+    for lost in certificates.iter().filter_map(|text| read(keys, text)).filter(|lost| lost.worker == worker) {
+        let device = lost.device;
+        if past.contains(&device) {
+            continue;
+        }
+        if !known(device)? {
+            acts.push(lost.into_act(past.clone()));
+        }
+        past.push(device);
+    }
+    Ok(acts)
+}
+
 impl Lost {
     /// The act that puts it back, with the devices whose log it goes on with. What its certificate was stays what it is, so
     /// that what it signed stays good.

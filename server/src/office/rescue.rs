@@ -230,9 +230,11 @@ fn readmit(state: &AppState, head: &RescueHead) -> Result<(), Refused> {
     }
     if let Some(lost) = readmission::read(&state.keys, &head.certificate) {
         let worker = lost.worker;
-        state
-            .office
-            .append_blocking::<StoreError, _>(worker, vec![lost.into_act(head.continues.clone())], |_| Ok(()))?;
+        let mut acts = readmission::earlier(&state.keys, worker, &head.certificates, |device| {
+            Ok::<_, StoreError>(state.store.read_now(|db| device::find(db, device))?.is_some())
+        })?;
+        acts.push(lost.into_act(head.continues.clone()));
+        state.office.append_blocking::<StoreError, _>(worker, acts, |_| Ok(()))?;
     }
     Ok(())
 }

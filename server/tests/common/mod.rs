@@ -182,6 +182,11 @@ impl Phone {
 
     /// A phone that says it was `continues` before.
     pub async fn enrol_anew(house: &House, worker: WorkerId, continues: &[DeviceId]) -> Self {
+        Self::enrol_with(house, worker, continues, &[]).await
+    }
+
+    /// The same, with the certificates it had.
+    pub async fn enrol_with(house: &House, worker: WorkerId, continues: &[DeviceId], certificates: &[String]) -> Self {
         let vault = house.state.vault.clone();
         let code = tokio::task::spawn_blocking(move || enrolment::issue(&vault, worker))
             .await
@@ -190,7 +195,7 @@ impl Phone {
         let key = SoftwareKey::generate();
         let body = json!({
             "code": code, "public_key": b64(&key.public().to_spki_der()), "name": "测试手机", "app": "0.1.0",
-            "continues": continues,
+            "continues": continues, "certificates": certificates,
         });
         let (status, reply) = house.post_json("/v1/enrol", body).await;
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply));
@@ -231,6 +236,20 @@ impl Phone {
             body["certificate"] = json!(certificate);
         }
         house.post_json("/v1/token", body).await
+    }
+
+    /// Comes to a server that lost its enrolment, and those of the devices it was before.
+    pub async fn comes_back_with(&mut self, house: &House, continues: &[DeviceId], certificates: &[String]) {
+        let (_, reply) = house.post_json("/v1/challenge", json!({ "device": self.device })).await;
+        let nonce = serde_json::from_slice::<ChallengeReply>(&reply).expect("a nonce").nonce;
+        let signature = sign_low_s(&*self.key, &challenge_bytes(self.device, &nonce)).expect("signed");
+        let body = json!({
+            "device": self.device, "nonce": nonce, "signature": b64(&signature), "certificate": self.certificate,
+            "continues": continues, "certificates": certificates,
+        });
+        let (status, token) = house.post_json("/v1/token", body).await;
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&token));
+        self.token = serde_json::from_slice::<TokenReply>(&token).expect("a token").token;
     }
 
     pub fn log(&mut self, visit: Option<VisitId>, basis: u64, event: &Event) -> OpId {

@@ -72,8 +72,14 @@ impl Sender {
     pub async fn enrol(house: &House, worker: WorkerId, code: String) -> Fallible<Self> {
         let key = SoftwareKey::generate();
         let public_key = b64(&key.public().to_spki_der());
-        let request =
-            EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into(), continues: Vec::new() };
+        let request = EnrolRequest {
+            code,
+            public_key,
+            name: "示例手机".into(),
+            app: "0.1.0".into(),
+            continues: Vec::new(),
+            certificates: Vec::new(),
+        };
         let reply: EnrolReply = ask(house, "/v1/enrol", &request).await?;
         Ok(Self {
             device: reply.device,
@@ -103,6 +109,7 @@ impl Sender {
             signature: b64(&signature),
             certificate: None,
             continues: Vec::new(),
+            certificates: Vec::new(),
         };
         let reply: TokenReply = ask(house, "/v1/token", &request).await?;
         self.token = reply.token;

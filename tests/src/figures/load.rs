@@ -70,8 +70,14 @@ impl Phone {
     pub fn enrol(line: &mut Line, code: String) -> Tried<Self> {
         let key = SoftwareKey::generate();
         let public_key = b64(&key.public().to_spki_der());
-        let request =
-            EnrolRequest { code, public_key, name: "示例手机".into(), app: "0.1.0".into(), continues: Vec::new() };
+        let request = EnrolRequest {
+            code,
+            public_key,
+            name: "示例手机".into(),
+            app: "0.1.0".into(),
+            continues: Vec::new(),
+            certificates: Vec::new(),
+        };
         let reply: EnrolReply = line.ask("/v1/enrol", &request)?;
         Ok(Self {
             device: reply.device,
@@ -257,8 +263,14 @@ impl<'a> Sender<'a> {
         let device = phone.device;
         let challenge: ChallengeReply = line.ask("/v1/challenge", &ChallengeRequest { device })?;
         let signature = b64(&sign_low_s(&phone.key, &challenge_bytes(device, &challenge.nonce))?);
-        let request =
-            TokenRequest { device, nonce: challenge.nonce, signature, certificate: None, continues: Vec::new() };
+        let request = TokenRequest {
+            device,
+            nonce: challenge.nonce,
+            signature,
+            certificate: None,
+            continues: Vec::new(),
+            certificates: Vec::new(),
+        };
         let TokenReply { token, .. } = line.ask("/v1/token", &request)?;
         let headers = format!("authorization: Bearer {token}\r\naccept-encoding: zstd\r\n");
         let packer = zstd::bulk::Compressor::new(1)?;

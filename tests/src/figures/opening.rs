@@ -94,6 +94,7 @@ fn enrolled() -> Enrolment {
         dismissed: false,
         synced: None,
         continues: Vec::new(),
+        certificates: Vec::new(),
     }
 }
 

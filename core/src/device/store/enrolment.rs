@@ -45,6 +45,8 @@ pub struct Enrolment {
     pub synced: Option<Millis>,
     /// The devices this phone was before, the first one first: their log goes on here.
     pub continues: Vec<DeviceId>,
+    /// Their certificates, as far as they were kept: a release before this one kept none.
+    pub certificates: Vec<String>,
 }
 
 /// Reads a 16-byte id.
@@ -92,6 +94,7 @@ pub fn find(connection: &Connection) -> Result<Option<Enrolment>, Trouble> {
             dismissed: row.get("dismissed")?,
             synced: row.get::<_, Option<i64>>("synced_ms")?.map(Millis),
             continues: row.get::<_, Vec<u8>>("continues")?.chunks_exact(16).map(device_of).collect(),
+            certificates: serde_json::from_str(row.get_ref("certificates")?.as_str()?).unwrap_or_default(),
         })
     });
     Ok(found.optional()?)
@@ -106,8 +109,8 @@ pub fn get(connection: &Connection) -> Result<Enrolment, Trouble> {
 pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), Trouble> {
     transaction.prepare_cached(
         "INSERT OR REPLACE INTO enrolment (one, device, worker, supplier, url, pin, certificate, epoch, acked, safe,
-             floor, floor_sha, forked, synced_ms, judged, continues, revoked, dismissed)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16)",
+             floor, floor_sha, forked, synced_ms, judged, continues, revoked, dismissed, certificates)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16, ?17)",
     )?
     .execute(params![
         enrolment.device.0.as_bytes(),
@@ -126,6 +129,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         signed(enrolment.judged),
         enrolment.continues.iter().flat_map(|device| device.0.into_bytes()).collect::<Vec<u8>>(),
         enrolment.dismissed,
+        serde_json::to_string(&enrolment.certificates).map_err(|error| Trouble::Damaged(error.to_string()))?,
     ])?;
     Ok(())
 }

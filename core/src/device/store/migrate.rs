@@ -20,6 +20,7 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0009_mirror_key.sql"),
     include_str!("../../../migrations/0010_taken_visit.sql"),
     include_str!("../../../migrations/0011_unsafe_rows.sql"),
+    include_str!("../../../migrations/0012_certificates.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`.

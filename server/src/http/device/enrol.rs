@@ -11,7 +11,7 @@ use nuanfang_core::wire::auth::{EnrolReply, EnrolRequest, unb64};
 
 use crate::enrolment::Redeemed;
 use crate::http::Problem;
-use crate::office::OfficeAct;
+use crate::office::{OfficeAct, readmission};
 use crate::state::AppState;
 use crate::store::{Reading, Store, StoreError, blocking};
 
@@ -36,10 +36,18 @@ pub async fn enrol<S: Store>(
     let Redeemed { worker, device } = redeemed;
     if state.store.read_now(|store| store.device(device))?.is_none() {
         let name: String = request.name.chars().filter(|c| !c.is_control()).take(60).collect();
+        let mut acts = match state.store.read_now(|store| store.epoch())? {
+            // Nothing was ever lost.
+            ..2 => Vec::new(),
+            _ => readmission::earlier(&state.keys, worker, &request.certificates, |device| {
+                Ok::<_, StoreError>(state.store.read_now(|store| store.device(device))?.is_some())
+            })?,
+        };
         let continues = request.continues;
         let enrolled = DeviceEnrolled { device, worker, public_key: request.public_key, name, since: None, continues };
         let act = Event::DeviceEnrolled(enrolled);
-        state.office.append::<StoreError, _>(worker, vec![OfficeAct::of(act)], |_| Ok(())).await?;
+        acts.push(OfficeAct::of(act));
+        state.office.append::<StoreError, _>(worker, acts, |_| Ok(())).await?;
     }
     let enrolled = state
         .store

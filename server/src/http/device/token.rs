@@ -76,6 +76,10 @@ fn lost<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<
 async fn put_back<S: Store>(state: &AppState<S>, request: &TokenRequest) -> Result<Option<Enrolment>, StoreError> {
     let Some(lost) = lost(state, request)? else { return Ok(None) };
     let worker = lost.worker;
-    state.office.append::<StoreError, _>(worker, vec![lost.into_act(request.continues.clone())], |_| Ok(())).await?;
+    let mut acts = readmission::earlier(&state.keys, worker, &request.certificates, |device| {
+        Ok::<_, StoreError>(state.store.read_now(|store| store.device(device))?.is_some())
+    })?;
+    acts.push(lost.into_act(request.continues.clone()));
+    state.office.append::<StoreError, _>(worker, acts, |_| Ok(())).await?;
     state.store.read_now(|store| store.device(request.device))
 }

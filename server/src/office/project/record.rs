@@ -77,7 +77,7 @@ pub fn is_noted(db: &Connection, g: u64) -> Result<bool, StoreError> {
 }
 
 /// Where a record was logged first that comes once more from a phone enrolled anew: it was signed under one of the devices
-/// that the phone was before, and stays what it was. The place is the record's own word: other operations may lie there, which
+/// that the phone was before, or under this one before all was logged again for a restored server, and stays what it was. The place is the record's own word: other operations may lie there, which
 /// is why the phone was enrolled anew.
 fn signed_before(db: &Connection, device: DeviceId, jws: &str) -> Result<Option<LogPosition>, StoreError> {
     let before = device::before(db, device)?;
@@ -85,7 +85,9 @@ fn signed_before(db: &Connection, device: DeviceId, jws: &str) -> Result<Option<
         return Ok(None);
     }
     let opened = serde_json::from_str::<Jws>(jws).ok().and_then(|jws| jws.open::<SignedRecordBody>().ok());
-    Ok(opened.map(|opened| opened.statement.log).filter(|place| before.contains(&place.device)))
+    Ok(opened
+        .map(|opened| opened.statement.log)
+        .filter(|place| place.device == device || before.contains(&place.device)))
 }
 
 /// The file of a record: what a document is made from and `verify` reads. `None` when there is no such record, or it
