@@ -16,7 +16,7 @@ use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::ledger::Register;
-use nuanfang_server::office::restore::Unrestored;
+use nuanfang_server::office::restore::{Damaged, Unrestored};
 use nuanfang_server::office::role::Role;
 use nuanfang_server::office::{log, rebuild};
 use nuanfang_server::store::StoreError;
@@ -492,6 +492,41 @@ async fn a_file_that_went_bad_on_the_disk_holds_up_its_own_operation_alone_and_i
     second.ship(&house).await;
     phone.come_back(&house).await;
     assert_eq!(phone.sync(&house).await.safe_through, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_photo_that_went_bad_in_the_only_backup_keeps_nothing_else_from_coming_back() {
+    let (house, mut phone) = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    let key = second.key(&house);
+    let photo = second.files("blobs").into_iter().find(|file| file.ends_with(Sha::of(b"a photo, before").to_string()));
+    let photo = photo.expect("the photo");
+    let mut bytes = std::fs::read(&photo).expect("a file");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::write(&photo, bytes).expect("spoiled");
+    lose(house).await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    assert!(matches!(second.restore(key, &data).await, Err(Unrestored::Damaged(_))));
+    let restored = second.restore_with(key, &data, Damaged::LeftOut).await.expect("the rest");
+    assert_eq!((restored.files, restored.awaited, restored.left_out.len()), (2, 1, 1));
+    let house = House::open_in(dir).await;
+    phone.come_back(&house).await;
+    phone.sync(&house).await;
+    let reply = phone.sync(&house).await;
+    assert_eq!(
+        (reply.acked_through, reply.safe_through, reply.need.len()),
+        (2, 1, 1),
+        "its phone keeps it, and is asked for it"
+    );
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 1, "what is in no backup is not called safe");
+    assert_eq!(phone.upload(&house, b"a photo, before").await, StatusCode::NO_CONTENT);
+    second.ship(&house).await;
+    assert_eq!(phone.sync(&house).await.safe_through, 2);
+    assert_eq!(second.verify(Some(key)).await.faults, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

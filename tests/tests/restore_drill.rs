@@ -9,7 +9,7 @@ use nuanfang_core::id::WorkerId;
 use nuanfang_server::enrolment;
 use nuanfang_server::office::rebuild;
 use nuanfang_server::office::rescue::rescue;
-use nuanfang_server::office::restore::restore;
+use nuanfang_server::office::restore::{Damaged, restore};
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
 use nuanfang_tests::address;
@@ -58,7 +58,8 @@ fn what_was_lost_between_two_ships_comes_back_from_the_phones_in_two_exchanges()
     }
 
     let second = keep.path().join("second");
-    let restored = restore(&Place::open(&backup).expect("the backup"), &key, &second).expect("restored");
+    let restored =
+        restore(&Place::open(&backup).expect("the backup"), &key, &second, Damaged::Refused).expect("restored");
     assert!(restored.epoch > 1);
     let house = House::open(&second, address);
     assert!(house.ops().len() < known.len(), "something was lost with the first place");
@@ -103,7 +104,7 @@ fn a_phone_enrolled_anew_at_a_server_made_from_an_older_disk_brings_what_was_saf
     let key = house.key();
     house.stop();
 
-    restore(&Place::open(&at("older")).expect("the disk"), &key, &at("second")).expect("restored");
+    restore(&Place::open(&at("older")).expect("the disk"), &key, &at("second"), Damaged::Refused).expect("restored");
     let house = House::open(&at("second"), address::steady());
     assert_eq!(house.ops().len(), 1);
     // The address is another, and his code leads there.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::recovery;
-use crate::office::restore::{Unrestored, restore};
+use crate::office::restore::{Damaged, Unrestored, restore};
 use crate::store::ship::place::Place;
 use crate::terminal::{complain, say, untried};
 
@@ -28,6 +28,10 @@ pub struct Restore {
     /// A file with the recovery key; without it the key is asked for
     #[arg(long)]
     key_file: Option<PathBuf>,
+    /// Leave out photos and signatures in the backup that don't open, name them, and ask the phones for them; only where there
+    /// is no better backup
+    #[arg(long)]
+    without_damaged_files: bool,
 }
 
 impl Restore {
@@ -41,7 +45,8 @@ impl Restore {
             Ok(key) => key,
             Err(why) => return untried(why),
         };
-        match restore(&place, &key, &self.data) {
+        let damaged = if self.without_damaged_files { Damaged::LeftOut } else { Damaged::Refused };
+        match restore(&place, &key, &self.data, damaged) {
             Ok(restored) => {
                 say(format_args!(
                     "已恢复到 {}：{} 条记录，{} 个文件",
@@ -52,8 +57,11 @@ impl Restore {
                 if let Some(last) = restored.last {
                     say(format_args!("最后一条记录收于 {}", last.local().format("%Y-%m-%d %H:%M:%S")));
                 }
+                for fault in &restored.left_out {
+                    say(format_args!("已略去：{fault}"));
+                }
                 if restored.awaited > 0 {
-                    say(format_args!("{} 个文件将由手机重新上传", restored.awaited));
+                    say(format_args!("{} 个文件将由手机重新上传（手机上还在的）", restored.awaited));
                 }
                 if restored.erased > 0 {
                     say(format_args!("{} 条正文此前已依法抹除", restored.erased));
@@ -63,11 +71,15 @@ impl Restore {
                 say(format_args!("  nuanfang serve --data {} --backup {} …", self.data.display(), self.from.display()));
                 say("  手机连上后自动补传缺失的记录。");
                 say("办公室在最后一条记录之后所做的（排单、改期、派工、迟到裁定、导入、新用户）手机补不回来，须重做；");
-                say("首先由主管或管理员在调度台“手机”页重新停用此后遗失的手机。");
+                say(
+                    "首先由主管或管理员在调度台“手机”页重新停用此后遗失的手机；此后依法抹除的住户又在库中，须再次抹除；",
+                );
+                say("此后设的依法保全、保存期限、停用的用户、改过的密码也都回到了从前。");
                 ExitCode::SUCCESS
             }
             Err(damaged @ Unrestored::Damaged(_)) => {
                 complain(format_args!("{damaged}"));
+                complain("没有更好的备份时，可用 --without-damaged-files 略去损坏的照片与签字，其余照常恢复");
                 ExitCode::from(1)
             }
             Err(error) => untried(error),

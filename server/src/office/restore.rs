@@ -46,6 +46,8 @@ pub struct Restored {
     pub erased: u64,
     /// The epoch that begins.
     pub epoch: u64,
+    /// Files in the backup that did not open, where they were to be left out.
+    pub left_out: Vec<Fault>,
 }
 
 /// Why nothing was brought back. The data folder is as it was.
@@ -80,12 +82,22 @@ impl From<Fault> for Unrestored {
     }
 }
 
+/// What becomes of a restore that meets a file in the backup that does not open. Of heads and bodies none may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damaged {
+    /// Nothing is restored.
+    Refused,
+    /// The file counts as one that has not come: its phone is asked for it, where that still has it. What an act of the office
+    /// needs can't be left out.
+    LeftOut,
+}
+
 /// Makes the data folder `data` from the backup at `from`, whose vault opens with `key`. Blocks, for as long as it
 /// takes to read all of it.
 ///
 /// # Errors
 /// As [`Unrestored`]; `data` is then as it was.
-pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Unrestored> {
+pub fn restore(from: &Place, key: &[u8; 32], data: &Path, damaged: Damaged) -> Result<Restored, Unrestored> {
     let occupied = match fs::read_dir(data) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -113,7 +125,7 @@ pub fn restore(from: &Place, key: &[u8; 32], data: &Path) -> Result<Restored, Un
             return Err(error);
         }
     };
-    let done = fill(from, &vault, &beside, about.supplier).and_then(|restored| {
+    let done = fill(from, &vault, &beside, about.supplier, damaged).and_then(|restored| {
         fs::rename(&beside, data)?;
         sync_dir(data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
         Ok(restored)
@@ -150,13 +162,19 @@ fn beside(data: &Path) -> Result<PathBuf, Unrestored> {
     Ok(beside)
 }
 
-fn fill(from: &Place, vault: &Contents, dir: &Path, supplier: uuid::Uuid) -> Result<Restored, Unrestored> {
+fn fill(
+    from: &Place,
+    vault: &Contents,
+    dir: &Path,
+    supplier: uuid::Uuid,
+    damaged: Damaged,
+) -> Result<Restored, Unrestored> {
     Vault::open(dir)?.fill(vault)?;
     let store = Sqlite::open(dir, "", real_now())?;
     if store.keys.supplier.id.0 != supplier {
         return Err(StoreError::Backup("密钥库副本属于另一家企业".into()).into());
     }
-    let done = fill_store(from, vault, &store, Arc::new(ShiftedClock::open(dir)?));
+    let done = fill_store(from, vault, &store, Arc::new(ShiftedClock::open(dir)?), damaged);
     store.close();
     done
 }
@@ -171,11 +189,15 @@ pub fn fill_store(
     vault: &Contents,
     store: &Sqlite,
     clock: Arc<dyn Clock>,
+    damaged: Damaged,
 ) -> Result<Restored, Unrestored> {
     let (files, mut restored) = logs(from, vault, store)?;
     for file in files.values() {
-        if bring(from, vault, store, file)? {
-            restored.files += 1;
+        match bring(from, vault, store, file) {
+            Ok(true) => restored.files += 1,
+            Ok(false) => {}
+            Err(Unrestored::Damaged(fault)) if damaged == Damaged::LeftOut => restored.left_out.push(fault),
+            Err(why) => return Err(why),
         }
     }
     let (epoch, through) = (next_epoch(store, clock.now())?, restored.envelopes);
@@ -198,7 +220,8 @@ pub fn fill_store(
 
 /// Puts every segment's envelopes into the log. Returns the files that belong to them.
 fn logs(from: &Place, vault: &Contents, store: &Sqlite) -> Result<(BTreeMap<Sha, FileLine>, Restored), Unrestored> {
-    let mut restored = Restored { envelopes: 0, last: None, files: 0, awaited: 0, erased: 0, epoch: 0 };
+    let mut restored =
+        Restored { envelopes: 0, last: None, files: 0, awaited: 0, erased: 0, epoch: 0, left_out: Vec::new() };
     let mut files = BTreeMap::new();
     let mut chains = Chains::default();
     let (mut before, mut bodies_before) = (Sha::ZERO, Sha::ZERO);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use nuanfang_server::office::rebuild;
-use nuanfang_server::office::restore::{Restored, Unrestored, restore};
+use nuanfang_server::office::restore::{Damaged, Restored, Unrestored, restore};
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
 use nuanfang_server::store::ship::survey::{Depth, Survey, survey};
@@ -77,8 +77,12 @@ impl Second {
     }
 
     pub async fn restore(&self, key: [u8; 32], data: &Path) -> Result<Restored, Unrestored> {
+        self.restore_with(key, data, Damaged::Refused).await
+    }
+
+    pub async fn restore_with(&self, key: [u8; 32], data: &Path, damaged: Damaged) -> Result<Restored, Unrestored> {
         let (from, data) = (self.path(), data.to_owned());
-        blocking(move || restore(&Place::open(&from)?, &key, &data)).await
+        blocking(move || restore(&Place::open(&from)?, &key, &data, damaged)).await
     }
 
     /// Restores into a new folder and opens it.

@@ -17,7 +17,7 @@ use nuanfang_core::time::Millis;
 use nuanfang_server::clock::Clock;
 use nuanfang_server::office::rebuild;
 use nuanfang_server::office::rescue::{self, Refused};
-use nuanfang_server::office::restore::fill_store;
+use nuanfang_server::office::restore::{Damaged, fill_store};
 use nuanfang_server::store::StoreError;
 use nuanfang_server::store::ship::place::Place;
 use nuanfang_server::store::ship::{self, reader, vault_copy};
@@ -398,7 +398,13 @@ impl Far {
         self.kept = Kept::new();
         let store = Sqlite::open_in_memory(&dir, &self.kept.name, Arc::clone(&self.vault), Arc::clone(&self.keys));
         let store = store.expect("an empty store");
-        let restored = match fill_store(&self.backup, &secrets, &store, Arc::clone(&self.time) as Arc<dyn Clock>) {
+        let restored = match fill_store(
+            &self.backup,
+            &secrets,
+            &store,
+            Arc::clone(&self.time) as Arc<dyn Clock>,
+            Damaged::Refused,
+        ) {
             Ok(restored) => restored,
             Err(error) => return self.fail("I12", format!("the backup can't be restored: {error}")),
         };

@@ -16,7 +16,7 @@ use nuanfang_core::id::{BootId, HouseholdId, VisitId};
 use nuanfang_core::time::Stamp;
 use nuanfang_demo::dice::Dice;
 use nuanfang_server::clock::real_now;
-use nuanfang_server::office::restore::restore;
+use nuanfang_server::office::restore::{Damaged, restore};
 use nuanfang_server::store::ship::place::Place;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -130,7 +130,7 @@ impl Bench for Recovery {
         copy(&self.folder.path().join("backup"), &run.path().join("backup"))?;
         copy(&self.folder.path().join("phones"), &run.path().join("phones"))?;
         let second = run.path().join("second");
-        restore(&Place::open(&run.path().join("backup"))?, &self.key, &second)?;
+        restore(&Place::open(&run.path().join("backup"))?, &self.key, &second, Damaged::Refused)?;
         let house = House::open(&second, SocketAddr::from(([127, 0, 0, 1], 0)));
         if house.ops().len() == self.known.len() {
             return Err("the backup had all of it: nothing was lost with the server".into());
