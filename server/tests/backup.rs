@@ -14,6 +14,8 @@ use nuanfang_core::domain::office_event::RevokeReason;
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::record::{Certificate, Holder, SoftwareKey};
+use nuanfang_core::time::Millis;
 use nuanfang_server::enrolment;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::restore::{Damaged, Unrestored};
@@ -187,6 +189,17 @@ async fn a_certificate_brings_back_only_what_was_lost() {
     assert_eq!(status, StatusCode::FORBIDDEN, "a stolen phone stays stolen");
     let (status, _) = foreign.ask_token_with(&house, Some(&foreign.certificate)).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
+    // Anybody may name the company; its root alone vouches.
+    let root = SoftwareKey::generate();
+    let holder = Holder::Device { device: lost.device, worker: worker_id(2) };
+    let (from, until) = (Millis(0), Millis(4_000_000_000_000));
+    let supplier = house.state.keys.supplier.id;
+    let made = Certificate::new(supplier, &root.public(), holder, &foreign.key.public(), from, until).sign(&root);
+    let made = serde_json::to_string(&made.expect("signed")).expect("JSON");
+    let (status, _) = forged.ask_token_with(&house, Some(&made)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "another root's certificate in the company's name");
+    let (status, _) = lost.ask_token_with(&house, Some(&lost.certificate)).await;
+    assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,6 +70,19 @@ async fn a_code_that_was_given_before_a_phone_was_revoked_lets_nobody_in() {
     }
 }
 
+#[tokio::test]
+async fn a_code_is_good_for_its_day() {
+    let house = House::open().await;
+    let vault = house.state.vault.clone();
+    let (key, vaults) = (nuanfang_core::canon::hash::Sha::of(b"a key"), vault.clone());
+    let code = tokio::task::spawn_blocking(move || enrolment::issue(&vaults, WORKER)).await.expect("no panic");
+    let redeemed = tokio::task::spawn_blocking(move || {
+        vault.with(|db| Ok(db.execute("UPDATE enrolment SET expires_ms = 0", [])?))?;
+        enrolment::redeem(&vault, &code?, key)
+    });
+    assert_eq!(redeemed.await.expect("no panic").expect("a vault"), None);
+}
+
 async fn dump(house: &House) -> String {
     house.state.store.read_long::<_, StoreError, _>(rebuild::dump).await.expect("a dump")
 }

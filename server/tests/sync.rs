@@ -303,6 +303,9 @@ async fn nothing_that_was_logged_is_refused_whatever_it_says() {
     phone.log_raw(Some(visit(1)), 1, "visit.departed", &long, Vec::new());
     phone.queue[0].t.mono_ms = u64::MAX;
     phone.log(Some(visit(1)), u64::MAX, &departed());
+    let own = std::mem::replace(&mut phone.worker, worker(2));
+    phone.log(Some(visit(2)), 1, &departed());
+    phone.worker = own;
     let mut prev = Sha::ZERO;
     for op in &mut phone.queue {
         if op.seq == 8 {
@@ -312,7 +315,7 @@ async fn nothing_that_was_logged_is_refused_whatever_it_says() {
     }
     phone.head_sha = prev;
     let reply = phone.sync(&house).await;
-    assert_eq!(reply.acked_through, 8);
+    assert_eq!(reply.acked_through, 9);
     let got: Vec<_> = reply.outcomes.iter().map(|o| (o.seq, o.o, o.why.clone().unwrap_or_default())).collect();
     let expected = [
         (1, OutcomeKind::Held, "kind_unknown"),
@@ -323,6 +326,7 @@ async fn nothing_that_was_logged_is_refused_whatever_it_says() {
         (6, OutcomeKind::Quarantined, "office_only"),
         (7, OutcomeKind::Quarantined, "body_unreadable"),
         (8, OutcomeKind::Held, "rules_unknown"),
+        (9, OutcomeKind::Quarantined, "worker_mismatch"),
     ];
     assert_eq!(got, expected.map(|(seq, o, why)| (seq, o, why.to_owned())));
     // The visit is entered anew: what waited for it is judged.

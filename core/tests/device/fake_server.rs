@@ -131,6 +131,11 @@ impl FakeServer {
         look(&mut self.0.lock().unwrap())
     }
 
+    /// Another company answers at the same place from here on.
+    pub fn is_another_companys(&self) {
+        self.with(|state| state.root = SoftwareKey::from_secret(&[8; 32]).unwrap());
+    }
+
     pub fn lie(&self, lie: Lie) {
         self.with(|state| state.lies.push(lie));
     }

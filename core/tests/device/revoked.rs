@@ -207,6 +207,17 @@ fn a_server_that_moved_is_followed_by_its_new_invitation() {
 }
 
 #[test]
+fn what_is_not_safe_goes_to_no_other_company() {
+    let field = Field::with_visit(VisitKind::Repair);
+    field.act(&Command::Acknowledge);
+    let before = field.app.enrolment().unwrap();
+    field.server.is_another_companys();
+    let moved = field::invitation().replace("127.0.0.1:1 ", "127.0.0.1:2 ");
+    assert_eq!(field.app.enrol(&moved, "测试机").unwrap_err().code, "device.other_root");
+    assert_eq!((field.app.enrolment().unwrap(), field.app.status().unwrap().ops_waiting), (before, 1));
+}
+
+#[test]
 fn a_server_with_a_key_of_its_own_is_followed_to_where_the_public_roots_vouch_for_it_and_back() {
     let field = Field::with_visit(VisitKind::Repair);
     let (url, code) = field::invitation().split_once(' ').map(|(url, code)| (url.to_owned(), code.to_owned())).unwrap();
