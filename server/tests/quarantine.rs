@@ -9,7 +9,7 @@ use common::paper::sign;
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::office_event::{FormCompleted, FormField, RevokeReason, SettingsChanged};
+use nuanfang_core::domain::office_event::{Cancelled, FormCompleted, FormField, RevokeReason, SettingsChanged};
 use nuanfang_core::domain::role;
 use nuanfang_core::domain::worker_event::{Arrived, Departed};
 use nuanfang_core::domain::{Event, Place};
@@ -333,6 +333,35 @@ async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
     let (status, device) = admin.post(&house, &path, json!({"reason": "stolen"})).await;
     assert_eq!((status, &device["state"], &device["silent"]), (StatusCode::OK, &json!("stolen"), &json!(false)));
     assert_eq!(alarmed().await, json!(0));
+}
+
+#[tokio::test]
+async fn a_phone_that_was_silent_since_before_its_visit_was_taken_away_is_alarmed_about() {
+    for cancelled in [false, true] {
+        let house = House::open().await;
+        let desk = Desk::open(&house, Role::Dispatcher).await;
+        house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
+        let mut phone = Phone::enrol(&house, FIRST).await;
+        phone.sync(&house).await;
+        house.clock.advance(HOUR);
+        if cancelled {
+            let event = Event::Cancelled(Cancelled { reason: "用户改约".into() });
+            house.act(OfficeAct::about(VISIT, 1, event)).await;
+        } else {
+            house.assign(VISIT, 1, SECOND).await;
+        }
+        house.clock.advance(24 * HOUR);
+        let silent = async || desk.get(&house, "/api/alarms").await["silent_devices"].clone();
+        assert_eq!(
+            silent().await,
+            json!(1),
+            "he may be in the home, and have it on his phone (cancelled: {cancelled})"
+        );
+        phone.come_back(&house).await;
+        phone.sync(&house).await;
+        house.clock.advance(25 * HOUR);
+        assert_eq!(silent().await, json!(0), "since then he has been heard");
+    }
 }
 
 /// More is kept apart than is shown.

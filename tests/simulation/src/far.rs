@@ -66,6 +66,8 @@ pub struct Far {
     pub saved: Option<Saved>,
     /// What is on a disk that was once a copy of it, and lies in a drawer since.
     pub drawer: Option<Saved>,
+    /// The server was once restored from such a disk: a file that was safe in the newer one may be nowhere.
+    pub older: bool,
     /// What may be there beyond that: the process ended over shipping it.
     maybe: Vec<Saved>,
     /// What it should know.
@@ -114,6 +116,7 @@ impl Far {
             vault,
             saved: None,
             drawer: None,
+            older: false,
             maybe: Vec::new(),
             known: Known::default(),
             ledger: Ledger::default(),
@@ -375,7 +378,7 @@ impl Far {
         let (backup, drawer) = (self.dir.join("backup"), self.dir.join("drawer"));
         std::fs::remove_dir_all(&backup).expect("the backup is lost");
         std::fs::rename(&drawer, &backup).expect("an older disk");
-        self.saved = Some(older);
+        (self.saved, self.older) = (Some(older), true);
         self.maybe.clear();
         // Of a restore since, that disk knows nothing: the time alone tells the two apart.
         self.pass(1000);
