@@ -67,8 +67,8 @@ pub fn outcome_from(name: &str) -> OutcomeKind {
 
 /// Judges a device's envelope, as it comes, by the state as it is then, which holds everything before it.
 pub fn judge(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
-    if let Some(earlier) = earlier(tx, logged)? {
-        return Ok(earlier);
+    if let Some(counted) = counted(tx, logged, logged.g)? {
+        return Ok(counted);
     }
     let device = device(tx, logged)?;
     if let Some(since) = device.as_ref().and_then(|device| device.dismissed)
@@ -92,10 +92,10 @@ fn is_overdue(tx: &Connection, logged: &Logged, since: Millis) -> Result<bool, S
 }
 
 /// The same with one that is here, by the state as it is now. Whether its phone's time to hand in was over is not asked again:
-/// that is what the office lets in with its word.
-pub fn judge_anew(tx: &Connection, logged: &Logged) -> Result<Judgement, StoreError> {
-    match earlier(tx, logged)? {
-        Some(earlier) => Ok(earlier),
+/// that is what the office lets in with its word, in the log at `at`.
+pub fn judge_anew(tx: &Connection, logged: &Logged, at: u64) -> Result<Judgement, StoreError> {
+    match counted(tx, logged, at)? {
+        Some(counted) => Ok(counted),
         None => by_itself(tx, logged, device(tx, logged)?),
     }
 }
@@ -153,26 +153,30 @@ fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreErr
         .optional()?)
 }
 
-/// The same operation, logged before under another device after a fork: it counts once, as it did then. Where it does not
-/// count yet, this one is judged by itself.
-fn earlier(tx: &Connection, logged: &Logged) -> Result<Option<Judgement>, StoreError> {
+/// The same operation, logged under another device too, after a fork or in a rescue file: it counts once, as it did then. Where
+/// none of those that stand in the log before `before` counts, this one is judged by itself.
+fn counted(tx: &Connection, logged: &Logged, before: u64) -> Result<Option<Judgement>, StoreError> {
     // Nearly always there is none, which the index alone says.
-    let found: Option<i64> = tx
-        .prepare_cached("SELECT g FROM envelope WHERE op = ?1 AND g < ?2 ORDER BY g LIMIT 1")?
-        .query_row(params![logged.fact.op.0.as_bytes(), logged.g as i64], |row| row.get(0))
-        .optional()?;
-    let Some(first) = found else { return Ok(None) };
-    let mut query = tx.prepare_cached(
-        "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha, was.o
-         FROM envelope e JOIN envelope o ON o.g = ?2 LEFT JOIN outcome was ON was.g = o.g WHERE e.g = ?1",
-    )?;
-    let (same, was): (bool, Option<String>) =
-        query.query_row([logged.g as i64, first], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if !same {
-        return Ok(Some(Judgement::quarantined("op_reused")));
+    let mut copies = tx.prepare_cached("SELECT g FROM envelope WHERE op = ?1 AND g < ?2 AND g <> ?3 ORDER BY g")?;
+    let mut copies = copies.query(params![logged.fact.op.0.as_bytes(), before as i64, logged.g as i64])?;
+    while let Some(copy) = copies.next()? {
+        let copy: i64 = copy.get(0)?;
+        let mut query = tx.prepare_cached(
+            "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha, was.o
+             FROM envelope e JOIN envelope o ON o.g = ?2 LEFT JOIN outcome was ON was.g = o.g WHERE e.g = ?1",
+        )?;
+        let (same, was): (bool, Option<String>) =
+            query.query_row([logged.g as i64, copy], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if !same && copy < logged.g as i64 {
+            return Ok(Some(Judgement::quarantined("op_reused")));
+        }
+        let was = was.map_or(OutcomeKind::Applied, |was| outcome_from(&was));
+        let was = Judgement { outcome: was, why: Some("duplicate") };
+        if same && was.counts() {
+            return Ok(Some(was));
+        }
     }
-    let was = Judgement { outcome: was.map_or(OutcomeKind::Applied, |was| outcome_from(&was)), why: Some("duplicate") };
-    Ok(was.counts().then_some(was))
+    Ok(None)
 }
 
 fn known(tx: &Connection, visit: VisitId) -> Result<bool, StoreError> {

@@ -144,7 +144,7 @@ fn again(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError
 fn anew(writing: &mut Writing<'_>, g: i64, at: Millis) -> Result<(), StoreError> {
     // What was erased says nothing that could be judged.
     let Some(logged) = log::at(writing.tx, g as u64)?.filter(|logged| !logged.erased) else { return Ok(()) };
-    let mut judgement = judge_anew(writing.tx, &logged)?;
+    let mut judgement = judge_anew(writing.tx, &logged, writing.touched.g)?;
     if judgement == Judgement::APPLIED {
         judgement.why = Some("released");
     }
