@@ -22,60 +22,73 @@ LOST = [*BENCH, "1", "B16"]
 KILLS = "1000"
 
 
-def play(part: str, command: list[str]) -> dict | list:
-    """Runs a part; what it counted."""
+def play(part: str, command: list[str], failures: list[str]) -> dict | list | None:
+    """Runs a part; what it counted, or nothing where it ended without a word. How it ended is a failure of its own where
+    what it counted tells of none."""
     counted = (TARGET / f"{part}.json").absolute()
     counted.unlink(missing_ok=True)
     verb, *words = command
     json_option = ["--json", str(counted)] if verb == "run" else []
     environment = os.environ | {"KILLS": KILLS, "KILLS_JSON": str(counted)}
-    subprocess.run(["cargo", verb, "--locked", "--profile", "soak", *words, *json_option], check=False, env=environment)
+    done = subprocess.run(["cargo", verb, "--locked", "--profile", "soak", *words, *json_option], check=False, env=environment)
     if not counted.exists():
-        sys.exit(f"{part} ended without a word")
+        failures.append(f"{part}: ended without a word, exit status {done.returncode}")
+        return None
+    if done.returncode != 0:
+        failures.append(f"{part}: exit status {done.returncode}")
     return json.loads(counted.read_text())
 
 
 def main(minutes: str) -> None:
     TARGET.mkdir(exist_ok=True)
-    sweep = play("crash-sweep", SWEEP)
-    killed = play("killed", KILLED)
+    failures: list[str] = []
+    sweep = play("crash-sweep", SWEEP, failures)
+    killed = play("killed", KILLED, failures)
     # Seeds that no run before began with; the report names them.
     first = str(int(time.time()) * 1000)
-    day = play("day", [*SIMULATE, "--from", first, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"])
-    simulation = play("simulation", [*SIMULATE, "--from", first, "--seeds", "1000000000", "--minutes", minutes])
-    large = play("large", LARGE) + play("lost", LOST)
-    crashes = sweep["crashes"] + sweep["without_syncs"]
-    played = [day, simulation]
-    chaos = sweep["chaos"]
-    faults = Counter()
-    for counted in (
-        [part["faults"] for part in (*played, killed)]
-        + [part["crashes"] for part in crashes]
-        + [part["runs"] for part in sweep["faults"]]
-        + [chaos["faults"]]
-    ):
-        faults.update(counted)
-    beyond = [f"{figure['id']}: {figure['value']}, goal {figure['goal']}" for figure in large if figure["value"] > figure["goal"]]
-    failures = beyond + [failure for part in (*played, killed, *sweep["crashes"], *sweep["faults"], chaos) for failure in part["failures"]]
-    seeds = {
-        "crash_sweep": sorted({part["seed"] for part in crashes}),
-        "killed": [killed["from"], killed["from"] + killed["seeds"] - 1],
-        "network": [chaos["first_seed"], chaos["first_seed"] + chaos["runs"] - 1],
-        "day": [day["from"], day["from"] + day["seeds"] - 1],
-        "simulation": [simulation["from"], simulation["from"] + simulation["seeds"] - 1],
-    }
+    day = [*SIMULATE, "--from", first, "--phones", "2000", "--hours", "24", "--seeds", "1", "--steps", "100000"]
+    day = play("day", day, failures)
+    simulation = play("simulation", [*SIMULATE, "--from", first, "--seeds", "1000000000", "--minutes", minutes], failures)
+    large = (play("large", LARGE, failures) or []) + (play("lost", LOST, failures) or [])
+    crashes = sweep["crashes"] + sweep["without_syncs"] if sweep else []
+    played = [part for part in (day, simulation) if part]
+    told = {"day": day, "killed": killed, "simulation": simulation}
+    faults = {name: Counter(part["faults"]) for name, part in told.items() if part}
+    if sweep:
+        faults["crash_sweep"] = Counter()
+        for kinds in [part["crashes"] for part in crashes] + [part["runs"] for part in sweep["faults"]]:
+            faults["crash_sweep"].update(kinds)
+        faults["network"] = Counter(sweep["chaos"]["faults"])
+        failures += [failure for part in [*sweep["crashes"], *sweep["faults"], sweep["chaos"]] for failure in part["failures"]]
+        if not sweep["holds"]:
+            failures.append("crash-sweep: a control did not fail as it must, or something did not hold")
+    failures += [failure for part in (day, simulation, killed) if part for failure in part["failures"]]
+    failures += [f"{figure['id']}: {figure['value']}, goal {figure['goal']}" for figure in large if figure["value"] > figure["goal"]]
+    seeds = {name: [part["from"], part["from"] + part["seeds"] - 1] for name, part in told.items() if part}
+    if sweep:
+        seeds["crash_sweep"] = sorted({part["seed"] for part in crashes})
+        chaos = sweep["chaos"]
+        seeds["network"] = [chaos["first_seed"], chaos["first_seed"] + chaos["runs"] - 1]
+    total = sum(faults.values(), Counter())
     report = {
         "seeds": seeds,
         "steps": sum(part["steps"] for part in played),
-        "faults": dict(sorted(faults.items())),
-        "checks": sum(part["checks"] for part in [*played, killed, *crashes]),
+        "faults": dict(sorted(total.items())),
+        "checks": sum(part["checks"] for part in [*played, *([killed] if killed else []), *crashes]),
         "failures": failures,
-        "holds": sweep["holds"] and not failures,
+        "holds": not failures,
         "parts": {"crash_sweep": sweep, "day": day, "killed": killed, "large": large, "simulation": simulation},
     }
     (TARGET / "soak.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
-    print(f"{report['steps']} steps, {report['checks']} checks, {faults.total()} faults, {len(failures)} failures: target/soak.json")
-    sys.exit(0 if report["holds"] else 1)
+    for name in seeds:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(faults[name].items()))
+        print(f"{name}: seeds {seeds[name]}; {kinds}")
+    for figure in large:
+        print(f"{figure['id']}: {figure['value']:.2f}, goal {figure['goal']}")
+    for failure in failures:
+        print(f"failed: {failure}")
+    print(f"{report['steps']} steps, {report['checks']} checks, {total.total()} faults, {len(failures)} failures: target/soak.json")
+    sys.exit(1 if failures else 0)
 
 
 main(*sys.argv[1:])
