@@ -8,6 +8,7 @@ use common::second::Second;
 use common::{House, Phone};
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::{RevokeReason, SettingsChanged};
+use nuanfang_core::domain::worker_event::Unmasked;
 use nuanfang_core::domain::{Event, Rules};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
@@ -122,6 +123,24 @@ async fn what_a_dismissed_phone_brings_in_time_counts_and_later_waits_for_the_of
     house.clock.advance(400 * DAY);
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(&house).await, before, "what was judged does not depend on when it is looked at");
+}
+
+#[tokio::test]
+async fn who_read_a_masked_field_is_told_though_it_came_too_late_to_count() {
+    let house = House::open().await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    house.revoke(phone.device, RevokeReason::Dismissed).await;
+    house.clock.advance(31 * DAY);
+    phone.come_back(&house).await;
+    let household = HouseholdId(Uuid::from_u128(0xb22));
+    phone.log(None, 0, &Event::Unmasked(Unmasked { household, field: "业主电话".into(), reason: "要求改约".into() }));
+    phone.log_raw(None, 0, "office.cancelled", r#"{"n":"0","reason":"x"}"#, Vec::new());
+    phone.sync(&house).await;
+    let auditor = Desk::open(&house, Role::Auditor).await;
+    let trail = auditor.get(&house, "/api/audit").await;
+    let brought: Vec<_> = trail["rows"].as_array().expect("rows").iter().filter(|row| !row["kept"].is_null()).collect();
+    assert_eq!(brought.len(), 1, "what a phone calls an act of the office is none: {trail}");
+    assert_eq!((&brought[0]["kind"], &brought[0]["kept"]), (&json!("pii.unmasked"), &json!("quarantined")));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::details::{details, label};
 use super::people::{AuditQuery, AuditRow};
 use super::permit::{May, ReadAudit};
+use super::quarantine::KeptName;
 use super::views::{Named, Page};
 use super::visit_view::DetailView;
 use super::{Asked, page};
@@ -32,12 +33,9 @@ pub async fn audit(
 }
 
 fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>, StoreError> {
-    // What a phone calls an act of the office is none, and what is kept apart may not be its worker's.
-    let mut conditions = vec![
-        "e.kind >= 'office.' AND e.kind < 'pii/' AND (w.office = 1 OR (e.kind >= 'pii.' AND NOT EXISTS
-         (SELECT 1 FROM outcome o WHERE o.g = e.g AND o.o IN ('held', 'quarantined'))))"
-            .to_owned(),
-    ];
+    // What a phone calls an act of the office is none.
+    let mut conditions =
+        vec!["e.kind >= 'office.' AND e.kind < 'pii/' AND (w.office = 1 OR e.kind >= 'pii.')".to_owned()];
     let mut values: Vec<SqlValue> = Vec::new();
     let mut bind = |condition: &str, value: SqlValue| {
         values.push(value);
@@ -68,8 +66,8 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
     )?;
     let (names, people) = (names(db)?, people(db)?);
     let mut statement = db.prepare(&format!(
-        "SELECT e.op, e.seq, e.recv_ms, e.worker, e.kind, e.visit, e.sha, b.body FROM envelope e
-         JOIN writer w ON w.dev = e.dev LEFT JOIN body b ON b.g = e.g WHERE {conditions} ORDER BY e.g DESC LIMIT {size} OFFSET {}",
+        "SELECT e.op, e.seq, e.recv_ms, e.worker, e.kind, e.visit, e.sha, b.body, o.o FROM envelope e
+         JOIN writer w ON w.dev = e.dev LEFT JOIN body b ON b.g = e.g LEFT JOIN outcome o ON o.g = e.g WHERE {conditions} ORDER BY e.g DESC LIMIT {size} OFFSET {}",
         page * size
     ))?;
     let mut found = statement.query(params_from_iter(&values))?;
@@ -77,6 +75,7 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
     while let Some(row) = found.next()? {
         let kind: String = row.get(4)?;
         let body: Option<String> = row.get(7)?;
+        let outcome: Option<String> = row.get(8)?;
         let actor = Uuid::from_bytes(row.get(3)?);
         let (zh, en) = label(&kind);
         rows.push(AuditRow {
@@ -88,6 +87,11 @@ fn read(db: &rusqlite::Connection, query: &AuditQuery) -> Result<Page<AuditRow>,
             en,
             visit: row.get::<_, Option<[u8; 16]>>(5)?.map(Uuid::from_bytes),
             details: body.map(|body| named(details(&Event::parse(&kind, &body), &body), &people)).unwrap_or_default(),
+            kept: match outcome.as_deref() {
+                Some("held") => Some(KeptName::Held),
+                Some("quarantined") => Some(KeptName::Quarantined),
+                _ => None,
+            },
             sha: hex::encode(row.get::<_, [u8; 32]>(6)?),
             kind,
         });

@@ -109,6 +109,9 @@ pub struct AuditRow {
     pub visit: Option<Uuid>,
     /// What it says, without personal values.
     pub details: Vec<super::visit_view::DetailView>,
+    /// What a phone brought is kept apart: it may not be its worker's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<super::quarantine::KeptName>,
     /// Its hash in the chain.
     pub sha: String,
 }
