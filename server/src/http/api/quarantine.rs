@@ -7,22 +7,33 @@ use axum::http::StatusCode;
 use nuanfang_core::id::{OpId, WorkerId};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::details::label;
 use super::devices::{DeviceState, DeviceView, read_devices};
 use super::permit::{Dispatch, May, ReadDevices};
-use super::views::Named;
-use super::{Body, text};
+use super::views::{Named, Page};
+use super::{Asked, Body, page, text};
 use crate::http::Problem;
 use crate::office::registers::names;
 use crate::office::rejudge;
 use crate::state::AppState;
 use crate::store::StoreError;
 
-/// How many are shown, newest first.
-const SHOWN: usize = 500;
+/// How many may be judged anew at a time.
+const AT_ONCE: usize = 500;
+
+/// Which page of what is kept apart.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct KeptQuery {
+    /// From 0.
+    pub page: Option<u64>,
+    /// Rows a page, at most 200; 50 when absent.
+    pub size: Option<u64>,
+}
 
 /// Where it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -107,22 +118,24 @@ pub async fn alarms(_may: May<ReadDevices>, State(state): State<AppState>) -> Re
     let read = move |db: &Connection| {
         let devices = read_devices(db, &seen, now)?;
         let count = |of: fn(&DeviceView) -> bool| devices.iter().filter(|device| of(device)).count() as u64;
-        let kept: i64 =
-            db.query_row("SELECT count(*) FROM outcome WHERE o IN ('held', 'quarantined')", [], |row| row.get(0))?;
         Ok::<_, StoreError>(AlarmsView {
             silent_devices: count(|device| device.silent),
             forked_devices: count(|device| device.forked && device.state == DeviceState::Active),
-            kept: kept.unsigned_abs(),
+            kept: kept(db)?,
         })
     };
     Ok(Json(state.read(read).await?))
 }
 
-/// What is held or quarantined, newest first.
-#[utoipa::path(get, path = "/api/quarantine", tag = "quarantine", operation_id = "quarantine",
-    responses((status = 200, description = "What is kept apart, newest first, 500 at most", body = Vec<KeptView>)))]
-pub async fn quarantine(_may: May<ReadDevices>, State(state): State<AppState>) -> Result<Json<Vec<KeptView>>, Problem> {
-    Ok(Json(state.read(read).await?))
+/// A page of what is held or quarantined, newest first.
+#[utoipa::path(get, path = "/api/quarantine", tag = "quarantine", operation_id = "quarantine", params(KeptQuery),
+    responses((status = 200, description = "A page of what is kept apart, newest first", body = Page<KeptView>)))]
+pub async fn quarantine(
+    _may: May<ReadDevices>,
+    State(state): State<AppState>,
+    Asked(query): Asked<KeptQuery>,
+) -> Result<Json<Page<KeptView>>, Problem> {
+    Ok(Json(state.read(move |db| read(db, query)).await?))
 }
 
 /// Judge operations anew by the state as it is now, all of them or, where one is no longer kept apart, none. They may come out
@@ -138,8 +151,8 @@ pub async fn rejudge(
     Body(request): Body<RejudgeRequest>,
 ) -> Result<Json<RejudgedView>, Problem> {
     let (reason, ops) = (text("reason", &request.reason, 200)?, request.ops);
-    if ops.is_empty() || ops.len() > SHOWN {
-        return Err(Problem::unprocessable("quarantine.ops", format!("一次可重新判定 1 至 {SHOWN} 条记录")));
+    if ops.is_empty() || ops.len() > AT_ONCE {
+        return Err(Problem::unprocessable("quarantine.ops", format!("一次可重新判定 1 至 {AT_ONCE} 条记录")));
     }
     let acts = ops.iter().map(|op| rejudge::act(OpId(*op), reason.clone())).collect();
     let named = ops.clone();
@@ -156,16 +169,23 @@ pub async fn rejudge(
     Ok(Json(RejudgedView { kept: whys.len(), why: whys.into_iter().next() }))
 }
 
-fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {
-    let names = names(db)?;
-    let mut query = db.prepare_cached(&format!(
+/// How many operations are kept apart.
+fn kept(db: &Connection) -> Result<u64, StoreError> {
+    let mut query = db.prepare_cached("SELECT count(*) FROM outcome WHERE o IN ('held', 'quarantined')")?;
+    Ok(query.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError> {
+    let (page, size) = page(query.page, query.size);
+    let (total, names) = (kept(db)?, names(db)?);
+    let mut query = db.prepare_cached(
         "SELECT e.op, e.kind, e.worker, w.device, d.name, e.visit, v.id IS NOT NULL, e.est_ms, e.recv_ms, o.o = 'held',
          coalesce(o.why, '')
          FROM outcome o JOIN envelope e ON e.g = o.g JOIN writer w ON w.dev = e.dev
          LEFT JOIN device d ON d.id = w.device LEFT JOIN visit v ON v.id = e.visit
-         WHERE o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT {SHOWN}"
-    ))?;
-    let rows = query.query_map([], |row| {
+         WHERE o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
+    )?;
+    let rows = query.query_map([size as i64, (page * size) as i64], |row| {
         let kind: String = row.get(1)?;
         let worker = Uuid::from_bytes(row.get(2)?);
         let (zh, en) = label(&kind);
@@ -185,5 +205,5 @@ fn read(db: &Connection) -> Result<Vec<KeptView>, StoreError> {
             why: row.get(10)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(Page { total, page, size, rows: rows.collect::<Result<_, _>>()? })
 }
