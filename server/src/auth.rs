@@ -1,7 +1,7 @@
 //! Devices show that they still are who enrolled: a nonce signed by the device key buys a short-lived token. Tokens
 //! and nonces live in memory only, hashed, by the machine's monotonic clock; a restart costs one more challenge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,17 @@ pub const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
 const NONCE_LIFE: Duration = Duration::from_secs(120);
 /// Challenges that may be open at once; more than that is an attack, and the oldest go.
 const NONCES: usize = 16 * 1024;
+/// Tokens that a device may hold at once; a phone needs one, and the next before that one is over.
+const TOKENS: usize = 4;
 
 #[derive(Debug, Default)]
 struct Issued {
     tokens: HashMap<Sha, (DeviceId, Instant)>,
+    /// Those of each device, the oldest first.
+    held: HashMap<DeviceId, VecDeque<Sha>>,
     nonces: HashMap<Sha, (DeviceId, Instant)>,
+    /// In the order they were given, those that were taken back among them.
+    given: VecDeque<Sha>,
 }
 
 /// The tokens and challenges in use.
@@ -35,13 +41,14 @@ impl Tokens {
         let nonce = random();
         let now = Instant::now();
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        if issued.nonces.len() >= NONCES {
-            issued.nonces.retain(|_, (_, until)| *until > now);
+        while issued.given.len() >= NONCES
+            && let Some(oldest) = issued.given.pop_front()
+        {
+            issued.nonces.remove(&oldest);
         }
-        if issued.nonces.len() >= NONCES {
-            issued.nonces.clear();
-        }
-        issued.nonces.insert(Sha::of(nonce.as_bytes()), (device, now + NONCE_LIFE));
+        let sha = Sha::of(nonce.as_bytes());
+        issued.nonces.insert(sha, (device, now + NONCE_LIFE));
+        issued.given.push_back(sha);
         nonce
     }
 
@@ -57,10 +64,23 @@ impl Tokens {
         let token = random();
         let now = Instant::now();
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        if issued.tokens.len() % 1024 == 1023 {
-            issued.tokens.retain(|_, (_, until)| *until > now);
+        let Issued { tokens, held, .. } = &mut *issued;
+        if tokens.len() % 1024 == 1023 {
+            tokens.retain(|_, (_, until)| *until > now);
+            held.retain(|_, held| {
+                held.retain(|sha| tokens.contains_key(sha));
+                !held.is_empty()
+            });
         }
-        issued.tokens.insert(Sha::of(token.as_bytes()), (device, now + TOKEN_LIFE));
+        let held = held.entry(device).or_default();
+        if held.len() >= TOKENS
+            && let Some(oldest) = held.pop_front()
+        {
+            tokens.remove(&oldest);
+        }
+        let sha = Sha::of(token.as_bytes());
+        tokens.insert(sha, (device, now + TOKEN_LIFE));
+        held.push_back(sha);
         token
     }
 
@@ -74,7 +94,9 @@ impl Tokens {
     /// Ends all tokens of `device` at once.
     pub fn revoke(&self, device: DeviceId) {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        issued.tokens.retain(|_, (owner, _)| *owner != device);
+        for token in issued.held.remove(&device).unwrap_or_default() {
+            issued.tokens.remove(&token);
+        }
     }
 }
 
@@ -83,4 +105,38 @@ pub fn random() -> String {
     let mut bytes = [0; 32];
     rand::rngs::OsRng.fill_bytes(&mut bytes);
     b64(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn device(n: u128) -> DeviceId {
+        DeviceId(Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn a_device_that_asks_for_tokens_without_end_holds_the_newest_few_and_takes_nobody_elses() {
+        let tokens = Tokens::default();
+        let other = tokens.issue(device(2));
+        let own: Vec<String> = (0..3000).map(|_| tokens.issue(device(1))).collect();
+        let good = own.iter().filter(|token| tokens.device(token) == Some(device(1))).count();
+        assert_eq!((good, tokens.device(&own[2999]), tokens.device(&other)), (4, Some(device(1)), Some(device(2))));
+        tokens.revoke(device(1));
+        assert_eq!((tokens.device(&own[2999]), tokens.device(&other)), (None, Some(device(2))));
+    }
+
+    #[test]
+    fn of_too_many_challenges_the_oldest_go() {
+        let tokens = Tokens::default();
+        let first = tokens.challenge(device(1));
+        let second = tokens.challenge(device(1));
+        for n in 0..NONCES as u128 - 1 {
+            tokens.challenge(device(n));
+        }
+        assert!(!tokens.redeem(device(1), &first) && tokens.redeem(device(1), &second));
+        assert!(!tokens.redeem(device(1), &second), "once only");
+    }
 }
