@@ -30,9 +30,9 @@ pub fn enrol(
     let known = store.read(enrolment::find)?;
     let continues =
         known.as_ref().map_or_else(Vec::new, |known| [known.continues.as_slice(), &[known.device]].concat());
-    let certificates = known
-        .as_ref()
-        .map_or_else(Vec::new, |known| [known.certificates.as_slice(), &[known.certificate.clone()]].concat());
+    let certificates = known.as_ref().map_or_else(Vec::new, |known| {
+        [known.certificates.as_slice(), std::slice::from_ref(&known.certificate)].concat()
+    });
     let request = EnrolRequest {
         code: invitation.code.clone(),
         public_key: b64(&public.to_spki_der()),

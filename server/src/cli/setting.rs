@@ -8,6 +8,7 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::office_event::SettingsChanged;
 use nuanfang_core::id::WorkerId;
+use uuid::Uuid;
 
 use crate::office::project::setting;
 use crate::office::{OfficeAct, registers};
@@ -83,6 +84,8 @@ fn weigh(key: &str, value: &str) -> Result<(), String> {
         setting::HAND_IN_DAYS => within(1, PATIENCE / 24, "天数"),
         setting::RETAIN_DAYS => days(),
         _ if is_retention_of_kind(key) => days(),
+        setting::RULES_IN_FORCE => Err(format!("{key} 随服务器版本而定，不能在此修改")),
+        _ if is_legal_hold(key) => Err(format!("{key} 由 nuanfang hold 设定和解除，不能在此修改")),
         _ => Err(unknown(key)),
     }
 }
@@ -101,7 +104,11 @@ fn is_known(key: &str) -> bool {
         setting::RETAIN_DAYS,
         setting::RULES_IN_FORCE,
     ];
-    NAMED.contains(&key) || key.starts_with(setting::LEGAL_HOLD) || is_retention_of_kind(key)
+    NAMED.contains(&key) || is_legal_hold(key) || is_retention_of_kind(key)
+}
+
+fn is_legal_hold(key: &str) -> bool {
+    key.strip_prefix(setting::LEGAL_HOLD).is_some_and(|household| household.parse::<Uuid>().is_ok())
 }
 
 fn is_retention_of_kind(key: &str) -> bool {

@@ -69,7 +69,9 @@ impl Import {
             std::fs::read(&self.file).map_err(|error| said(&self.file, &error))?
         };
         let manner = Manner { dry_run: self.dry_run, partial: self.partial };
-        let report = with(founded(&self.data), |state| {
+        // What only looks makes no company where somebody mistyped the folder.
+        let office = if self.dry_run { open_offline(&self.data) } else { founded(&self.data) };
+        let report = with(office, |state| {
             import::import(state, WorkerId(SYSTEM), self.register, &bytes, manner).map_err(|error| error.to_string())
         })?;
         say(report.summary_zh());

@@ -71,6 +71,9 @@ fn three_bad_rows_and_a_twin_stop_everything_until_the_clerk_says_partial() {
     rows[11].put("account_number", text(&twin));
     let bad = clerk.save("坏.xlsx", &rows, &[]);
 
+    let nowhere = clerk.import("households", &bad, &["--dry-run"]);
+    assert_eq!(nowhere.status, Some(2), "what only looks founds no company: {nowhere:?}");
+    assert!(!clerk.data().exists());
     for more in [&[][..], &["--dry-run"], &["--dry-run", "--partial"]] {
         let said = clerk.import("households", &bad, more);
         assert_eq!((said.status, said.err.as_str()), (Some(1), ""), "{said:?}");

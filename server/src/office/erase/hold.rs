@@ -54,7 +54,7 @@ pub fn holds(db: &Connection, household: Uuid, now: Millis) -> Result<Vec<String
         |row| row.get(0),
     )?;
     if owed > 0 {
-        holds.push(format!("手机上还有 {owed} 个文件未传完：请等待传完；手机已遗失或损坏的，请先在调度台“手机”页停用"));
+        holds.push(format!("手机上还有 {owed} 个文件未传完：请等待传完；手机已遗失或损坏、不会再来的，请先在调度台“手机”页按“遗失停用”处理，此后它送来的只隔离保存"));
     }
     let mut query = db.prepare(
         "SELECT e.kind, max(e.recv_ms) FROM json_each(?1) v JOIN envelope e ON e.visit = unhex(v.value)
