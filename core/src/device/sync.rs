@@ -283,7 +283,7 @@ fn take_receipt(
     received: Stamp,
 ) -> Result<(), Trouble> {
     let told = if drill::is(Mutant::PruneAtAck) { reply.acked_through } else { reply.safe_through };
-    let safe = told.min(reply.acked_through);
+    let (safe, stood) = (told.min(reply.acked_through), enrolment.safe);
     enrolment.acked = reply.acked_through;
     enrolment.safe = if restored { safe } else { safe.max(enrolment.safe.min(enrolment.acked)) };
     enrolment.judged = if restored { reply.judged } else { reply.judged.max(enrolment.judged) };
@@ -294,6 +294,9 @@ fn take_receipt(
     if restored {
         outbox::relog_earlier(transaction, enrolment)?;
         blob_row::forget_whole(transaction, enrolment.device)?;
+    }
+    // A server may have been set back by whoever knows nothing of epochs.
+    if restored || enrolment.safe < stood {
         outbox_row::mark_unsafe(transaction, enrolment.device, enrolment.safe)?;
     }
     outbox_row::mark_safe(transaction, enrolment.device, enrolment.safe, reply.now_ms)?;

@@ -708,6 +708,20 @@ fn who_enrols_anew_at_a_restored_server_offers_what_was_safe_before_what_waits()
 }
 
 #[test]
+fn what_a_server_lost_that_was_set_back_without_a_word_is_not_safe_any_more() {
+    let (_dir, server, phone) = one_op();
+    phone.sync(&server).unwrap();
+    let safe_since = || phone.store.read::<_, Trouble>(|connection| outbox_row::safe_since(connection, 1)).unwrap();
+    assert!(safe_since().is_some());
+    server.with(|state| {
+        state.logs.values_mut().for_each(|log| log.ops.clear());
+        state.safe_lag = 1;
+    });
+    phone.sync(&server).unwrap();
+    assert_eq!((phone.enrolment().acked, phone.enrolment().safe, safe_since()), (1, 0, None));
+}
+
+#[test]
 fn a_phone_put_back_to_an_older_state_notices_that_the_server_knows_more() {
     let (dir, server, phone) = one_op();
     phone.sync(&server).unwrap();
