@@ -9,11 +9,15 @@ use common::paper::sign;
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::domain::office_event::{Cancelled, FormCompleted, FormField, RevokeReason, SettingsChanged};
+use nuanfang_core::domain::kind::{Outcome, VisitKind};
+use nuanfang_core::domain::office_event::{
+    Assigned, Cancelled, FormCompleted, FormField, Rescheduled, RevokeReason, SettingsChanged, VisitPlan,
+};
 use nuanfang_core::domain::role;
-use nuanfang_core::domain::worker_event::{Arrived, Departed};
-use nuanfang_core::domain::{Event, Place};
+use nuanfang_core::domain::worker_event::{Arrived, Completed, Departed};
+use nuanfang_core::domain::{Event, Place, Window};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
 use nuanfang_core::wire::{OutcomeKind, Owes};
 use nuanfang_server::office::accept::{self, Exchange};
 use nuanfang_server::office::project::{self, setting};
@@ -335,33 +339,99 @@ async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
     assert_eq!(alarmed().await, json!(0));
 }
 
+/// A visit of the first worker's that begins in an hour.
+async fn appoint(house: &House) {
+    let from = house.state.now().0 + HOUR;
+    let plan = VisitPlan {
+        kind: VisitKind::Repair,
+        household: HouseholdId(Uuid::from_u128(0xb22)),
+        window: Some(window(from)),
+        scope: "暖气不热".into(),
+        assignee: Some(FIRST),
+        price_list: None,
+        protocol: None,
+        agreed: None,
+        emergency: false,
+        appointment: None,
+        note: None,
+        follows: None,
+    };
+    house.act(OfficeAct::about(VISIT, 0, Event::VisitScheduled(plan))).await;
+}
+
+fn window(from: i64) -> Window {
+    Window { from: Millis(from), until: Millis(from + HOUR) }
+}
+
+/// What the office does with a visit whose worker it can't reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    Reassigned,
+    Cancelled,
+    PutOff,
+}
+
+async fn decide(house: &House, meanwhile: Meanwhile) {
+    let reason = "联系不上".to_owned();
+    let event = match meanwhile {
+        Meanwhile::Nothing => return,
+        Meanwhile::Reassigned => Event::Assigned(Assigned { assignee: SECOND, reason: Some(reason) }),
+        Meanwhile::Cancelled => Event::Cancelled(Cancelled { reason }),
+        Meanwhile::PutOff => {
+            let window = window(house.state.now().0 + 90 * HOUR);
+            Event::Rescheduled(Rescheduled { window, appointment: None, reason, price_list: None })
+        }
+    };
+    house.act(OfficeAct::about(VISIT, 1, event)).await;
+}
+
+/// Who is offline in a home does not hear that the visit is no longer his, and may hold evidence of it. Who has heard does not.
 #[tokio::test]
-async fn a_phone_that_was_silent_since_before_its_visit_was_taken_away_is_alarmed_about() {
-    for cancelled in [false, true] {
+async fn a_phone_that_was_not_told_what_became_of_its_visit_is_alarmed_about() {
+    let all = [Meanwhile::Nothing, Meanwhile::Reassigned, Meanwhile::Cancelled, Meanwhile::PutOff];
+    for (meanwhile, heard) in all.into_iter().flat_map(|meanwhile| [(meanwhile, false), (meanwhile, true)]) {
         let house = House::open().await;
         let desk = Desk::open(&house, Role::Dispatcher).await;
-        house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;
         let mut phone = Phone::enrol(&house, FIRST).await;
+        appoint(&house).await;
+        house.clock.advance(1);
         phone.sync(&house).await;
-        house.clock.advance(HOUR);
-        if cancelled {
-            let event = Event::Cancelled(Cancelled { reason: "用户改约".into() });
-            house.act(OfficeAct::about(VISIT, 1, event)).await;
-        } else {
-            house.assign(VISIT, 1, SECOND).await;
+        house.clock.advance(2 * HOUR);
+        decide(&house, meanwhile).await;
+        house.clock.advance(1);
+        if heard {
+            phone.sync(&house).await;
         }
-        house.clock.advance(24 * HOUR);
         let silent = async || desk.get(&house, "/api/alarms").await["silent_devices"].clone();
-        assert_eq!(
-            silent().await,
-            json!(1),
-            "he may be in the home, and have it on his phone (cancelled: {cancelled})"
-        );
-        phone.come_back(&house).await;
-        phone.sync(&house).await;
+        assert_eq!(silent().await, json!(0), "{meanwhile:?} {heard}");
         house.clock.advance(25 * HOUR);
-        assert_eq!(silent().await, json!(0), "since then he has been heard");
+        let expected = u64::from(!heard || meanwhile == Meanwhile::Nothing);
+        assert_eq!(silent().await, json!(expected), "{meanwhile:?} {heard}");
+        phone.sync(&house).await;
+        assert_eq!(silent().await, json!(0), "{meanwhile:?}: it has come");
     }
+}
+
+/// One had ended the visit, the other had never heard of it.
+#[tokio::test]
+async fn a_phone_that_holds_nothing_of_what_was_reassigned_is_not_alarmed_about() {
+    let house = House::open().await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let mut phone = Phone::enrol(&house, FIRST).await;
+    let mut spare = Phone::enrol(&house, FIRST).await;
+    spare.sync(&house).await;
+    house.clock.advance(1);
+    appoint(&house).await;
+    house.clock.advance(2 * HOUR);
+    phone.log_raw(Some(VISIT), 1, "visit.acknowledged", r#"{"n":"00"}"#, Vec::new());
+    let completed = Completed { outcome: Outcome::NotDone, reason: Some("示例".into()), next_window: None };
+    phone.log(Some(VISIT), 1, &Event::Completed(completed));
+    phone.sync(&house).await;
+    house.clock.advance(1);
+    decide(&house, Meanwhile::Reassigned).await;
+    house.clock.advance(25 * HOUR);
+    assert_eq!(desk.get(&house, "/api/alarms").await["silent_devices"], json!(0));
 }
 
 /// More is kept apart than a page shows.

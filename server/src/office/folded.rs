@@ -8,7 +8,7 @@ use nuanfang_core::domain::Visit;
 use nuanfang_core::domain::visit::fold;
 use nuanfang_core::id::VisitId;
 use nuanfang_core::time::Millis;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lineage::Lineage;
 use super::log::{self, Logged};
@@ -110,6 +110,13 @@ pub fn visit(db: &Connection, id: VisitId) -> Result<Option<Visit>, StoreError> 
         }
     }
     Ok(Some(visit))
+}
+
+/// The visit as it stood at `at`: with all that had come by then and counts now.
+pub fn visit_at(db: &Connection, id: VisitId, at: Millis) -> Result<Visit, StoreError> {
+    let mut query = db.prepare_cached("SELECT coalesce(max(g), 0) FROM envelope WHERE visit = ?1 AND recv_ms <= ?2")?;
+    let g: i64 = query.query_row(params![id.0.as_bytes(), at.0], |row| row.get(0))?;
+    Ok(anew(db, &mut Lineage::default(), id, g.unsigned_abs())?.0)
 }
 
 /// Folds a visit from all that counts in the log up to `g`. With the bytes of its bodies.

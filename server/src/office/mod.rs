@@ -23,6 +23,7 @@ pub mod rescue;
 pub mod restore;
 pub mod role;
 pub mod seen;
+pub mod silence;
 pub mod uploads;
 
 pub use act::{Office, OfficeAct};

@@ -333,6 +333,7 @@ mod tests {
     use super::super::devices::BEGUN_VISITS;
     use super::super::registers::OPEN_VISITS;
     use super::*;
+    use crate::office::silence;
 
     /// How a statement is read, step by step.
     fn steps(sql: &str) -> Vec<String> {
@@ -357,7 +358,10 @@ mod tests {
         for part in parts {
             assert!(today.iter().any(|step| step.ends_with(part)), "{part}: {today:?}");
         }
-        let all = [today, steps(&cards::select(DAYS, CARDS)), steps(SINCE), steps(OPEN_VISITS), steps(BEGUN_VISITS)];
+        let ended = steps(silence::ENDED);
+        assert!(ended[0].contains("assignment_ended (worker=?") && ended.iter().all(|step| !step.contains("B-TREE")));
+        let alarms = [steps(BEGUN_VISITS), ended, steps(silence::PUT_OFF)].concat();
+        let all = [today, steps(&cards::select(DAYS, CARDS)), steps(SINCE), steps(OPEN_VISITS), alarms];
         for step in all.iter().flatten() {
             // Of an index that holds only what is asked for all is read.
             let whole = step.starts_with("SCAN") && !step.ends_with("visit_late") && !step.ends_with("task_call_back");

@@ -7,7 +7,7 @@ use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::{DeviceRevoked, RevokeReason};
 use nuanfang_core::id::{DeviceId, WorkerId};
 use nuanfang_core::time::Millis;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::http::Problem;
 use crate::office::OfficeAct;
 use crate::office::project::{device, setting};
 use crate::office::seen::Seen;
+use crate::office::silence;
 use crate::state::AppState;
 use crate::store::{StoreError, blocking};
 
@@ -89,8 +90,8 @@ pub struct DeviceView {
     /// The app's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
-    /// It may hold evidence – it said so, or a visit of its worker should have begun, be it that the visit was taken away
-    /// meanwhile – and has not come for longer than the company lets pass (setting `phone.silence_hours`; F.13).
+    /// It may hold evidence – it said so, or a visit of its worker should have begun, be it one that was taken from him or put
+    /// off since it last spoke – and has not come for longer than the company lets pass (setting `phone.silence_hours`; F.13).
     pub silent: bool,
     /// Its log is not the one received: it was copied or set back, and must be enrolled anew. What it holds is kept.
     pub forked: bool,
@@ -110,11 +111,6 @@ pub struct DeviceView {
 pub(super) const BEGUN_VISITS: &str = "SELECT assignee, count(*) FROM visit
     WHERE open = 1 AND assignee IS NOT NULL AND from_ms <= ?1 GROUP BY assignee";
 
-/// Whether a worker was to be at a visit that was taken away, or given to another, since he was last heard of: he may be there.
-const TAKEN_SINCE: &str =
-    "SELECT EXISTS (SELECT 1 FROM assignment a JOIN envelope e ON e.g = a.to_g JOIN visit v ON v.id = a.visit
-    WHERE a.worker = ?1 AND e.recv_ms > ?2 AND coalesce(v.from_ms, 0) <= ?3)";
-
 /// All phones, with what they still owe.
 #[utoipa::path(get, path = "/api/devices", tag = "registers", operation_id = "devices",
     responses((status = 200, description = "All phones, newest first", body = Vec<DeviceView>)))]
@@ -133,7 +129,6 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
     let rules = |sha: Sha| {
         in_force.map(|(now, since)| RulesView { sha: sha.to_string(), current: sha == now, in_force_since_ms: since.0 })
     };
-    let mut taken = db.prepare_cached(TAKEN_SINCE)?;
     let mut query = db.prepare_cached(
         "SELECT d.id, d.worker, p.name, d.name, d.status, d.enrolled_ms, coalesce(w.acked, 0), coalesce(w.safe, 0),
          (SELECT e.rules FROM envelope e WHERE e.dev = w.dev AND e.seq = w.acked)
@@ -151,10 +146,10 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
         let since = said.as_ref().map_or(row.get(5)?, |said| said.seen.0);
         let owing = said.as_ref().is_some_and(|said| said.owing_since.is_some());
         let replaced = replaced.has(DeviceId(id), Millis(since));
-        let late = now.0.saturating_sub(since) > patience;
+        let overdue = status != "stolen" && !replaced && now.0.saturating_sub(since) > patience;
         let mut holds = owing || missing > 0 || (status == "active" && begun.contains_key(&worker));
-        if late && status == "active" && !holds {
-            holds = taken.query_row(params![worker.as_bytes(), since, now.0], |row| row.get(0))?;
+        if let Some(said) = said.as_ref().filter(|_| overdue && !holds && status == "active") {
+            holds = silence::may_hold(db, WorkerId(worker), said.seen, now)?;
         }
         views.push(DeviceView {
             id,
@@ -174,7 +169,7 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
                 bytes: said.owes.bytes,
             }),
             files_missing: missing,
-            silent: status != "stolen" && !replaced && holds && late,
+            silent: overdue && holds,
             forked: !replaced && said.as_ref().is_some_and(|said| said.forked.is_some()),
             lacks: said.as_ref().map(|said| said.lacks.clone()).unwrap_or_default(),
             rules: row.get::<_, Option<[u8; 32]>>(8)?.and_then(|sha| rules(Sha(sha))),

@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     (25, include_str!("../../../migrations/sqlite/0025_waiting.sql")),
     (26, include_str!("../../../migrations/sqlite/0026_today.sql")),
     (27, include_str!("../../../migrations/sqlite/0027_lacks.sql")),
+    (28, include_str!("../../../migrations/sqlite/0028_ended.sql")),
 ];
 
 /// Held by whoever has the data folder open.
