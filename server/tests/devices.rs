@@ -237,11 +237,14 @@ async fn the_office_sees_which_rules_a_phone_has_and_what_it_can_not_record() {
         phone.try_sync(&house, &request).await;
         row(&house, &desk).await["lacks"].clone()
     };
+    let unmasked = json!([{"kind": "pii.unmasked", "zh": "查看隐藏信息", "en": "Masked value read"}]);
     assert_eq!(say(&phone, &["visit.*", "pii.*"]).await, json!([]));
-    assert_eq!(say(&phone, &["visit.*"]).await, json!(["pii.unmasked"]));
+    assert_eq!(say(&phone, &["visit.*"]).await, unmasked);
     let older: Vec<&str> =
         KINDS.iter().copied().filter(|kind| !matches!(*kind, "visit.disputed" | "visit.signed")).collect();
-    assert_eq!(say(&phone, &older).await, json!(["visit.disputed", "visit.signed"]));
+    let disputed = json!({"kind": "visit.disputed", "zh": "热用户异议", "en": "Disputed"});
+    let signed = json!({"kind": "visit.signed", "zh": "热用户签字", "en": "Signed"});
+    assert_eq!(say(&phone, &older).await, json!([disputed, signed]));
 
     photographed(&mut phone);
     let mut request = phone.request();
@@ -254,5 +257,5 @@ async fn the_office_sees_which_rules_a_phone_has_and_what_it_can_not_record() {
     tokio::task::spawn_blocking(move || seen::keep(&state.seen, &state.store)).await.expect("no panic").expect("kept");
     let house = house.reopen().await;
     let desk = Desk::named(&house, "second", Role::Dispatcher).await;
-    assert_eq!(row(&house, &desk).await["lacks"], json!(["pii.unmasked"]), "what it said outlives the server");
+    assert_eq!(row(&house, &desk).await["lacks"], unmasked, "what it said outlives the server");
 }

@@ -185,6 +185,7 @@ async fn what_is_kept_apart_is_judged_anew_at_the_offices_word() {
     let row = &kept[0];
     assert_eq!((&row["op"], &row["kept"], &row["why"]), (&json!(op), &json!("quarantined"), &json!("never_assigned")));
     assert_eq!((&row["visit_known"], &row["device_name"]), (&json!(true), &json!("测试手机")));
+    assert_eq!((&row["zh"], &row["en"]), (&json!("拍照"), &json!("Photo")));
 
     // Nothing has changed: it stays, and the answer says so.
     let (status, said) = rejudge(&house, &desk, op).await;

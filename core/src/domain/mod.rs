@@ -44,7 +44,7 @@ pub use context::{Context, Now};
 pub use event::{Event, Fact};
 pub use judge_signature::clause as signature_clause;
 pub use kind::VisitKind;
-pub use labels::event_label;
+pub use labels::{event_label, kind_label};
 pub use office_event::VisitPlan;
 pub use place::{Datum, Place, PlaceFix};
 pub use rules::{RuleBook, Rules};

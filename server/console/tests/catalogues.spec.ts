@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { i18n, speak } from '@/i18n'
 import codes from '@/i18n/codes.en.json'
 import en from '@/i18n/en.json'
 import zh from '@/i18n/zh-CN.json'
@@ -22,11 +23,26 @@ it('has the same keys in both catalogues', () => {
 
 it('leaves no text empty and names the same values in both languages', () => {
   const names = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(match => match[1]).sort()
+  const forms = (text: string) => text.split(' | ')
   for (const [key, text] of chinese) {
     expect(text, key).not.toBe('')
     expect(english.get(key), key).not.toBe('')
-    expect(names(english.get(key) ?? ''), key).toEqual(names(text))
+    expect(forms(text), key).toHaveLength(1)
+    for (const form of forms(english.get(key) ?? '')) expect(names(form), key).toEqual(names(text))
   }
+})
+
+it('counts one in English as one', async () => {
+  const many = /\{n\} (?:\w+ )?\w{2,}s\b/
+  const counting = [...english].filter(([, text]) => many.test(text))
+  expect(counting.length).toBeGreaterThan(10)
+  for (const [key, text] of counting) expect(text, key).toContain(' | ')
+  await speak('en')
+  const { t } = i18n.global
+  expect([0, 1, 2].map(n => t('device.ops', { n }))).toEqual(['0 operations', '1 operation', '2 operations'])
+  expect(t('device.files', { n: 1, size: '7 B' })).toBe('1 file, 7 B')
+  for (const [key] of counting) expect(t(key, { n: 1 }), key).not.toMatch(/\b1 (?:\w+ )?\w{2,}s\b/)
+  await speak('zh-CN')
 })
 
 it('has every text that the pages ask for by name', () => {

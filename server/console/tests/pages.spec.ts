@@ -13,6 +13,7 @@ import { leaveStream, openStream, type Change } from '@/live'
 import BoardPage from '@/pages/BoardPage.vue'
 import DevicesPage from '@/pages/DevicesPage.vue'
 import QuarantinePage from '@/pages/QuarantinePage.vue'
+import TasksPage from '@/pages/TasksPage.vue'
 import VisitPage from '@/pages/VisitPage.vue'
 import { useSession } from '@/stores/session'
 
@@ -47,7 +48,7 @@ beforeEach(() => {
     const what = `${request.method} ${new URL(request.url).pathname}`
     asked.push({ what, body: request.method === 'POST' ? JSON.parse(await request.text() || 'null') as unknown : undefined })
     const answer = answers.get(what)
-    const given = typeof answer === 'function' ? (answer as () => unknown)() : answer
+    const given = await (typeof answer === 'function' ? (answer as () => unknown)() : answer)
     return given instanceof Response ? given : new Response(JSON.stringify(given ?? {}), { status: answers.has(what) ? 200 : 404 })
   }))
 })
@@ -325,20 +326,64 @@ it('has the text of an enrolment copied, or selected where a page has no clipboa
 })
 
 it('says what a phone can not record, and that its rules are no longer in force', async () => {
-  const device = (name: string, current: boolean, lacks: string[]) => ({
+  const lacks = [
+    { kind: 'visit.disputed', zh: '热用户异议', en: 'Disputed' },
+    { kind: 'visit.signed', zh: '热用户签字', en: 'Signed' },
+  ]
+  const device = (name: string, current: boolean, lacks: object[]) => ({
     id: name, state: 'active', name, worker: { id: visit, name }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0, seen_ms: evening,
     safe_through: 0, acked_through: 0, app: '1', forked: false, silent: false, lacks,
     rules: { sha: 'd2f507d918be8453', current, in_force_since_ms: evening },
   })
-  answers.set('GET /api/devices', [device('d1', true, []), device('d2', false, ['visit.disputed', 'visit.signed'])])
+  answers.set('GET /api/devices', [device('d1', true, []), device('d2', false, lacks)])
   await open(DevicesPage)
   const [newer, older] = page.findAll('tbody tr').map(row => row.text())
   const at = stampOf(evening)
   expect(newer).toContain(i18n.global.t('device.rulesSince', { at }))
-  expect(newer).not.toContain('visit.')
+  expect(newer).not.toContain('升级')
   expect(older).toContain(i18n.global.t('device.rulesUntil', { at }))
   expect(older).toContain('d2f507d9')
-  expect(older).toContain(i18n.global.t('device.upgrade', { kinds: 'visit.disputed, visit.signed' }))
+  expect(older).toContain(i18n.global.t('device.upgrade', { kinds: '热用户异议、热用户签字' }))
+  expect(older).not.toContain('visit.')
+})
+
+it('tells how long ago a phone was seen by the clock, though nothing can be loaded any more', async () => {
+  answers.set('GET /api/devices', [{
+    id: 'd1', state: 'active', name: 'd1', worker: { id: visit, name: 'd1' }, owes: { ops: 0, files: 0, bytes: 0 }, files_missing: 0,
+    safe_through: 0, acked_through: 0, forked: false, silent: false, lacks: [], seen_ms: evening - 600_000,
+  }])
+  await open(DevicesPage)
+  const ago = (n: number) => i18n.global.t('device.ago', { span: i18n.global.t('span.minutes', { n }) })
+  expect(page.find('tbody').text()).toContain(ago(10))
+  answers.delete('GET /api/devices')
+  await settle(300_000)
+  expect(page.find('[role=alert]').exists()).toBe(true)
+  expect(page.find('tbody').text()).toContain(ago(15))
+})
+
+it('says that it is loading until something has come, and not beside a failure', async () => {
+  for (const [component, path, none] of [
+    [DevicesPage, '/api/devices', []],
+    [TasksPage, '/api/tasks', []],
+    [QuarantinePage, '/api/quarantine', { total: 0, page: 0, size: 100, rows: [] }],
+  ] as const) {
+    let came = (_answer: unknown): void => undefined
+    answers.set(`GET ${path}`, () => new Promise((resolve) => {
+      came = resolve
+    }))
+    const loading = () => page.find('[role=status].page-empty')
+    await open(component)
+    expect([loading().exists() && loading().text(), page.findAll('.page-empty').length], path).toEqual([i18n.global.t('act.loading'), 1])
+    came(none)
+    await settle()
+    expect([loading().exists(), page.findAll('.page-empty').length], path).toEqual([false, 1])
+    page.unmount()
+    answers.delete(`GET ${path}`)
+    await open(component)
+    expect([page.find('[role=alert]').exists(), page.find('.page-empty').exists()], path).toEqual([true, false])
+    page.unmount()
+  }
+  page = mount({ render: () => null })
 })
 
 it('asks a busy server again by itself, and says so meanwhile', async () => {

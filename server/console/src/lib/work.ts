@@ -1,4 +1,4 @@
-/** Two shapes that every page needs: something loaded, and something done. Both end in a `Problem` or well. */
+/** What pages need: something loaded, something done – both end in a `Problem` or well – and the time by which it is seen. */
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { isNavigationFailure, NavigationFailureType, useRouter } from 'vue-router'
 import { problemOf, type Problem } from '@/api/client'
@@ -106,4 +106,14 @@ export function useFresh(load: () => unknown): void {
     document.removeEventListener('visibilitychange', seen)
     stop()
   })
+}
+
+/** What `read` says the time is: by the clock, whether or not anything could be loaded since. */
+export function useTicking(read: () => number): Readonly<Ref<number>> {
+  const now = ref(read())
+  const timer = setInterval(() => {
+    now.value = read()
+  }, 20_000)
+  onScopeDispose(() => clearInterval(timer))
+  return now
 }

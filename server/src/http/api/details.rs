@@ -1,7 +1,7 @@
 //! What an event says, field by field, for the timeline and the audit. Personal values and signed records stay out.
 
 use nuanfang_core::domain::Event;
-use nuanfang_core::domain::show::event_label;
+use nuanfang_core::domain::kind_label;
 use serde_json::Value;
 
 use super::visit_view::DetailView;
@@ -14,8 +14,7 @@ const LONGEST: usize = 300;
 
 /// What a kind of event is called, in Chinese and English.
 pub(super) fn label(kind: &str) -> (String, String) {
-    let (zh, en) = event_label(&Event::parse(kind, "{}"));
-    let precise = match kind {
+    let (zh, en) = match kind {
         "office.imported" => ("导入台账", "Register imported"),
         "office.user_added" => ("添加用户", "User added"),
         "office.user_disabled" => ("停用用户", "User disabled"),
@@ -26,16 +25,6 @@ pub(super) fn label(kind: &str) -> (String, String) {
         "office.settings_changed" => ("修改设置", "Settings changed"),
         "office.household_erased" => ("依法抹除个人信息", "Household erased"),
         "office.restored" => ("从备份恢复", "Restored from the backup"),
-        "pii.unmasked" => ("查看隐藏信息", "Masked value read"),
-        _ => (zh, en),
-    };
-    // An empty body reads as unreadable; the kind alone names the event.
-    let named = if precise.0 == "无法读取的记录" { by_kind(kind) } else { precise };
-    (named.0.to_owned(), named.1.to_owned())
-}
-
-fn by_kind(kind: &str) -> (&'static str, &'static str) {
-    match kind {
         "office.visit_scheduled" => ("安排服务", "Scheduled"),
         "office.assigned" => ("派工", "Assigned"),
         "office.rescheduled" => ("改期", "Rescheduled"),
@@ -45,8 +34,11 @@ fn by_kind(kind: &str) -> (&'static str, &'static str) {
         "office.late_decided" => ("迟到记录处理", "Late lane decided"),
         "office.callback_made" => ("回访 / 抽查", "Call-back or spot check"),
         "office.form_completed" => ("表格补充", "Form completed"),
-        _ => ("记录", "Record"),
-    }
+        "office.invoice_recorded" => ("登记发票", "Invoice recorded"),
+        "pii.unmasked" => ("查看隐藏信息", "Masked value read"),
+        _ => kind_label(kind).unwrap_or(("未知记录", "Unknown")),
+    };
+    (zh.to_owned(), en.to_owned())
 }
 
 /// The fields of an event's body as text.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::details::label;
 use super::permit::{ManageDevices, May, ReadDevices};
 use super::registers::counted;
 use super::requests::{RevokeReasonName, RevokeRequest};
@@ -61,6 +62,24 @@ pub struct RulesView {
     pub in_force_since_ms: i64,
 }
 
+/// A kind of records.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KindView {
+    /// `visit.disputed`.
+    pub kind: String,
+    /// As shown.
+    pub zh: String,
+    /// As shown in English.
+    pub en: String,
+}
+
+impl From<&String> for KindView {
+    fn from(kind: &String) -> Self {
+        let (zh, en) = label(kind);
+        Self { kind: kind.clone(), zh, en }
+    }
+}
+
 /// A phone: one enrolment of one worker.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeviceView {
@@ -97,7 +116,7 @@ pub struct DeviceView {
     pub forked: bool,
     /// Kinds of records that this server understands and the app can't make, as it said when it last spoke: it wants an
     /// upgrade.
-    pub lacks: Vec<String>,
+    pub lacks: Vec<KindView>,
     /// The rules its last operation was recorded by; none before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<RulesView>,
@@ -171,7 +190,7 @@ pub(super) fn read_devices(db: &Connection, seen: &Seen, now: Millis) -> Result<
             files_missing: missing,
             silent: overdue && holds,
             forked: !replaced && said.as_ref().is_some_and(|said| said.forked.is_some()),
-            lacks: said.as_ref().map(|said| said.lacks.clone()).unwrap_or_default(),
+            lacks: said.as_ref().map(|said| said.lacks.iter().map(KindView::from).collect()).unwrap_or_default(),
             rules: row.get::<_, Option<[u8; 32]>>(8)?.and_then(|sha| rules(Sha(sha))),
             clock_error_ms: said.as_ref().map(|said| said.clock_error_ms),
             tz: said.as_ref().map(|said| said.tz.clone()),
