@@ -46,6 +46,18 @@ pub struct Stamp {
     pub boot: BootId,
 }
 
+impl Stamp {
+    /// How long before `now` this was, milliseconds, by the same device's clocks: by the monotonic one in the same run of it,
+    /// else by what the wall clock claims, which may have been set back. Never less than nothing.
+    pub fn age_ms(&self, now: &Self) -> u64 {
+        if self.boot == now.boot {
+            now.mono_ms.saturating_sub(self.mono_ms)
+        } else {
+            u64::try_from(now.wall_ms.saturating_sub(self.wall_ms)).unwrap_or(0)
+        }
+    }
+}
+
 /// How an instant of a device is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -116,7 +116,7 @@ impl Collector for Present {
         )?;
         let oldest = "How long a phone has held something unsent";
         per_device(&mut encoder, "device_unsent_age", oldest, Some(&Unit::Seconds), &devices, |device| {
-            device.owing_since.map(since)
+            device.owing_ms(now).map(|ms| ms / 1000)
         })?;
         let silent = "How long a phone has not come";
         per_device(&mut encoder, "device_silence", silent, Some(&Unit::Seconds), &devices, |device| {

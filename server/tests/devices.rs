@@ -12,8 +12,8 @@ use nuanfang_core::domain::worker_event::Unmasked;
 use nuanfang_core::domain::{Event, Rules};
 use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
-use nuanfang_core::wire::OutcomeKind;
 use nuanfang_core::wire::auth::b64;
+use nuanfang_core::wire::{OutcomeKind, Owes};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::project::setting;
 use nuanfang_server::office::role::Role;
@@ -249,6 +249,7 @@ async fn the_office_sees_which_rules_a_phone_has_and_what_it_can_not_record() {
     photographed(&mut phone);
     let mut request = phone.request();
     request.caps.kinds = vec!["visit.*".into()];
+    request.owes = Owes { ops: 3, oldest_ms: Some(7_000), ..Owes::default() };
     phone.try_sync(&house, &request).await;
     let rules = json!({ "sha": Rules::builtin().sha().to_string(), "current": true, "in_force_since_ms": since });
     assert_eq!(row(&house, &desk).await["rules"], rules);
@@ -258,4 +259,6 @@ async fn the_office_sees_which_rules_a_phone_has_and_what_it_can_not_record() {
     let house = house.reopen().await;
     let desk = Desk::named(&house, "second", Role::Dispatcher).await;
     assert_eq!(row(&house, &desk).await["lacks"], unmasked, "what it said outlives the server");
+    let owes = house.state.seen.get(phone.device).expect("it came").owes;
+    assert_eq!(owes, Owes { ops: 2, oldest_ms: Some(7_000), ..Owes::default() });
 }

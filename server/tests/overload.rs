@@ -7,6 +7,7 @@ mod office;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -16,6 +17,9 @@ use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::role;
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::Owes;
+use nuanfang_server::clock::HandClock;
 use nuanfang_server::http::gate::Limits;
 use nuanfang_server::{Config, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -398,5 +402,51 @@ async fn the_measures_are_told_at_an_address_of_their_own() {
     }
     let elsewhere = reqwest::get(own).await.expect("an answer").text().await.expect("text");
     assert!(!elsewhere.contains("nuanfang_"), "the open address tells no measures");
+    running.shutdown().await;
+}
+
+/// What a phone holds is older than the office's knowledge of it.
+#[tokio::test]
+async fn the_measures_tell_how_long_a_phone_has_held_what_it_has_not_sent() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(HandClock::at(Millis(1_790_000_000_000)));
+    let mut config = Config { metrics: Some(([127, 0, 0, 1], 0).into()), ..Config::local(dir.path().join("data")) };
+    config.clock = Some(clock.clone());
+    let running = Server::start(config).await.expect("it starts");
+    let url = format!("http://{}/metrics", running.metrics.expect("an address"));
+    let house = House::around(dir, running.state.clone());
+    let said = [
+        Owes { ops: 2, oldest_ms: Some(3_600_000), ..Owes::default() },
+        Owes { ops: 2, ..Owes::default() },
+        Owes { blobs: 1, bytes: 9, ..Owes::default() },
+        Owes::default(),
+    ];
+    let mut phones = Vec::new();
+    for owes in said {
+        let phone = Phone::enrol(&house, worker(1)).await;
+        let mut request = phone.request();
+        request.owes = owes;
+        phone.try_sync(&house, &request).await;
+        phones.push((phone, request));
+    }
+    let told = async || {
+        let text = reqwest::get(&url).await.expect("an answer").text().await.expect("text");
+        let age = |phone: &Phone| {
+            let line = format!("nuanfang_device_unsent_age_seconds{{device=\"{}\"}} ", phone.device);
+            text.lines().find_map(|told| told.strip_prefix(&line)).map(str::to_owned)
+        };
+        phones.iter().map(|(phone, _)| age(phone)).collect::<Vec<_>>()
+    };
+    clock.advance(60_000);
+    let seconds = |told: [Option<u64>; 4]| told.map(|told| told.map(|told| told.to_string()));
+    assert_eq!(told().await, seconds([Some(3_660), Some(60), Some(60), None]));
+    // What waited longest is here now; a file that has waited longer is not.
+    for ((phone, request), blobs) in phones[..2].iter().zip([0, 1]) {
+        let mut request = request.clone();
+        request.owes = Owes { ops: 1, blobs, bytes: 0, oldest_ms: Some(20_000) };
+        phone.try_sync(&house, &request).await;
+    }
+    clock.advance(5_000);
+    assert_eq!(told().await, seconds([Some(25), Some(65), Some(65), None]));
     running.shutdown().await;
 }

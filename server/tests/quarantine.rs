@@ -307,7 +307,7 @@ async fn a_silent_phone_that_may_hold_evidence_is_alarmed_about() {
     let desk = Desk::open(&house, Role::Dispatcher).await;
     let (owing, idle) = (Phone::enrol(&house, FIRST).await, Phone::enrol(&house, SECOND).await);
     let mut request = owing.request();
-    request.owes = Owes { ops: 3, blobs: 1, bytes: 70_000 };
+    request.owes = Owes { ops: 3, blobs: 1, bytes: 70_000, oldest_ms: None };
     owing.try_sync(&house, &request).await;
     idle.try_sync(&house, &idle.request()).await;
     let silent = async || {
@@ -467,7 +467,7 @@ async fn a_copied_phone_is_seen_as_such() {
     phone.sync(&house).await;
     event(&mut copy, r#"{"n":"02","role":"photo.other"}"#);
     let mut request = copy.request();
-    request.owes = Owes { ops: 1, blobs: 0, bytes: 0 };
+    request.owes = Owes { ops: 1, ..Owes::default() };
     assert!(copy.try_sync(&house, &request).await.fork);
     assert_eq!(desk.get(&house, "/api/alarms").await["forked_devices"], json!(1));
     let devices = desk.get(&house, "/api/devices").await;

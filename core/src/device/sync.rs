@@ -93,6 +93,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp, load: usize) -
         heard.retain(|heard| heard.boot == now.boot || ops.iter().any(|op| op.t.boot == heard.boot));
         let mut owes = blob_row::owes(connection)?;
         owes.ops = outbox_row::count_after(connection, enrolment.device, base)?;
+        owes.oldest_ms = ops.first().map(|op| op.t.age_ms(&now));
         let known = mirror_row::scopes(connection)?;
         let scopes = [COMPANY.to_owned(), worker_scope(enrolment.worker.0)]
             .into_iter()

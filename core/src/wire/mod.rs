@@ -115,6 +115,10 @@ pub struct Owes {
     pub blobs: u64,
     /// Bytes of those files.
     pub bytes: u64,
+    /// How long ago the first of those operations was appended, milliseconds by the device's own clocks at sending. None
+    /// where there is none, and from a release that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<u64>,
 }
 
 /// A phone's half of the exchange.

@@ -797,6 +797,31 @@ fn ten_thousand_operations_wait_and_then_go_in_bounded_requests() {
     assert!(run.exchanges <= 25, "{}", run.exchanges);
 }
 
+#[test]
+fn a_phone_says_for_how_long_its_oldest_operation_has_waited() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    let oldest = || {
+        let request = sync::next_request(&phone.store, &phone.speaker, phone.now(), BATCH_BYTES).unwrap();
+        request.owes.oldest_ms
+    };
+    assert_eq!(oldest(), None);
+    let made = phone.now().wall_ms;
+    phone.say("first");
+    phone.clock.advance_ms(90_000);
+    phone.say("second");
+    assert_eq!(oldest(), Some(90_000));
+    phone.clock.set_wall(Millis(made - 86_400_000));
+    assert_eq!(oldest(), Some(90_000), "the monotonic clock runs on");
+    phone.clock.reboot();
+    assert_eq!(oldest(), Some(0), "the wall clock was set back, and there is no other");
+    phone.clock.set_wall(Millis(made + 120_000));
+    assert_eq!(oldest(), Some(120_000));
+    phone.sync(&server).unwrap();
+    assert_eq!(oldest(), None);
+}
+
 /// A link on which a body of more bytes than these does not get through in its time.
 struct SlowLink<'a> {
     server: &'a FakeServer,

@@ -107,7 +107,7 @@ impl Phone {
                 tz: "Asia/Shanghai".into(),
                 heard: Vec::new(),
             },
-            owes: Owes { ops: ops.len() as u64, blobs: 0, bytes: 0 },
+            owes: Owes { ops: ops.len() as u64, ..Owes::default() },
             base: self.seq,
             base_sha: sha(dice),
             judged: 0,

@@ -146,13 +146,15 @@ pub fn owed(connection: &Connection, but: &BTreeSet<Sha>, limit: usize) -> Resul
     Ok(others.take(limit).collect::<Result<_, _>>()?)
 }
 
-/// How many of them, and their bytes; `ops` is 0.
+/// How many of them, and their bytes; nothing is said of operations.
 pub fn owes(connection: &Connection) -> Result<Owes, Trouble> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*) AS blobs, coalesce(sum(len), 0) AS bytes FROM blob WHERE logged = 1 AND whole = 0",
     )?;
-    Ok(statement
-        .query_row([], |row| Ok(Owes { ops: 0, blobs: u64_at(row, "blobs")?, bytes: u64_at(row, "bytes")? }))?)
+    let files = |row: &Row<'_>| -> rusqlite::Result<Owes> {
+        Ok(Owes { blobs: u64_at(row, "blobs")?, bytes: u64_at(row, "bytes")?, ..Owes::default() })
+    };
+    Ok(statement.query_row([], files)?)
 }
 
 /// The files of a visit that no operation names, in the order they were taken.

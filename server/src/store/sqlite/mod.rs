@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     (26, include_str!("../../../migrations/sqlite/0026_today.sql")),
     (27, include_str!("../../../migrations/sqlite/0027_lacks.sql")),
     (28, include_str!("../../../migrations/sqlite/0028_ended.sql")),
+    (29, include_str!("../../../migrations/sqlite/0029_oldest.sql")),
 ];
 
 /// Held by whoever has the data folder open.
