@@ -1,5 +1,6 @@
-//! `kill -9`, of the server in the middle of many phones' exchanges and of phones between saving and sending, at moments that
-//! a seed chooses: what was said to be saved is there afterwards, exactly once, and goes out without anybody's help.
+//! `kill -9`, of the server in the middle of many phones' exchanges and of phones between saving and sending, and pauses of
+//! either before it, at moments that a seed chooses: what was said to be saved is there afterwards, exactly once, and goes
+//! out without anybody's help.
 //!
 //! The suite kills nine times, or as often as `KILLS` says; `KILLS_JSON` is the file that then tells of it (`make soak`).
 
@@ -79,7 +80,7 @@ const FIRST_SEED: u64 = 598;
 /// Bytes of the server's write-ahead log: it is folded back after 32 MiB, a commit brings 8 MiB at most, and pages of its own.
 const LOG_BOUND: u64 = 48 * 1024 * 1024;
 
-/// What the kills met and what was found.
+/// What the kills and pauses met and what was found.
 #[derive(Debug, Default, Serialize)]
 struct Killed {
     from: u64,
@@ -105,20 +106,44 @@ impl Killed {
         let listen = address::steady().to_string();
         let mut server = Server::start_at(&data, &listen);
         let (noted, notes) = mpsc::channel();
+        // Three minutes are long enough for anything here; after them somebody has stopped for good.
+        let next = || notes.recv_timeout(Duration::from_secs(180)).expect("nothing moves any more");
         let mut phones: Vec<Phone> = (1..=PHONES)
             .map(|nth| {
                 let phone = Jotter::open(&company.beside(&format!("phone-{nth}")));
                 phone.enrol(&company.invite(nth, &server.url));
                 phone.visit();
-                Phone::new(phone.dir(), &noted)
+                Phone::new(phone.dir(), nth, &noted)
             })
             .collect();
         for _ in 0..kills {
             // Those of the meantime say nothing of this kill.
             while notes.try_recv().is_ok() {}
             for _ in 0..dice.between(1, 3 * PHONES as i64) {
-                // Three minutes are long enough for anything here; after them somebody has stopped for good.
-                notes.recv_timeout(Duration::from_secs(180)).expect("nothing moves any more");
+                next();
+            }
+            if dice.chance(40) {
+                let nth = dice.below(PHONES);
+                if dice.chance(50) {
+                    server.pause();
+                    // What it notes before it waits for the server, it saves without one.
+                    phones[nth].kill();
+                    while notes.try_recv().is_ok() {}
+                    phones[nth].start();
+                    while next() != nth + 1 {}
+                    server.go_on();
+                    *self.faults.entry("server paused").or_default() += 1;
+                    *self.faults.entry("phone killed").or_default() += 1;
+                } else {
+                    phones[nth].pause();
+                    // What it said before is out of the pipe once others have gone on.
+                    for _ in 0..PHONES {
+                        while next() == nth + 1 {}
+                    }
+                    phones[nth].go_on();
+                    while next() != nth + 1 {}
+                    *self.faults.entry("phone paused").or_default() += 1;
+                }
             }
             let log = std::fs::metadata(data.join("nuanfang.db-wal")).map_or(0, |log| log.len());
             assert!(log <= LOG_BOUND, "{log} bytes of write-ahead log");
@@ -176,5 +201,5 @@ fn phones_and_server_killed_at_any_moment_have_everything_once() {
         std::fs::write(file, serde_json::to_vec_pretty(&killed).expect("JSON")).expect("written");
     }
     assert!(killed.failures.is_empty(), "{killed:?}");
-    assert!(killed.faults.len() == 2 && killed.cut_off > 0, "the kills met exchanges under way: {killed:?}");
+    assert!(killed.faults.len() == 4 && killed.cut_off > 0, "the kills met exchanges under way: {killed:?}");
 }

@@ -104,6 +104,13 @@ impl Printed {
     }
 }
 
+/// Sends a process a signal.
+pub fn signal(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let told = Command::new("sh").args(["-c", "kill -$0 $1", signal, &pid]).status().expect("a shell");
+    assert!(told.success(), "{signal} reached nobody");
+}
+
 /// A server at work.
 pub struct Server {
     child: Child,
@@ -163,16 +170,24 @@ impl Server {
         self.child.wait().expect("gone");
     }
 
+    /// SIGSTOP: it holds what it has and does nothing, until [`Self::go_on`].
+    pub fn pause(&self) {
+        signal(&self.child, "STOP");
+    }
+
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        signal(&self.child, "CONT");
+    }
+
     /// What an operator does: SIGTERM, and it drains.
     pub fn stop(self) {
         self.stop_by("TERM");
     }
 
     /// The same by another signal.
-    pub fn stop_by(mut self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let told = Command::new("sh").args(["-c", "kill -$0 $1", signal, &pid]).status().expect("a shell");
-        assert!(told.success());
+    pub fn stop_by(mut self, by: &str) {
+        signal(&self.child, by);
         let ended = self.child.wait().expect("gone");
         assert_eq!(ended.code(), Some(0), "{}", self.said());
     }

@@ -6,10 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
+use crate::nuanfang::signal;
+
 /// A phone at work: it notes and sends until it is killed, and can be started again then.
 pub struct Phone {
     dir: PathBuf,
-    noted: Sender<()>,
+    nth: usize,
+    noted: Sender<usize>,
     said: Said,
     process: Option<(Child, JoinHandle<Said>)>,
 }
@@ -27,9 +30,9 @@ pub struct Said {
 }
 
 impl Phone {
-    /// The phone in `dir`, at work; `noted` hears of each note.
-    pub fn new(dir: &Path, noted: &Sender<()>) -> Self {
-        let mut phone = Self { dir: dir.to_owned(), noted: noted.clone(), said: Said::default(), process: None };
+    /// The phone in `dir`, at work; `noted` hears `nth` at each of its notes.
+    pub fn new(dir: &Path, nth: usize, noted: &Sender<usize>) -> Self {
+        let mut phone = Self { dir: dir.to_owned(), nth, noted: noted.clone(), said: Said::default(), process: None };
         phone.start();
         phone
     }
@@ -42,7 +45,7 @@ impl Phone {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the phone starts");
-        let (out, noted) = (BufReader::new(child.stdout.take().expect("a pipe")), self.noted.clone());
+        let (out, nth, noted) = (BufReader::new(child.stdout.take().expect("a pipe")), self.nth, self.noted.clone());
         let mut said = std::mem::take(&mut self.said);
         said.next += 1;
         let listener = std::thread::spawn(move || {
@@ -51,7 +54,7 @@ impl Phone {
                     let n = n.parse().expect("a number");
                     said.saved.push(n);
                     said.next = n + 2;
-                    let _ = noted.send(());
+                    let _ = noted.send(nth);
                 } else {
                     assert_eq!(line, "sync.no_network");
                     said.cut_off += 1;
@@ -70,6 +73,16 @@ impl Phone {
     /// What it said until it was killed last.
     pub fn said(&self) -> &Said {
         &self.said
+    }
+
+    /// SIGSTOP: it does nothing until [`Self::go_on`], wherever it was.
+    pub fn pause(&self) {
+        signal(&self.process.as_ref().expect("it runs").0, "STOP");
+    }
+
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        signal(&self.process.as_ref().expect("it runs").0, "CONT");
     }
 
     /// `kill -9`.

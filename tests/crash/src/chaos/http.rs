@@ -1,6 +1,6 @@
 //! As much of HTTP/1.1 as a proxy needs that looks at whole messages.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// A request or a response: its head up to and with the empty line, and its body.
@@ -32,6 +32,11 @@ impl Message {
         (words.next().unwrap_or_default(), words.next().unwrap_or_default())
     }
 
+    /// Whether a response is one of success.
+    pub(super) fn is_success(&self) -> bool {
+        self.lines().next().and_then(|line| line.split(' ').nth(1)).is_some_and(|status| status.starts_with('2'))
+    }
+
     /// The same with `Connection: close` or without that header.
     pub(super) fn closing(&self, close: bool) -> Self {
         let kept = self.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
@@ -57,7 +62,7 @@ pub(super) fn read_request(stream: &mut TcpStream) -> io::Result<Option<Message>
     Ok(Some(message))
 }
 
-/// Sends a request on a connection of its own and reads the whole response.
+/// Sends a request on a connection of its own and reads the whole response; one that breaks off is an error.
 pub(super) fn ask(server: SocketAddr, request: &Message) -> io::Result<Message> {
     let mut stream = TcpStream::connect(server)?;
     stream.write_all(&request.closing(true).bytes())?;
@@ -65,7 +70,10 @@ pub(super) fn ask(server: SocketAddr, request: &Message) -> io::Result<Message> 
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     let body = bytes.split_off(end);
-    Ok(Message { head: bytes, body }.closing(false))
+    let reply = Message { head: bytes, body }.closing(false);
+    let promised = reply.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let bodiless = request.target().0 == "HEAD";
+    if end < 4 || (reply.body.len() < promised && !bodiless) { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(reply) }
 }
 
 /// Sends the first `count` bytes of a request and nothing more.

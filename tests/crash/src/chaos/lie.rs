@@ -1,4 +1,4 @@
-//! What a network does to a request.
+//! What a network does to a request, and what ends at either end of it.
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,11 +39,19 @@ pub enum Lie {
     BombToServer,
     /// Before it, the server gets half a request that never ends.
     Loris,
+    /// Neither it nor some that follow it reach anybody: each waits for its answer until it gives up.
+    Partition,
+    /// It arrives, and so do some that follow it; none of their replies does.
+    OneWay,
+    /// The server is killed while it is under way, and started again.
+    ServerKilled,
+    /// The phone's app ends while it waits for the reply, and is opened again.
+    PhoneEnds,
 }
 
 impl Lie {
     /// All of them; what cuts a file's way stands first.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::CutRequest,
         Self::CutReply,
         Self::LoseReply,
@@ -62,7 +70,16 @@ impl Lie {
         Self::Gzip,
         Self::BombToServer,
         Self::Loris,
+        Self::Partition,
+        Self::OneWay,
+        Self::ServerKilled,
+        Self::PhoneEnds,
     ];
+
+    /// Whether it goes on for some requests.
+    pub(super) fn lasts(self) -> bool {
+        matches!(self, Self::Partition | Self::OneWay)
+    }
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -85,6 +102,10 @@ impl Lie {
             Self::Gzip => "gzip nobody asked for",
             Self::BombToServer => "bomb to the server",
             Self::Loris => "half a request for ever",
+            Self::Partition => "partition",
+            Self::OneWay => "one-way partition",
+            Self::ServerKilled => "server killed",
+            Self::PhoneEnds => "app ended",
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Real phones and the real server over TCP, with a network between them that cuts, repeats, delays and lies (T5,
-//! and the faults of the PowerSync report, T11). Afterwards every phone must have nothing left to send, and the server
-//! must have everything once.
+//! Real phones and the real server over TCP, with a network between them that cuts, repeats, delays and lies (T5), is
+//! parted for a while or in one direction, while the server is killed and apps end in the middle of exchanges (the faults of
+//! the PowerSync report, T11). Afterwards every phone must have nothing left to send, and the server must have
+//! everything once.
 
 mod http;
 mod lie;
+mod mortal;
 mod patience;
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::{ImageBuffer, ImageFormat, Rgb, RgbImage};
@@ -16,27 +18,27 @@ use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::device::app::{Config, Connect, FieldApp};
 use nuanfang_core::device::clock::SoftwareClock;
 use nuanfang_core::device::status::SyncState;
-use nuanfang_core::domain::role;
+use nuanfang_core::domain::{Command, role};
 use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
 use nuanfang_core::record::SoftwareKey;
-use nuanfang_server::clock::HandClock;
+use nuanfang_server::enrolment;
 use nuanfang_server::office::log;
 use nuanfang_server::store::StoreError;
-use nuanfang_server::{Running, Server, enrolment};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use rusqlite::Connection;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::house::{MORNING, SUPPLIER, runtime};
+use crate::house::MORNING;
 use crate::phone::{emergency, notify, photograph, read_log, refused};
 use crate::scratch::Scratch;
 use crate::sweep::Fallible;
 
 pub use lie::Lie;
 
-use patience::Impatient;
+use mortal::Mortal;
+use patience::{GivenUp, Impatient};
 use proxy::Proxy;
 
 /// How much happens in one run.
@@ -123,12 +125,42 @@ fn noise(dice: &mut StdRng, side: u32) -> Fallible<Vec<u8>> {
 }
 
 struct Handset {
-    app: FieldApp,
+    /// None between its end and its next start.
+    app: Option<FieldApp>,
     device: DeviceId,
     proxy: Proxy,
     dice: StdRng,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
+    key: Arc<SoftwareKey>,
     clock: Arc<SoftwareClock>,
+    /// Operations that it called saved, and files among them.
+    saved: (usize, usize),
+}
+
+impl Handset {
+    fn app(&self) -> Fallible<&FieldApp> {
+        Ok(self.app.as_ref().ok_or("the app is not open")?)
+    }
+
+    /// Saves an operation.
+    fn act(&mut self, visit: VisitId, command: &Command, files: &[Sha]) -> Fallible<()> {
+        self.app()?.act(visit, command, files).map_err(refused)?;
+        self.saved.0 += 1;
+        self.saved.1 += files.len();
+        Ok(())
+    }
+
+    /// Tries to send; where the app ended meanwhile, it is opened again.
+    fn send(&mut self) -> Fallible<()> {
+        // What stops it is the network's doing; that it is told in words, the phone's own tests show.
+        let _ = self.app()?.sync_once();
+        let given_up = self.proxy.given_up();
+        if given_up.take_ended() {
+            self.app = None;
+            self.app = Some(open(&self.dir, &self.key, &self.clock, given_up)?);
+        }
+        Ok(())
+    }
 }
 
 /// One run.
@@ -136,11 +168,8 @@ struct Handset {
 /// # Errors
 /// If it can't be set up; what goes wrong in it is in the outcome.
 pub fn run(size: Size, seed: u64) -> Fallible<Outcome> {
-    let (scratch, runtime) = (Scratch::new()?, runtime()?);
-    let mut config = nuanfang_server::Config::local(scratch.place("data"));
-    config.supplier_name = SUPPLIER.to_owned();
-    config.clock = Some(Arc::new(HandClock::at(MORNING)));
-    let server = runtime.block_on(Server::start(config))?;
+    let scratch = Scratch::new()?;
+    let server = Arc::new(Mortal::start(&scratch.place("data"))?);
     let mut handsets = (0..size.phones)
         .map(|number| handset(&server, &scratch.place(&format!("phone{number}")), number, seed))
         .collect::<Fallible<Vec<_>>>()?;
@@ -158,57 +187,58 @@ pub fn run(size: Size, seed: u64) -> Fallible<Outcome> {
         settle(handset, &server, &mut outcome, &format!("seed {seed}, phone {number}"))?;
     }
     drop(handsets);
-    runtime.block_on(server.shutdown());
+    server.stop();
     Ok(outcome)
 }
 
-fn handset(server: &Running, dir: &Path, number: usize, seed: u64) -> Fallible<Handset> {
-    let dice = StdRng::seed_from_u64(seed ^ ((number as u64 + 1) << 40));
-    let proxy = Proxy::start(server.addr, seed ^ ((number as u64 + 1) << 48))?;
-    let given_up = proxy.given_up();
+fn open(dir: &Path, key: &Arc<SoftwareKey>, clock: &Arc<SoftwareClock>, given_up: GivenUp) -> Fallible<FieldApp> {
     let connect: Connect = Arc::new(move |url, trust| Ok(Arc::new(Impatient::new(url, trust, given_up.clone())?)));
-    let clock = Arc::new(SoftwareClock::at(MORNING));
-    let app = FieldApp::open_over(Config::new(dir), Arc::new(SoftwareKey::generate()), clock.clone(), connect)
-        .map_err(refused)?;
+    Ok(FieldApp::open_over(Config::new(dir), key.clone(), clock.clone(), connect).map_err(refused)?)
+}
+
+fn handset(server: &Arc<Mortal>, dir: &Path, number: usize, seed: u64) -> Fallible<Handset> {
+    let dice = StdRng::seed_from_u64(seed ^ ((number as u64 + 1) << 40));
+    let proxy = Proxy::start(server, seed ^ ((number as u64 + 1) << 48))?;
+    let (key, clock) = (Arc::new(SoftwareKey::generate()), Arc::new(SoftwareClock::at(MORNING)));
+    let app = open(dir, &key, &clock, proxy.given_up())?;
     let worker = WorkerId(Uuid::from_u128(1 + number as u128));
-    let mut invitation = server.state.invitation(enrolment::issue(&server.state.vault, worker)?);
+    let mut invitation = server.look(|state| Ok(state.invitation(enrolment::issue(&state.vault, worker)?)))?;
     invitation.url = format!("http://{}", proxy.addr());
     let device = app.enrol(&invitation.to_text(), "示例手机").map_err(refused)?.device;
     proxy.rage();
-    Ok(Handset { app, device, proxy, dice, dir: dir.to_owned(), clock })
+    Ok(Handset { app: Some(app), device, proxy, dice, dir: dir.to_owned(), key, clock, saved: (0, 0) })
 }
 
-fn acked_by(server: &Running, device: DeviceId) -> Fallible<u64> {
-    let head = server.state.store.read_now::<_, StoreError>(|db| log::find_writer(db, device))?;
+fn acked_by(server: &Mortal, device: DeviceId) -> Fallible<u64> {
+    let head = server.look(|state| Ok(state.store.read_now::<_, StoreError>(|db| log::find_writer(db, device))?))?;
     Ok(head.map_or(0, |head| head.acked))
 }
 
-fn day(handset: &mut Handset, server: &Running, size: Size, outcome: &Mutex<Outcome>) -> Fallible<()> {
+fn day(handset: &mut Handset, server: &Mortal, size: Size, outcome: &Mutex<Outcome>) -> Fallible<()> {
     let visit = VisitId(Uuid::now_v7());
-    handset.app.act(visit, &emergency(visit), &[]).map_err(refused)?;
-    let (mut operations, mut files, mut false_receipts) = (1, 0, 0);
+    handset.act(visit, &emergency(visit), &[])?;
+    let mut false_receipts = 0;
     for turn in 0..size.turns {
         handset.clock.advance_ms(60_000);
         if turn % (size.turns / size.photos.max(1)).max(1) == 0 {
             let picture = noise(&mut handset.dice, size.side)?;
-            let photo = handset.app.capture_photo(visit, role::PHOTO_OTHER, &picture).map_err(refused)?;
-            handset.app.act(visit, &photograph(), &[photo.sha]).map_err(refused)?;
-            files += 1;
+            let photo = handset.app()?.capture_photo(visit, role::PHOTO_OTHER, &picture).map_err(refused)?;
+            handset.act(visit, &photograph(), &[photo.sha])?;
         } else {
-            handset.app.act(visit, &notify(handset.dice.gen_range(0..600)), &[]).map_err(refused)?;
+            let minutes = handset.dice.gen_range(0..600);
+            handset.act(visit, &notify(minutes), &[])?;
         }
-        operations += 1;
-        // What stops it is the network's doing; that it is told in words, the phone's own tests show.
-        let _ = handset.app.sync_once();
-        let believed = handset.app.status().map_err(refused)?.acked;
+        handset.send()?;
+        let believed = handset.app()?.status().map_err(refused)?.acked;
         false_receipts += usize::from(believed > acked_by(server, handset.device)?);
     }
     let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-    outcome.operations += operations;
-    outcome.files += files;
+    outcome.operations += handset.saved.0;
+    outcome.files += handset.saved.1;
     outcome.false_receipts += false_receipts;
     if false_receipts > 0 {
-        outcome.failures.push(format!("{false_receipts} false receipts"));
+        let what = format!("seed {}: {false_receipts} false receipts", outcome.first_seed);
+        outcome.failures.push(what);
     }
     Ok(())
 }
@@ -216,9 +246,9 @@ fn day(handset: &mut Handset, server: &Running, size: Size, outcome: &Mutex<Outc
 /// The network is well again: how often a phone may have to try until everything is there.
 const TRIES: usize = 3;
 
-fn settle(handset: &Handset, server: &Running, outcome: &mut Outcome, who: &str) -> Fallible<()> {
-    let mut last = String::new();
-    let idle = (0..TRIES).any(|_| match handset.app.sync_once() {
+fn settle(handset: &Handset, server: &Mortal, outcome: &mut Outcome, who: &str) -> Fallible<()> {
+    let (app, mut last) = (handset.app()?, String::new());
+    let idle = (0..TRIES).any(|_| match app.sync_once() {
         Ok(status) => {
             last = format!("{:?}, {} operations, {} files", status.state, status.ops_waiting, status.files_waiting);
             status.state == SyncState::Idle && status.ops_waiting == 0 && status.files_waiting == 0
@@ -242,33 +272,39 @@ fn settle(handset: &Handset, server: &Running, outcome: &mut Outcome, who: &str)
     compare(handset, server, outcome, who)
 }
 
-/// The server has what the phone logged, once, as it was logged; and every file of it.
-fn compare(handset: &Handset, server: &Running, outcome: &mut Outcome, who: &str) -> Fallible<()> {
+/// The phone has logged what it called saved; the server has what it logged, once, as it was logged, and every file of it.
+fn compare(handset: &Handset, server: &Mortal, outcome: &mut Outcome, who: &str) -> Fallible<()> {
     let db = Connection::open(handset.dir.join("phone.db"))?;
     let logged = read_log(&db)?;
-    let kept = server.state.store.read_now::<_, StoreError>(|db| {
-        let mut query = db.prepare(
-            "SELECT e.op, e.sha, b.body FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
+    let kept = server.look(|state| {
+        Ok(state.store.read_now::<_, StoreError>(|db| {
+            let mut query = db.prepare(
+                "SELECT e.op, e.sha, b.body FROM envelope e JOIN writer w ON w.dev = e.dev JOIN body b ON b.g = e.g
              WHERE w.device = ?1 ORDER BY e.seq",
-        )?;
-        let rows = query.query_map([handset.device.0.as_bytes()], |row| {
-            Ok((row.get::<_, [u8; 16]>(0)?, Sha(row.get(1)?), row.get::<_, String>(2)?))
-        })?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            )?;
+            let rows = query.query_map([handset.device.0.as_bytes()], |row| {
+                Ok((row.get::<_, [u8; 16]>(0)?, Sha(row.get(1)?), row.get::<_, String>(2)?))
+            })?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        })?)
     })?;
     let same = logged.iter().zip(&kept).filter(|(row, kept)| (row.op, row.sha, &row.body) == (kept.0, kept.1, &kept.2));
-    let wrong = logged.len().max(kept.len()) - same.count();
+    let wrong = logged.len().max(kept.len()).max(handset.saved.0) - same.count();
     if wrong > 0 {
         outcome.wrong_operations += wrong;
-        outcome.failures.push(format!("{who}: {wrong} of {} operations are wrong", logged.len()));
+        outcome.failures.push(format!("{who}: {wrong} of {} operations are wrong", handset.saved.0));
     }
     let mut query = db.prepare("SELECT sha FROM blob WHERE logged = 1")?;
-    for sha in query.query_map([], |row| Ok(Sha(row.get(0)?)))? {
-        let sha = sha?;
-        if server.state.blobs.read(&sha)?.is_none_or(|bytes| Sha::of(&bytes) != sha) {
+    let files = query.query_map([], |row| Ok(Sha(row.get(0)?)))?.collect::<Result<Vec<_>, _>>()?;
+    for sha in &files {
+        if server.look(|state| Ok(state.blobs.read(sha)?))?.is_none_or(|bytes| Sha::of(&bytes) != *sha) {
             outcome.wrong_files += 1;
             outcome.failures.push(format!("{who}: file {sha} is not whole"));
         }
+    }
+    if files.len() < handset.saved.1 {
+        outcome.wrong_files += handset.saved.1 - files.len();
+        outcome.failures.push(format!("{who}: {} of {} files are left", files.len(), handset.saved.1));
     }
     Ok(())
 }

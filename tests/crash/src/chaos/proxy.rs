@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -11,14 +12,18 @@ use rand::{Rng, SeedableRng};
 
 use super::http::{self, Message};
 use super::lie::Lie;
+use super::mortal::Mortal;
 use super::patience::GivenUp;
+
+/// How many requests meet what lasts, the first included.
+const LASTING: RangeInclusive<u32> = 3..=10;
 
 /// What a proxy saw and did.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     /// Requests.
     pub(super) requests: u64,
-    /// What was done to them.
+    /// What was done to them; what lasts counts once.
     pub(super) lies: BTreeMap<Lie, u64>,
     /// Bytes of files the phone sent again after its request was cut.
     pub(super) again_after_cut: Vec<u64>,
@@ -40,9 +45,29 @@ struct Mind {
     earlier: Option<Message>,
     late: Vec<Message>,
     open: Vec<TcpStream>,
+    /// What lasts, and how many more requests meet it.
+    lasting: Option<(Lie, u32)>,
+}
+
+impl Mind {
+    /// Draws what happens to a request.
+    fn draw(&mut self, kinds: &[Lie]) -> Option<Lie> {
+        if let Some((lie, left)) = self.lasting.take() {
+            self.lasting = (left > 1).then(|| (lie, left - 1));
+            return Some(lie);
+        }
+        let lie = self.dice.gen_bool(0.45).then(|| kinds[self.dice.gen_range(0..kinds.len())]);
+        let lie = lie.filter(|lie| *lie != Lie::Stale || self.earlier.is_some())?;
+        *self.tally.lies.entry(lie).or_default() += 1;
+        if lie.lasts() {
+            self.lasting = Some((lie, self.dice.gen_range(LASTING) - 1));
+        }
+        Some(lie)
+    }
 }
 
 struct Shared {
+    mortal: Arc<Mortal>,
     server: SocketAddr,
     raging: AtomicBool,
     stopped: AtomicBool,
@@ -64,7 +89,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// Listens, and passes everything on until it is told otherwise.
-    pub(super) fn start(server: SocketAddr, seed: u64) -> io::Result<Self> {
+    pub(super) fn start(mortal: &Arc<Mortal>, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let addr = listener.local_addr()?;
         let mind = Mind {
@@ -74,9 +99,11 @@ impl Proxy {
             earlier: None,
             late: Vec::new(),
             open: Vec::new(),
+            lasting: None,
         };
         let shared = Arc::new(Shared {
-            server,
+            mortal: Arc::clone(mortal),
+            server: mortal.addr(),
             raging: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             mind: Mutex::new(mind),
@@ -174,11 +201,7 @@ fn choose(shared: &Shared, request: &Message) -> Option<Lie> {
     let raging = shared.raging.load(Ordering::Relaxed);
     // A file's way is cut more often than anything else: that is where bytes could be sent again.
     let kinds = if request.target().0 == "PATCH" && mind.dice.gen_bool(0.5) { &Lie::ALL[..3] } else { &Lie::ALL[..] };
-    let lie = (raging && mind.dice.gen_bool(0.45)).then(|| kinds[mind.dice.gen_range(0..kinds.len())]);
-    let lie = lie.filter(|lie| *lie != Lie::Stale || mind.earlier.is_some());
-    if let Some(lie) = lie {
-        *mind.tally.lies.entry(lie).or_default() += 1;
-    }
+    let lie = if raging { mind.draw(kinds) } else { None };
     if let ("PATCH", path) = request.target() {
         let from = request.header("upload-offset").and_then(|offset| offset.parse::<u64>().ok()).unwrap_or(0);
         let upload = mind.uploads.entry(path.to_owned()).or_default();
@@ -186,7 +209,15 @@ fn choose(shared: &Shared, request: &Message) -> Option<Lie> {
         upload.last = lie;
         match last {
             Some(Lie::CutRequest) => mind.tally.again_after_cut.push(again),
-            Some(Lie::CutReply | Lie::LoseReply | Lie::Truncated | Lie::BadGatewayAfter | Lie::LateReply) => {
+            Some(
+                Lie::CutReply
+                | Lie::LoseReply
+                | Lie::Truncated
+                | Lie::BadGatewayAfter
+                | Lie::LateReply
+                | Lie::OneWay
+                | Lie::PhoneEnds,
+            ) => {
                 mind.tally.again_after_lost_reply.push(again);
             }
             _ => {}
@@ -208,12 +239,11 @@ fn given(shared: &Shared, request: &Message, count: usize) {
 
 fn forward(shared: &Shared, request: &Message) -> io::Result<Message> {
     let reply = http::ask(shared.server, request)?;
-    given(shared, request, usize::MAX >> 1);
-    let full = request.body.len() as u64;
-    if let ("PATCH", path) = request.target() {
+    // A server that was started anew knows no token of before, and takes nothing of what comes with it.
+    if let (true, ("PATCH", path)) = (reply.is_success(), request.target()) {
         let from = request.header("upload-offset").and_then(|offset| offset.parse::<u64>().ok()).unwrap_or(0);
         if let Some(upload) = shared.mind().uploads.get_mut(path) {
-            upload.given = from + full;
+            upload.given = from + request.body.len() as u64;
         }
     }
     Ok(reply)
@@ -256,6 +286,33 @@ fn lied(shared: &Shared, request: &Message, client: &mut TcpStream, lie: Lie) ->
             return Ok(false);
         }
         Lie::Unreachable | Lie::LateRequest => return Ok(false),
+        Lie::Partition => {
+            shared.given_up.tell();
+            return Ok(false);
+        }
+        Lie::OneWay => {
+            // Also where the server is not there just now.
+            let _ = forward(shared, request);
+            shared.given_up.tell();
+            return Ok(false);
+        }
+        Lie::ServerKilled => {
+            let length = request.closing(true).bytes().len();
+            // Now and then all of it: the server may have done it, and says so to nobody.
+            let count = somewhere(shared, length + length / 2);
+            let _under_way = http::begin(shared.server, request, count)?;
+            shared.mortal.kill();
+            return Ok(false);
+        }
+        Lie::PhoneEnds => {
+            let arrives = shared.mind().dice.gen_bool(0.5);
+            if arrives {
+                // Also where the server is not there just now.
+                let _ = forward(shared, request);
+            }
+            shared.given_up.end();
+            return Ok(false);
+        }
         Lie::Twice => {
             forward(shared, request)?;
             return pass(shared, request, client);

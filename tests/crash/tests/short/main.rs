@@ -3,6 +3,7 @@
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_crash::chaos::Lie;
 use nuanfang_crash::disk::{Disk, Fault};
 use nuanfang_crash::image::Crash;
 use nuanfang_crash::replay::Replay;
@@ -147,4 +148,7 @@ fn a_lying_network_wedges_no_phone_and_loses_nothing() {
     assert!(median <= 64 * 1024 && most <= 1024 * 1024, "{median} {most} B sent again after a cut");
     assert!(outcome.again_after_lost_reply.iter().all(|again| *again == 0), "{:?}", outcome.again_after_lost_reply);
     assert!(outcome.faults.len() > 10, "{}", told(&outcome));
+    for lie in [Lie::Partition, Lie::OneWay, Lie::ServerKilled, Lie::PhoneEnds] {
+        assert!(outcome.faults.contains_key(lie.name()), "no {}: {}", lie.name(), told(&outcome));
+    }
 }
