@@ -28,4 +28,4 @@ pub use dice::Dice;
 pub use ground::Ground;
 pub use plan::{Fault, Faults, Plan};
 pub use tally::{Failure, Tally};
-pub use world::{Report, run};
+pub use world::{Chances, Report, run};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use nuanfang_core::drill::{self, Mutant};
-use nuanfang_simulation::{Ground, Plan, Tally, memory, run, shrink};
+use nuanfang_simulation::{Chances, Ground, Plan, Tally, memory, run, shrink};
 use serde_json::json;
 
 /// Play seeds. Exit status: 0 every promise held (or, with --mutant, it was found broken); 1 otherwise.
@@ -85,7 +85,8 @@ fn find(ground: &Ground, asked: &Simulate, mutant: Mutant) -> bool {
 
 fn play(ground: &Ground, asked: &Simulate) -> bool {
     let (began, limit) = (Instant::now(), asked.minutes.map(|minutes| Duration::from_secs(minutes * 60)));
-    let (mut total, mut failures, mut seeds, mut held) = (Tally::default(), Vec::new(), 0, Vec::new());
+    let (mut total, mut failures, mut seeds) = (Tally::default(), Vec::new(), 0);
+    let (mut held, mut drawn) = (Vec::new(), Vec::new());
     for seed in asked.from..asked.from + asked.seeds {
         if limit.is_some_and(|limit| began.elapsed() > limit) {
             break;
@@ -96,6 +97,16 @@ fn play(ground: &Ground, asked: &Simulate) -> bool {
         total.add(&report.tally);
         if asked.story {
             report.story.iter().for_each(|line| println!("{line}"));
+        }
+        // Of many seeds every chance is drawn; one day has its own.
+        if asked.hours.is_some() {
+            let Chances { network, ends, kinds } = &report.chances;
+            println!(
+                "seed {seed}: of a thousand calls the network does something to {network}, in {ends} of a thousand acts and \
+                 exchanges a phone's process may end; kinds: {}",
+                kinds.join(", ")
+            );
+            drawn.push(json!({ "seed": seed, "network": network, "ends": ends, "kinds": kinds }));
         }
         // A run of steps that jump through months holds as much as they chose.
         if let Some(growth) = asked.hours.and_then(|_| memory::growth(&report.memory)) {
@@ -133,7 +144,7 @@ fn play(ground: &Ground, asked: &Simulate) -> bool {
     if let Some(file) = &asked.json {
         let report = json!({ "seeds": seeds, "from": asked.from, "phones": asked.phones, "hours": asked.hours, "steps": total.steps, "steps_by_kind": total.by_kind,
             "faults": total.faults, "checks": total.checks, "operations": total.ops, "outcomes": total.outcomes,
-            "memory": held, "failures": failures, "seconds": seconds, "steps_per_second": rate });
+            "chances": drawn, "memory": held, "failures": failures, "seconds": seconds, "steps_per_second": rate });
         if let Err(error) = std::fs::write(file, format!("{report:#}\n")) {
             eprintln!("{}: {error}", file.display());
             return false;

@@ -43,6 +43,19 @@ pub struct Report {
     pub story: Vec<String>,
     /// KiB of the process in memory, at each look at the whole.
     pub memory: Vec<u64>,
+    /// How likely what may go wrong was.
+    pub chances: Chances,
+}
+
+/// What the seed drew for the whole of a run, each in a thousand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chances {
+    /// Calls to which the network does something.
+    pub network: u32,
+    /// Acts and exchanges in which a phone's process may end.
+    pub ends: u32,
+    /// The kinds that may happen.
+    pub kinds: Vec<&'static str>,
 }
 
 /// Everything there is.
@@ -63,7 +76,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
     let mut world = World::new(ground, plan);
     let (mut at, mut memory) = (0, Vec::new());
     let look_every = if plan.hours.is_some() { LOOK_EVERY.max(plan.steps / LOOKS) } else { LOOK_EVERY };
-    let far = Arc::clone(&world.far);
+    let (far, chances) = (Arc::clone(&world.far), world.chances());
     let done = catch_unwind(AssertUnwindSafe(|| {
         for step in 0..plan.steps {
             at = step;
@@ -90,7 +103,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
         far.fail("panic", text.unwrap_or_else(|| "something ended where nothing may".into()));
     }
     let (tally, failure, story) = (far.tally.clone(), far.failure.clone(), far.story.take().unwrap_or_default());
-    Report { tally, failure, at, story, memory }
+    Report { tally, failure, at, story, memory, chances }
 }
 
 impl World {
@@ -114,7 +127,9 @@ impl World {
             orders.feed_changes = Some([2, 5, 20, 500][dice.below(4)]);
             orders.piece = Some([700, 4_000, 1 << 20][dice.below(3)]);
         });
-        let rate = [0, 60, 200, 400][dice.below(4)];
+        // A company's day has one draw for all its phones: a calm network would show nothing of them.
+        let rates: &[u32] = if plan.hours.is_some() { &[60, 200, 400] } else { &[0, 60, 200, 400] };
+        let rate = rates[dice.below(rates.len())];
         let ends = [0, 20, 80][dice.below(3)];
         let workers: Vec<WorkerId> = (0..ground.workers.min(plan.phones as usize + 1)).map(ground::worker).collect();
         let mut phones = Vec::new();
@@ -137,6 +152,11 @@ impl World {
             ends,
             pace,
         }
+    }
+
+    fn chances(&self) -> Chances {
+        let kinds = Fault::ALL.into_iter().filter(|fault| self.faults().has(*fault)).map(Fault::name).collect();
+        Chances { network: self.weather.rate, ends: self.ends, kinds }
     }
 
     /// What may go wrong.

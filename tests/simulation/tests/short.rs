@@ -57,6 +57,16 @@ fn some_seeds_hold() {
 }
 
 #[test]
+fn a_day_of_a_company_never_has_a_calm_network() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ground = Ground::prepare(2);
+    for seed in 1..=20 {
+        let day = Plan { hours: Some(24), ..Plan::of(seed, 0, 2) };
+        assert!(run(&ground, &day).chances.network > 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_seed_plays_the_same_twice() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let ground = Ground::prepare(0);
