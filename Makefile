@@ -50,7 +50,7 @@ peers: deps console
 
 # What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a thousand kills of
 # phones and server, a day of two thousand phones, a store of ten million operations and a million of them lost and brought
-# again, then seeds for MINUTES, a quarter of an hour. What they counted stands in target/soak.json.
+# again, then seeds for MINUTES, a quarter of an hour. What they counted is printed at the end and stands in target/soak.json.
 MINUTES ?= 15
 soak: $(STAMPS)/run-packages console
 	python3 scripts/soak.py $(MINUTES)
