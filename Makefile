@@ -38,9 +38,11 @@ check: deps console
 	@echo '==> the phone (Kotlin, warnings are errors)'
 	@./android/build.sh test-compile
 
-# The phone of two figures stands on an encrypted store and can't be linked with the server: it is built by itself.
+# The phone of three figures stands on an encrypted store and can't be linked with the server; the simulator's phone and server
+# are built with what breaks promises on purpose: each is built by itself.
 bench: deps console
 	$(CARGO) build --locked --release -p nuanfang-bench-phone
+	$(CARGO) build --locked --release -p nuanfang-simulation
 	$(CARGO) run --locked --release --bin nuanfang-bench
 
 # B1's batches sent to two other servers in the same run, docs/peers.md.
@@ -68,9 +70,13 @@ schemathesis: deps console
 	$(CARGO) build --locked --bins
 	./tests/schemathesis/run.sh target/debug
 
+# 64 MiB at most, fonts and console included (B19-binary).
+RELEASE_BYTES := 67108864
 release: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --release --bin nuanfang
 	@ls -l target/release/nuanfang
+	@test $$(stat -c %s target/release/nuanfang) -le $(RELEASE_BYTES) || \
+		{ echo 'target/release/nuanfang is larger than $(RELEASE_BYTES) bytes'; exit 1; }
 
 deps: $(STAMPS)/run-packages $(STAMPS)/test-packages $(STAMPS)/tools
 

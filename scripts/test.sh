@@ -7,8 +7,10 @@ step() { echo; echo "==> $*"; }
 step 'Rust: rooms, store suite, routes × roles, documents, journeys'
 # The same set of packages everywhere: with another set cargo would choose other features and build typst again.
 cargo build --locked --quiet --bins
-# The phone of two figures, on an encrypted store: it can't be linked with the server, and is built by itself.
+# The phone of three figures, on an encrypted store: it can't be linked with the server, and is built by itself.
 cargo build --locked --quiet -p nuanfang-bench-phone
+# The simulator of one, built as the step of its own tests builds it.
+cargo build --locked --quiet -p nuanfang-simulation --config tests/simulation/fast.toml
 cargo test --locked --quiet
 step 'phones, office and a bad network, seed by seed'
 cargo test --locked --quiet -p nuanfang-simulation --config tests/simulation/fast.toml

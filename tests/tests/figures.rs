@@ -7,6 +7,9 @@ fn every_figure_can_be_measured() {
     for (figures, prepare) in BENCHES {
         let ids: Vec<_> = figures.iter().map(|figure| figure.id).collect();
         let mut bench = prepare(Size::Small).unwrap_or_else(|error| panic!("{ids:?}: {error}"));
+        if bench.missing().is_some() {
+            continue;
+        }
         let runs = bench.run().unwrap_or_else(|error| panic!("{ids:?}: {error}"));
         assert_eq!(runs.len(), figures.len(), "{ids:?}");
         for (figure, run) in figures.iter().zip(runs) {

@@ -1,18 +1,24 @@
-//! The phone of two figures of `make bench`: the real core on an encrypted store, told by its arguments what to measure.
+//! The phone of some figures of `make bench`: the real core on an encrypted store, told by its arguments what to measure.
 //!
 //! `nuanfang-bench-phone cold DIR URL CODE`: enrols in the empty folder DIR and mirrors everything it may read.
 //!
 //! `nuanfang-bench-phone save DIR URL CODE COUNT`: enrols, learns its visits, and saves COUNT forms with signatures
 //! without a network, each beside the least that a save could cost.
 //!
+//! `nuanfang-bench-phone fill DIR`: queues an operation for each line of standard input in the empty folder DIR.
+//!
+//! `nuanfang-bench-phone open DIR`: opens it, and measures how long it takes until its first exchange leaves, and what reading
+//! that exchange's rows costs at least.
+//!
 //! What it measured is one line of JSON on standard output; exit status 1 and a line on standard error if it could not.
 
 mod cold;
+mod outbox;
 mod phone;
 mod save;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What is returned, or what stopped it.
@@ -43,6 +49,8 @@ fn measure() -> Tried<String> {
             let phone = phone::Phone::enrol(PathBuf::from(dir), url, code)?;
             Ok(serde_json::to_string(&save::save(&phone, count.parse()?)?)?)
         }
-        _ => Err("cold DIR URL CODE, or save DIR URL CODE COUNT".into()),
+        ["fill", dir] => Ok(serde_json::to_string(&outbox::fill(Path::new(dir), std::io::stdin().lock())?)?),
+        ["open", dir] => Ok(serde_json::to_string(&outbox::open(Path::new(dir))?)?),
+        _ => Err("cold DIR URL CODE, save DIR URL CODE COUNT, fill DIR, or open DIR".into()),
     }
 }

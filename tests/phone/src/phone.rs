@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nuanfang_core::device::app::{Config, FieldApp};
@@ -13,7 +13,7 @@ use nuanfang_core::record::SoftwareKey;
 use crate::Tried;
 
 /// SQLCipher's raw key; on a phone it comes from the platform's keystore.
-const KEY: [u8; 32] = [0x59; 32];
+pub const KEY: [u8; 32] = [0x59; 32];
 
 /// How a file of SQLite begins that is not encrypted.
 const PLAIN: &[u8; 16] = b"SQLite format 3\0";
@@ -32,13 +32,12 @@ impl Phone {
         let config = Config { key: Some(KEY), ..Config::new(&dir) };
         let app = FieldApp::open(config, Arc::new(SoftwareKey::generate()), Arc::new(SystemClock::new()))?;
         app.enrol(&format!("{url} {code}"), "示例手机")?;
-        let phone = Self { app, dir };
-        phone.must_be_encrypted()?;
-        Ok(phone)
+        must_be_encrypted(&dir)?;
+        Ok(Self { app, dir })
     }
 
     /// The folder it lies in.
-    pub fn dir(&self) -> &std::path::Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
@@ -46,10 +45,11 @@ impl Phone {
     pub fn store(&self) -> Tried<Store> {
         Ok(Store::open(&self.dir, Some(&KEY))?)
     }
+}
 
-    fn must_be_encrypted(&self) -> Tried<()> {
-        let mut begins = [0; 16];
-        File::open(self.dir.join(FILE))?.read_exact(&mut begins)?;
-        if begins == *PLAIN { Err("the store is not encrypted".into()) } else { Ok(()) }
-    }
+/// Nobody reads the store in `dir` without its key.
+pub fn must_be_encrypted(dir: &Path) -> Tried<()> {
+    let mut begins = [0; 16];
+    File::open(dir.join(FILE))?.read_exact(&mut begins)?;
+    if begins == *PLAIN { Err("the store is not encrypted".into()) } else { Ok(()) }
 }

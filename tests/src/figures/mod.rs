@@ -3,6 +3,7 @@
 //!
 //! Each [`Bench`] sets its stage once, then runs its figures and their probes turn about, as often as it is asked.
 
+mod binary;
 mod board;
 mod cipher;
 mod cold;
@@ -19,6 +20,7 @@ mod load;
 mod one;
 mod opening;
 mod overload;
+mod pace;
 mod photos;
 mod prose;
 mod record;
@@ -114,6 +116,11 @@ pub trait Bench {
     /// Its figures, in the order of [`Bench::run`]'s answer.
     fn figures(&self) -> &'static [Figure];
 
+    /// What they are measured on and is not there, where that is no fault: they are left out then.
+    fn missing(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Measures each of them once.
     ///
     /// # Errors
@@ -125,7 +132,7 @@ pub trait Bench {
 pub type Prepare = fn(Size) -> Tried<Box<dyn Bench>>;
 
 /// Every bench, with its figures.
-pub const BENCHES: [(&[Figure], Prepare); 19] = [
+pub const BENCHES: [(&[Figure], Prepare); 21] = [
     (&ingest::PLAIN, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::PLAIN)?))),
     (&ingest::SIGNED, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SIGNED)?))),
     (&ingest::SINGLE, |size| Ok(Box::new(ingest::Ingest::prepare(size, &ingest::SINGLE)?))),
@@ -137,10 +144,12 @@ pub const BENCHES: [(&[Figure], Prepare); 19] = [
     (&photos::FIGURES, |size| Ok(Box::new(photos::Photos::prepare(size)?))),
     (&overload::FIGURES, |size| Ok(Box::new(overload::Overload::prepare(size)?))),
     (&footprint::FIGURES, |size| Ok(Box::new(footprint::Footprint::prepare(size)?))),
+    (&binary::FIGURES, |_| Ok(Box::new(binary::Binary::prepare()))),
     (&folding::FIGURES, |size| Ok(Box::new(folding::Folding::prepare(size)?))),
     (&opening::FIGURES, |size| Ok(Box::new(opening::Opening::prepare(size)?))),
     (&cold::FIGURES, |size| Ok(Box::new(cold::Cold::prepare(size)?))),
     (&saves::FIGURES, |size| Ok(Box::new(saves::Saves::prepare(size)?))),
+    (&pace::FIGURES, |size| Ok(Box::new(pace::Pace::prepare(size)?))),
     (&recovery::FIGURES, |size| Ok(Box::new(recovery::Recovery::prepare(size)?))),
     (&documents::FIGURES, |size| Ok(Box::new(documents::Documents::prepare(size)?))),
     (&import::FIGURES, |size| Ok(Box::new(import::Import::prepare(size)?))),
@@ -155,6 +164,12 @@ fn root() -> PathBuf {
 /// The folder that builds and measurements may fill.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A program beside this one, or from the suite's own folder one further up.
+fn beside(program: &str) -> Tried<Option<PathBuf>> {
+    let here = std::env::current_exe()?;
+    Ok(here.ancestors().skip(1).take(2).map(|folder| folder.join(program)).find(|file| file.is_file()))
 }
 
 /// A folder on the disk that the checkout lies on: a system's temporary folder may well be memory.

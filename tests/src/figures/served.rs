@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use super::{Tried, timed};
+use super::{Tried, beside, timed};
 
 /// The program that serves when it is told to.
 const PROGRAM: &str = "nuanfang-bench";
@@ -103,6 +103,5 @@ fn program() -> Tried<PathBuf> {
     if here.file_name().is_some_and(|name| name == PROGRAM) {
         return Ok(here);
     }
-    let beside = here.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).find(|file| file.is_file());
-    Ok(beside.ok_or("there is no nuanfang-bench beside this program: cargo build --locked --bins")?)
+    Ok(beside(PROGRAM)?.ok_or("there is no nuanfang-bench beside this program: cargo build --locked --bins")?)
 }

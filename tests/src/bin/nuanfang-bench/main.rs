@@ -68,7 +68,11 @@ fn measure(asked: &Asked) -> Tried<()> {
     for (figures, prepare) in BENCHES {
         if figures.iter().any(|figure| chosen.contains(&figure.id)) {
             eprintln!("preparing {}", names(figures));
-            benches.push((prepare(size)?, Vec::new()));
+            let bench = prepare(size)?;
+            match bench.missing() {
+                Some(why) => eprintln!("{} left out: {why}", names(figures)),
+                None => benches.push((bench, Vec::new())),
+            }
         }
     }
     for repeat in 1..=repeats {
