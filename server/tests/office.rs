@@ -5,6 +5,7 @@ mod common;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use common::desk::{Desk, PASSWORD, household, ledger, log_in, workbook, worker};
+use common::paper::sign;
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
@@ -17,6 +18,7 @@ use nuanfang_core::domain::signature::{Purpose, SignatureRefused, Signed, Signer
 use nuanfang_core::domain::worker_event::{Arrived, Bare, Completed, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
+use nuanfang_core::wire::OutcomeKind;
 use nuanfang_server::office::folded;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::rebuild;
@@ -101,6 +103,49 @@ impl Office {
         });
         self.dispatcher.post(&self.house, "/api/visits", body).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_waited_counts() {
+    let office = Office::open().await;
+    let (house, li) = (&office.house, office.worker("G-1").await);
+    let (visit, home) = (VisitId(Uuid::from_u128(0xb5)), office.home("A-2").await);
+    let path = format!("/api/lost-visits/{visit}");
+    let mut phone = Phone::enrol(house, WorkerId(li)).await;
+    // The plan that was lost had been changed twice.
+    phone.log(Some(visit), 3, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
+    phone.log(Some(visit), 3, &Event::Arrived(Arrived { place: Place::None { reason: "no_signal".into() } }));
+    sign(house, &mut phone, visit, HouseholdId(home), "示例甲");
+    let told = phone.sync(house).await.outcomes;
+    assert!(told.iter().all(|told| told.why.as_deref() == Some("visit_unknown")), "{told:?}");
+
+    let lost = office.dispatcher.get(house, &path).await;
+    assert_eq!((&lost["operations"], &lost["workers"][0]["name"]), (&json!(3), &json!("李师傅")), "{lost}");
+    assert_eq!(id(&lost["household"]["id"]), home, "what was signed there says where it was: {lost}");
+    let again = |lost: VisitId| {
+        json!({
+            "kind": "measurement", "household": home, "scope": "室温测量", "assignee": li, "protocol": "745-M2",
+            "window": {"from_ms": NINE, "until_ms": NINE + HOUR}, "lost": lost.0,
+        })
+    };
+    let (status, problem) = office.dispatcher.post(house, "/api/visits", again(VisitId(Uuid::from_u128(0xb6)))).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("visit.not_lost")), "an id is not made up");
+    let (status, card) = office.dispatcher.post(house, "/api/visits", again(visit)).await;
+    assert_eq!((status, id(&card["id"])), (StatusCode::CREATED, visit.0), "{card}");
+
+    let told = phone.sync(house).await.outcomes;
+    let told: Vec<_> = told.iter().map(|told| (told.seq, told.o, told.why.as_deref())).collect();
+    assert_eq!(told, [1, 2, 3].map(|seq| (seq, OutcomeKind::Applied, Some("released"))));
+    assert_eq!(office.dispatcher.get(house, "/api/quarantine").await["total"], 0);
+    let view = office.dispatcher.get(house, &format!("/api/visits/{visit}")).await;
+    assert_eq!(view["card"]["state"], "at_door", "{view}");
+    let papers = office.dispatcher.get(house, &format!("/api/visits/{visit}/documents")).await;
+    assert_eq!(papers.as_array().map(Vec::len), Some(1), "a paper is made of what was signed: {papers}");
+    assert_eq!(office.dispatcher.post(house, "/api/visits", again(visit)).await.0, StatusCode::NOT_FOUND, "once");
+    let dump = || house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump");
+    let was = dump();
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(), was, "the log alone makes the same tables");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

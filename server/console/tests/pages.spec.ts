@@ -68,7 +68,8 @@ async function open(component: Component, props = {}, stubs = {}): Promise<void>
   setActivePinia(pinia)
   answers.set('POST /api/session', sessionOf('supervisor'))
   await useSession().logIn('a', 'b')
-  const routes = [{ path: '/:rest(.*)*', name: 'board', component: { render: () => null } }]
+  const nothing = { render: () => null }
+  const routes = [{ path: '/visits/:id', name: 'visit', component: nothing }, { path: '/:rest(.*)*', name: 'board', component: nothing }]
   const router = createRouter({ history: createMemoryHistory(), routes })
   const global = { plugins: [pinia, i18n, router], stubs: { RouterLink: true, ...stubs } }
   page = mount(component, { attachTo: document.body, props, global })
@@ -460,6 +461,58 @@ it('has what one phone sent too late judged together, and says what came of it',
   expect(bodyOf('POST /api/quarantine/rejudge')).toEqual({ reason: '本人当面交回', ops: ['o6', 'o2', 'o1'] })
   expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 3, kept: 0 }))
   expect(times('GET /api/alarms') - counted, 'by who shows them').toBe(1)
+})
+
+it('plans what a task asks for with what the task says, the first time too', async () => {
+  const noon = Date.UTC(2026, 10, 23, 4)
+  const window = { from_ms: noon, until_ms: noon + 3_600_000 }
+  answers.set('GET /api/tasks', [{
+    kind: 'next_visit', visit_kind: 'measurement', visit, lane: 1, subject: '', zh: '', en: '', opened_ms: evening, window,
+    household: { id: 'h1', address: '示例花园 101', community: '示例花园' },
+  }])
+  answers.set('GET /api/workers', [])
+  await open(TasksPage, {}, { transition: false })
+  await press(i18n.global.t('schedule.act'), page.element.querySelector('tbody') ?? undefined)
+  const scope = dialog()?.querySelector('textarea')
+  if (scope) scope.value = '复测'
+  scope?.dispatchEvent(new Event('input'))
+  await settle()
+  answers.set('POST /api/visits', { id: visit })
+  await press(i18n.global.t('schedule.act'), dialog())
+  expect(bodyOf('POST /api/visits')).toMatchObject({ kind: 'measurement', follows: visit, household: 'h1', window })
+})
+
+it('plans a visit again whose plan was lost: whose, who and when as far as what waits tells', async () => {
+  const noon = Date.UTC(2026, 10, 23, 4)
+  const row = (n: number, why: string) => ({
+    op: `o${n}`, kind: 'visit.arrived', zh: '到达', en: '', worker: { id: 'w1', name: '示例甲' }, device: 'd1', visit, visit_known: false,
+    at_ms: evening, recv_ms: evening, kept: 'held', why,
+  })
+  answers.set('GET /api/quarantine', keptPage([row(1, 'visit_unknown'), row(2, 'kind_unknown')]))
+  answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 2 })
+  answers.set('GET /api/workers', [])
+  answers.set(`GET /api/lost-visits/${visit}`, {
+    visit, household: { id: 'h1', address: '示例花园 101', community: '示例花园' }, workers: [{ id: 'w1', name: '示例甲' }],
+    from_ms: noon + 1_000, until_ms: noon + 40 * 60_000, operations: 7,
+  })
+  await open(QuarantinePage, {}, { transition: false })
+  const ways = page.findAll('tbody button').filter(one => one.text() === i18n.global.t('quarantine.planAgain'))
+  expect(ways).toHaveLength(1)
+  await ways[0]?.trigger('click')
+  await settle()
+  expect(dialog()?.textContent).toContain('7')
+  expect(dialog()?.textContent).toContain('示例花园 101')
+  const scope = dialog()?.querySelector('textarea')
+  if (scope) scope.value = '室温测量'
+  scope?.dispatchEvent(new Event('input'))
+  await settle()
+  answers.set('POST /api/visits', { id: visit })
+  answers.set('GET /api/quarantine', keptPage([row(2, 'kind_unknown')]))
+  await press(i18n.global.t('schedule.act'), dialog())
+  expect(bodyOf('POST /api/visits')).toMatchObject({
+    lost: visit, household: 'h1', assignee: 'w1', scope: '室温测量', window: { from_ms: noon, until_ms: noon + 41 * 60_000 },
+  })
+  expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.planned'))
 })
 
 it('asks again for a picture that a busy server did not give, and for none that is not there', async () => {

@@ -10,6 +10,7 @@ mod documents;
 mod households;
 mod imports;
 mod keys;
+mod lost_visits;
 mod people;
 pub mod permit;
 mod quarantine;
@@ -74,6 +75,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::alarms))
         .routes(routes!(quarantine::quarantine))
         .routes(routes!(quarantine::rejudge))
+        .routes(routes!(lost_visits::lost_visit))
         .routes(routes!(registers::instruments))
         .routes(routes!(registers::price_lists))
         .routes(routes!(tasks::tasks))

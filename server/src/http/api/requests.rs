@@ -83,6 +83,8 @@ pub struct ScheduleRequest {
     pub note: Option<String>,
     /// The visit it comes from: closes that one's open tasks for a new visit.
     pub follows: Option<Uuid>,
+    /// The visit itself, where its plan was lost and what phones sent about it waits: it is planned again under its id.
+    pub lost: Option<Uuid>,
 }
 
 /// Give a visit to a worker, or take it from one and give it to another.

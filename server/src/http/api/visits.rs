@@ -18,6 +18,7 @@ use nuanfang_core::time::Millis;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::lost_visits::not_lost;
 use super::permit::{CallBack, CompleteForms, Dispatch, May, Permit, PlanVisits, ReadVisits};
 use super::requests::{
     AnswerRequest, AppointmentRequest, AssignRequest, CallbackRequest, CancelRequest, ChannelName, ChooseLaneRequest,
@@ -36,6 +37,8 @@ use crate::state::AppState;
 /// Plan a visit. Only those who dispatch may give it to a worker at once.
 #[utoipa::path(post, path = "/api/visits", tag = "visits", operation_id = "schedule", request_body = ScheduleRequest,
     responses((status = 201, description = "Planned", body = VisitCard),
+        (status = 404, description = "Nothing waits for the visit that is to be planned again", body = Problem,
+            content_type = "application/problem+json"),
         (status = 409, description = "The worker may not go", body = Problem, content_type = "application/problem+json")))]
 pub async fn schedule(
     may: May<PlanVisits>,
@@ -76,11 +79,15 @@ pub async fn schedule(
         Some(follows) => state.read(move |db| next_visit(db, follows)).await?,
         None => None,
     };
-    let visit = agreed.unwrap_or_else(|| VisitId(Uuid::now_v7()));
+    let lost = request.lost.map(VisitId);
+    let visit = lost.or(agreed).unwrap_or_else(|| VisitId(Uuid::now_v7()));
     let (assignee, errand) = (plan.assignee, Errand { visit: None, kind, window });
     let check = move |db: &Connection| {
         if let Some(follows) = follows {
             dispatch::planned(db, follows)?.ok_or_else(no_visit)?;
+        }
+        if lost.is_some() && !dispatch::is_lost(db, visit)? {
+            return Err(not_lost());
         }
         if dispatch::planned(db, visit)?.is_some() {
             return Err(already_planned());
