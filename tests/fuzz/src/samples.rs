@@ -1,8 +1,11 @@
 //! Where a try begins: the golden vectors of the formats, and examples (示例) where a format has none.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
+use nuanfang_core::domain::Rules;
 use serde_json::{Value, json};
 
 use crate::shape::Sample;
@@ -42,6 +45,47 @@ pub fn days() -> &'static [Sample] {
     });
     &DAYS
 }
+
+/// Bundles of rules: the build's own, and each that went out before it.
+pub fn bundles() -> &'static [Sample] {
+    static BUNDLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../core/rules/released");
+        let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut released: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        released.sort();
+        let released = released.into_iter().map(|path| Sample::of(std::fs::read(path).expect("a bundle")));
+        std::iter::once(Sample::of(Rules::builtin().bytes().to_vec())).chain(released).collect()
+    });
+    &BUNDLES
+}
+
+/// Pictures: a photo as a camera gives it, the same in grey, and what is written on a pad.
+pub fn pictures() -> &'static [Sample] {
+    static PICTURES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+        let scene = RgbImage::from_fn(24, 16, |x, y| Rgb([(x * 10) as u8, (y * 15) as u8, (x * y) as u8]));
+        let pad = GrayImage::from_fn(24, 16, |x, y| Luma([if x == y { 0 } else { 255 }]));
+        let encoded = |picture: DynamicImage, format| {
+            let mut bytes = Vec::new();
+            picture.write_to(&mut Cursor::new(&mut bytes), format).expect("a picture");
+            bytes
+        };
+        let mut photo = encoded(scene.clone().into(), ImageFormat::Jpeg);
+        photo.splice(2..2, CAMERA.iter().copied());
+        let grey = encoded(pad.clone().into(), ImageFormat::Jpeg);
+        let written = encoded(pad.into(), ImageFormat::Png);
+        [photo, grey, written, encoded(scene.into(), ImageFormat::Png)].map(Sample::of).into()
+    });
+    &PICTURES
+}
+
+/// What a camera writes into a photo (EXIF 2.3): turned by a quarter, taken at a time, at a place.
+const CAMERA: &[u8] = b"\xFF\xE1\x00\xAEExif\0\0MM\0\x2A\0\0\0\x08\
+    \0\x03\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\x87\x69\0\x04\0\0\0\x01\0\0\0\x32\x88\x25\0\x04\0\0\0\x01\0\0\0\x44\0\0\0\0\
+    \0\x01\x90\x03\0\x02\0\0\0\x14\0\0\0\x7A\0\0\0\0\
+    \0\x04\0\x01\0\x02\0\0\0\x02N\0\0\0\0\x02\0\x05\0\0\0\x03\0\0\0\x8E\
+    \0\x03\0\x02\0\0\0\x02E\0\0\0\0\x04\0\x05\0\0\0\x03\0\0\0\x8E\0\0\0\0\
+    2026:11:23 14:05:00\0\
+    \0\0\0\x27\0\0\0\x01\0\0\0\x36\0\0\0\x01\0\0\0\x05\0\0\0\x01";
 
 /// Events that no golden day has.
 fn others() -> Value {

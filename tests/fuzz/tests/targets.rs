@@ -30,4 +30,4 @@ macro_rules! targets {
     )* };
 }
 
-targets! { bits canonical events keys packed record reply request rescue upload }
+targets! { bits canonical events keys packed picture record reply request rescue upgrade upload }

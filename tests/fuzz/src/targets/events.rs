@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use nuanfang_core::canon::envelope::BlobRef;
+use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::KINDS;
 use nuanfang_core::domain::{Context, Event, Fact, Now, RuleBook, Rules, Visit, event_label, fold, overview, view};
 use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
@@ -14,7 +16,7 @@ use crate::shape::shape;
 
 /// A fact as the golden vectors have it, each readable by itself: one that is none does not take its whole day with it.
 #[derive(Deserialize)]
-struct Sent {
+pub(super) struct Sent {
     #[serde(default)]
     op: Option<OpId>,
     #[serde(default)]
@@ -35,7 +37,8 @@ struct Sent {
 }
 
 impl Sent {
-    fn fact(self, at: usize) -> Fact {
+    /// As the fact at that place of its day, recorded under the bundle of that name.
+    pub(super) fn fact(self, at: usize, rules: Sha) -> Fact {
         let id = |told: Option<Uuid>, otherwise: u128| told.unwrap_or(Uuid::from_u128(otherwise));
         Fact {
             op: OpId(id(self.op.map(|op| op.0), 0x1_0000 + at as u128)),
@@ -43,7 +46,7 @@ impl Sent {
             seq: self.seq.unwrap_or(at as u64 + 1),
             worker: WorkerId(id(self.worker.map(|worker| worker.0), 10)),
             basis: self.basis,
-            rules: Rules::builtin().sha(),
+            rules,
             stamp: self.stamp,
             estimate: self.estimate,
             event: Event::parse(&self.kind, self.body.get()),
@@ -63,18 +66,22 @@ pub fn events(input: &[u8]) {
         }
         return;
     };
-    let read_one = |(at, one): (usize, &&RawValue)| Some(serde_json::from_str::<Sent>(one.get()).ok()?.fact(at));
+    let rules = Rules::builtin().sha();
+    let read_one = |(at, one): (usize, &&RawValue)| Some(serde_json::from_str::<Sent>(one.get()).ok()?.fact(at, rules));
     let facts: Vec<Fact> = sent.iter().take(200).enumerate().filter_map(read_one).collect();
     facts.iter().for_each(|fact| read(&fact.event));
-    let mut visit = folded(facts.iter());
+    let mut visit = folded(&RuleBook::default(), facts.iter());
     let places: BTreeSet<_> = facts.iter().map(|fact| (fact.device, fact.seq)).collect();
     // Two operations at one position are a fork, which never comes as far as folding.
     if places.len() == facts.len() {
         let mut by_log: Vec<&Fact> = facts.iter().collect();
         by_log.sort_by_key(|fact| (fact.device, fact.seq));
-        assert!(folded(by_log.iter().copied()) == visit, "another order of logs makes another visit");
+        assert!(
+            folded(&RuleBook::default(), by_log.iter().copied()) == visit,
+            "another order of logs makes another visit"
+        );
         by_log.sort_by_key(|fact| (std::cmp::Reverse(fact.device), fact.seq));
-        assert!(folded(by_log.into_iter()) == visit, "another order of logs makes another visit");
+        assert!(folded(&RuleBook::default(), by_log.into_iter()) == visit, "another order of logs makes another visit");
         let before = visit.clone();
         facts.iter().for_each(|fact| fold(&mut visit, fact));
         assert!(visit == before, "what is folded twice counts once");
@@ -82,11 +89,12 @@ pub fn events(input: &[u8]) {
     for fact in facts.iter().take(3) {
         visit.hand_in(fact.device, fact.seq, Millis(fact.stamp.wall_ms));
     }
-    look(&visit, &facts);
+    look(&visit, &facts, &Rules::builtin());
 }
 
-fn folded<'a>(facts: impl Iterator<Item = &'a Fact>) -> Visit {
-    let mut visit = Visit::new(VisitId(Uuid::from_u128(4)), RuleBook::default());
+/// The visit of these facts, where these bundles are at hand.
+pub(super) fn folded<'a>(book: &RuleBook, facts: impl Iterator<Item = &'a Fact>) -> Visit {
+    let mut visit = Visit::new(VisitId(Uuid::from_u128(4)), book.clone());
     facts.for_each(|fact| fold(&mut visit, fact));
     visit
 }
@@ -101,10 +109,10 @@ fn read(event: &Event) {
     assert!(Event::parse(event.kind(), &body) == *event, "written and read again: {body}");
 }
 
-/// As a screen of the office and one of the worker look at it.
-fn look(visit: &Visit, facts: &[Fact]) {
+/// As a screen of the office and one of the worker look at it, where this bundle is in force.
+pub(super) fn look(visit: &Visit, facts: &[Fact], rules: &Arc<Rules>) {
     let Some(last) = facts.last() else { return };
-    let mut context = Context::looking(Now { stamp: last.stamp, estimate: last.estimate }, Rules::builtin());
+    let mut context = Context::looking(Now { stamp: last.stamp, estimate: last.estimate }, Arc::clone(rules));
     let seen = overview(visit);
     for worker in [None, Some(last.worker)] {
         context.worker = worker;
