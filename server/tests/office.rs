@@ -115,13 +115,17 @@ async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_wait
     // The plan that was lost had been changed twice.
     phone.log(Some(visit), 3, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
     phone.log(Some(visit), 3, &Event::Arrived(Arrived { place: Place::None { reason: "no_signal".into() } }));
+    let measuring = r#"{"n":"00","protocol":"745-M2","instrument":"00000000-0000-0000-0000-0000000000c1","purpose":"routine",
+        "weather":"晴","window_open":false,"extra_heater":false}"#;
+    phone.log_raw(Some(visit), 3, "visit.measurement_started", measuring, Vec::new());
     sign(house, &mut phone, visit, HouseholdId(home), "示例甲");
     let told = phone.sync(house).await.outcomes;
     assert!(told.iter().all(|told| told.why.as_deref() == Some("visit_unknown")), "{told:?}");
 
     let lost = office.dispatcher.get(house, &path).await;
-    assert_eq!((&lost["operations"], &lost["workers"][0]["name"]), (&json!(3), &json!("李师傅")), "{lost}");
+    assert_eq!((&lost["operations"], &lost["workers"][0]["name"]), (&json!(4), &json!("李师傅")), "{lost}");
     assert_eq!(id(&lost["household"]["id"]), home, "what was signed there says where it was: {lost}");
+    assert_eq!(lost["kind"], "measurement", "{lost}");
     let again = |lost: VisitId| {
         json!({
             "kind": "measurement", "household": home, "scope": "室温测量", "assignee": li, "protocol": "745-M2",
@@ -135,7 +139,7 @@ async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_wait
 
     let told = phone.sync(house).await.outcomes;
     let told: Vec<_> = told.iter().map(|told| (told.seq, told.o, told.why.as_deref())).collect();
-    assert_eq!(told, [1, 2, 3].map(|seq| (seq, OutcomeKind::Applied, Some("released"))));
+    assert_eq!(told, [1, 2, 3, 4].map(|seq| (seq, OutcomeKind::Applied, Some("released"))));
     assert_eq!(office.dispatcher.get(house, "/api/quarantine").await["total"], 0);
     let view = office.dispatcher.get(house, &format!("/api/visits/{visit}")).await;
     assert_eq!(view["card"]["state"], "at_door", "{view}");

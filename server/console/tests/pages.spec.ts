@@ -492,7 +492,7 @@ it('plans a visit again whose plan was lost: whose, who and when as far as what 
   answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 2 })
   answers.set('GET /api/workers', [])
   answers.set(`GET /api/lost-visits/${visit}`, {
-    visit, household: { id: 'h1', address: '示例花园 101', community: '示例花园' }, workers: [{ id: 'w1', name: '示例甲' }],
+    visit, household: { id: 'h1', address: '示例花园 101', community: '示例花园' }, kind: 'measurement', workers: [{ id: 'w1', name: '示例甲' }],
     from_ms: noon + 1_000, until_ms: noon + 40 * 60_000, operations: 7,
   })
   await open(QuarantinePage, {}, { transition: false })
@@ -510,7 +510,7 @@ it('plans a visit again whose plan was lost: whose, who and when as far as what 
   answers.set('GET /api/quarantine', keptPage([row(2, 'kind_unknown')]))
   await press(i18n.global.t('schedule.act'), dialog())
   expect(bodyOf('POST /api/visits')).toMatchObject({
-    lost: visit, household: 'h1', assignee: 'w1', scope: '室温测量', window: { from_ms: noon, until_ms: noon + 41 * 60_000 },
+    lost: visit, kind: 'measurement', household: 'h1', assignee: 'w1', scope: '室温测量', window: { from_ms: noon, until_ms: noon + 41 * 60_000 },
   })
   expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.planned'))
 })

@@ -1,8 +1,11 @@
 //! Visits that the office does not know and phones sent work about: their plans were lost with an older disk. Planned again
 //! under the same id, what waits counts.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
+use nuanfang_core::domain::VisitKind;
 use nuanfang_core::id::VisitId;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -10,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::permit::{May, PlanVisits};
-use super::views::{HouseholdLine, Named};
+use super::views::{HouseholdLine, Named, VisitKindName};
 use super::{At, cards};
 use crate::http::Problem;
 use crate::office::project::erasure;
@@ -28,6 +31,9 @@ pub struct LostVisitView {
     /// Whose dwelling it was in, where something that waits says so: a signed record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub household: Option<HouseholdLine>,
+    /// What it was for, as far as what was done there shows: a room measured, an item inspected, a repair quoted or begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<VisitKindName>,
     /// Who was there, who came first first.
     pub workers: Vec<Named>,
     /// When the first of it was done, best estimate.
@@ -67,7 +73,7 @@ fn find(db: &Connection, visit: VisitId, role: Role) -> Result<Option<LostVisitV
          WHERE o.visit = ?1 AND o.o = 'held' AND o.why = 'visit_unknown' ORDER BY e.est_ms, o.g",
     )?;
     let mut rows = query.query([visit.0.as_bytes()])?;
-    let (mut workers, mut household) = (Vec::new(), None);
+    let (mut workers, mut household, mut kinds) = (Vec::new(), None, BTreeSet::new());
     let (mut from_ms, mut until_ms, mut operations) = (i64::MAX, i64::MIN, 0);
     while let Some(row) = rows.next()? {
         let worker = Uuid::from_bytes(row.get(0)?);
@@ -77,6 +83,7 @@ fn find(db: &Connection, visit: VisitId, role: Role) -> Result<Option<LostVisitV
         let at: i64 = row.get(1)?;
         (from_ms, until_ms, operations) = (from_ms.min(at), until_ms.max(at), operations + 1);
         let (kind, body): (String, Option<String>) = (row.get(2)?, row.get(3)?);
+        kinds.extend(meant_by(&kind));
         if let Some(body) = body.filter(|_| household.is_none()) {
             household = erasure::home(&log::read_event(&kind, &body));
         }
@@ -88,7 +95,20 @@ fn find(db: &Connection, visit: VisitId, role: Role) -> Result<Option<LostVisitV
     let names = names(db)?;
     let named = |id: Uuid| Named { id, name: names.get(&id).cloned().unwrap_or_else(|| id.to_string()) };
     let workers = workers.into_iter().map(named).collect();
-    Ok(Some(LostVisitView { visit: visit.0, household, workers, from_ms, until_ms, operations }))
+    // Items are inspected on inspections alone; rooms are measured whatever else is done.
+    let mut told = [VisitKind::Inspection, VisitKind::Repair, VisitKind::Measurement].into_iter();
+    let kind = told.find(|kind| kinds.contains(kind)).map(VisitKindName::from);
+    Ok(Some(LostVisitView { visit: visit.0, household, kind, workers, from_ms, until_ms, operations }))
+}
+
+/// What a visit may be for at which an operation of that kind is done.
+fn meant_by(kind: &str) -> Option<VisitKind> {
+    match kind {
+        "visit.measurement_started" => Some(VisitKind::Measurement),
+        "visit.finding_recorded" => Some(VisitKind::Inspection),
+        "visit.quote_shown" | "visit.work_started" => Some(VisitKind::Repair),
+        _ => None,
+    }
 }
 
 /// The dwelling, if it is in the ledger.
