@@ -51,11 +51,13 @@ peers: deps console
 	./tests/peers/run.sh target/release/nuanfang-bench
 
 # What takes longer than a suite may: every index of the crash sweep, the lying network a thousand times, a thousand kills of
-# phones and server, a day of two thousand phones, a store of ten million operations and a million of them lost and brought
-# again, then seeds for MINUTES, a quarter of an hour. What they counted is printed at the end and stands in target/soak.json.
+# phones and server, a day of two thousand phones, seeds for MINUTES, a quarter of an hour, a store of ten million operations and
+# a million of them lost and brought again, and the release before the last change of what travels, or OLD, beside this one. What
+# they counted is printed at the end and stands in target/soak.json.
 MINUTES ?= 15
+soak: OLD ?= $(shell git log -1 --format=%h -- core/src/wire)~1
 soak: $(STAMPS)/run-packages console
-	python3 scripts/soak.py $(MINUTES)
+	python3 scripts/soak.py $(MINUTES) $(OLD)
 
 # Phones of another release with this server and the other way round: `make matrix OLD=<commit>`.
 matrix: deps console

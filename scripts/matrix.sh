@@ -28,7 +28,7 @@ with() { # TREE SUITE TARGET SERVER WORDS
     cp --remove-destination "$4" "$3/debug/nuanfang-process"
     echo "==> $5"
     status=0
-    (cd "$1/tests" && "$2" clocks:: exchange:: killed:: --test-threads 2) || status=$?
+    (cd "$1/tests" && "$2" clocks:: exchange:: killed:: $skip --test-threads 2) || status=$?
     mv -f build/matrix/own "$3/debug/nuanfang-process"
     return "$status"
 }
@@ -38,8 +38,12 @@ olds=$(suite "$old" "$old/target")
 news=$(suite . "$PWD/target")
 cp "$old/target/debug/nuanfang-process" build/matrix/old-server
 cp target/debug/nuanfang-process build/matrix/new-server
-# Two tests open the server's folder with the suite's own release, too: where the other is newer and has another schema, the older is
+# Two tests open the server's folder with the suite's own release, too: where the releases have different tables, the older is
 # refused (`Newer`), as it must be.
+skip=
+tables() { ls "$1/server/migrations/sqlite"; }
+[ "$(tables "$old")" = "$(tables .)" ] ||
+    skip='--skip clocks::a_wrong_or_jumping_clock --skip clocks::what_was_done_in_a_run'
 failed=0
 with "$old" "$olds" "$old/target" build/matrix/new-server "phones of $1 and the server of this tree" || failed=1
 with "$PWD" "$news" "$PWD/target" build/matrix/old-server "phones of this tree and the server of $1" || failed=1

@@ -2,10 +2,11 @@
 counted in one report, target/soak.json: seeds, steps, faults by kind, checks, failures, and each part's own report. A part
 that ends badly or without a report is a failure like any other. The same is printed at the end, for people.
 
-Usage: soak.py MINUTES, for which new seeds are played."""
+Usage: soak.py MINUTES RELEASE: for how long new seeds are played, and which commit's phones and server meet those of this tree."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -53,6 +54,17 @@ def play(part: str, command: list[str]) -> tuple[dict | list | None, list[str]]:
         return json.loads(counted.read_text()), wrong
     except (OSError, ValueError) as error:
         return None, [*wrong, f"{part} left no report: {error}"]
+
+
+def meet(release: str) -> Row:
+    """Phones and servers of that release with those of this tree."""
+    row = Row("matrix", did={"releases": 2})
+    ended = subprocess.run(["sh", "scripts/matrix.sh", release], check=False, stdout=subprocess.PIPE, text=True)
+    print(ended.stdout, end="")
+    row.checks = sum(int(passed) for passed in re.findall(r"(\d+) passed", ended.stdout))
+    if ended.returncode:
+        row.failures.append(f"{release} and this tree: exit status {ended.returncode}")
+    return row
 
 
 def told(found: dict) -> list:
@@ -140,7 +152,7 @@ def in_words(failure: dict | str) -> str:
     return failure if isinstance(failure, str) else ", ".join(f"{name} {value}" for name, value in failure.items())
 
 
-def main(minutes: str) -> None:
+def main(minutes: str, release: str) -> None:
     TARGET.mkdir(exist_ok=True)
     # Seeds that no run before began with; the report names them.
     first = str(int(time.time()) * 1000)
@@ -157,6 +169,7 @@ def main(minutes: str) -> None:
     for part, (read, command) in parts.items():
         reports[part], wrong = play(part, command)
         rows += rows_of(part, read, reports[part], wrong)
+    rows.append(meet(release))
     faults = sum((row.faults for row in rows), Counter())
     failures = [failure for row in rows for failure in row.failures]
     report = {

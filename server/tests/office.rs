@@ -113,7 +113,7 @@ async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_wait
     let path = format!("/api/lost-visits/{visit}");
     let mut phone = Phone::enrol(house, WorkerId(li)).await;
     // The plan that was lost had been changed twice.
-    phone.log(Some(visit), 3, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
+    phone.log(Some(visit), 2, &Event::Departed(Departed { tools_checked: true, parts: Vec::new() }));
     phone.log(Some(visit), 3, &Event::Arrived(Arrived { place: Place::None { reason: "no_signal".into() } }));
     let measuring = r#"{"n":"00","protocol":"745-M2","instrument":"00000000-0000-0000-0000-0000000000c1","purpose":"routine",
         "weather":"晴","window_open":false,"extra_heater":false}"#;
@@ -134,6 +134,22 @@ async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_wait
     };
     let (status, problem) = office.dispatcher.post(house, "/api/visits", again(VisitId(Uuid::from_u128(0xb6)))).await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("visit.not_lost")), "an id is not made up");
+    for (what, other, code) in [
+        ("assignee", json!(null), "visit.lost_assignee"),
+        ("assignee", json!(office.worker("G-2").await), "visit.lost_assignee"),
+        ("household", json!(office.home("A-1").await), "visit.lost_household"),
+    ] {
+        let mut asked = again(visit);
+        asked[what] = other;
+        let (status, problem) = office.dispatcher.post(house, "/api/visits", asked).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(code)));
+    }
+    // Since then he has lost the skill, and another visit stands at that time: he was there all the same.
+    let elsewhere = office.schedule("B-1", "repair", NINE, Some(li)).await;
+    assert_eq!(elsewhere.0, StatusCode::CREATED, "{}", elsewhere.1);
+    let workers = [worker("G-1", "李师傅", "维修员"), worker("G-2", "赵师傅", "维修员、巡检员")];
+    let report = office.admin.import(house, "workers", workbook(Register::Workers, &workers)).await;
+    assert_eq!(report["changed"], 1, "{report}");
     let (status, card) = office.dispatcher.post(house, "/api/visits", again(visit)).await;
     assert_eq!((status, id(&card["id"])), (StatusCode::CREATED, visit.0), "{card}");
 
@@ -143,6 +159,17 @@ async fn a_visit_whose_plan_was_lost_is_planned_again_under_its_id_and_what_wait
     assert_eq!(office.dispatcher.get(house, "/api/quarantine").await["total"], 0);
     let view = office.dispatcher.get(house, &format!("/api/visits/{visit}")).await;
     assert_eq!(view["card"]["state"], "at_door", "{view}");
+    let lanes = view["lanes"].as_array().expect("lanes");
+    assert_eq!(
+        (lanes.len(), &view["card"]["plan_version"]),
+        (1, &json!(3)),
+        "versions go on behind what he had seen: {view}"
+    );
+    assert!(
+        lanes[0]["violations"]
+            .as_array()
+            .is_none_or(|found| found.iter().all(|one| one["code"] != "lane.not_assigned"))
+    );
     let papers = office.dispatcher.get(house, &format!("/api/visits/{visit}/documents")).await;
     assert_eq!(papers.as_array().map(Vec::len), Some(1), "a paper is made of what was signed: {papers}");
     assert_eq!(office.dispatcher.post(house, "/api/visits", again(visit)).await.0, StatusCode::NOT_FOUND, "once");

@@ -12,7 +12,7 @@ use crate::id::{OpId, WorkerId};
 /// The plan as one version says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanVersion {
-    /// 1 for the first plan event; 0 for a visit born on a phone.
+    /// 1 for the first plan event, or what follows on the version that it names as known; 0 for a visit born on a phone.
     pub version: u64,
     /// What is planned, with the assignee, window and appointment of this version.
     pub plan: VisitPlan,
@@ -39,7 +39,7 @@ impl Plan {
         self.versions.last()
     }
 
-    /// The version of the plan: the number of its events.
+    /// The version of the plan: the number of its events, where no plan was lost in between.
     pub fn version(&self) -> u64 {
         self.current().map_or(0, |version| version.version)
     }
@@ -49,8 +49,10 @@ impl Plan {
         self.versions.iter().rev().find(|version| version.version <= basis).or(self.versions.first())
     }
 
-    /// The lane of `worker` at `basis`: that of the last assignment to him he can have seen. None = never his.
+    /// The lane of `worker` at `basis`: that of the last assignment to him he can have seen. None = never his. Who names a version
+    /// from before the first, which was lost, saw none that is known, and is taken to have seen that.
     pub fn lane_of(&self, worker: WorkerId, basis: u64) -> Option<u64> {
+        let basis = basis.max(self.versions.first().map_or(0, |first| first.version));
         let his = |version: &&PlanVersion| version.plan.assignee == Some(worker) && version.version <= basis;
         self.versions.iter().rev().find(his).map(|version| version.lane)
     }
@@ -90,10 +92,10 @@ impl Plan {
         }
     }
 
-    /// Applies a plan event of the office; anything else, and a change of a plan that is not
-    /// there, changes nothing. Whether it did.
-    pub(super) fn apply(&mut self, op: OpId, event: &Event) -> bool {
-        let version = self.version() + 1;
+    /// Applies a plan event of the office, made by who knew of the version `basis`; anything else, and a change of a plan that is
+    /// not there, changes nothing. Whether it did.
+    pub(super) fn apply(&mut self, op: OpId, basis: u64, event: &Event) -> bool {
+        let version = self.version().max(basis) + 1;
         let mut next = match (event, self.current()) {
             (Event::VisitScheduled(plan), _) => {
                 let lane = if plan.assignee.is_some() { version } else { 0 };

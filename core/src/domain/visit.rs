@@ -286,7 +286,7 @@ fn office_order(logs: &BTreeMap<DeviceId, Log>) -> Vec<&Fact> {
 }
 
 fn hear(plan: &mut Plan, office: &mut OfficeWord, fact: &Fact) {
-    if plan.apply(fact.op, &fact.event) {
+    if plan.apply(fact.op, fact.basis, &fact.event) {
         return;
     }
     match &fact.event {

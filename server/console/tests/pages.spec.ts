@@ -486,7 +486,7 @@ it('plans a visit again whose plan was lost: whose, who and when as far as what 
   const noon = Date.UTC(2026, 10, 23, 4)
   const row = (n: number, why: string) => ({
     op: `o${n}`, kind: 'visit.arrived', zh: '到达', en: '', worker: { id: 'w1', name: '示例甲' }, device: 'd1', visit, visit_known: false,
-    at_ms: evening, recv_ms: evening, kept: 'held', why,
+    lost: why === 'visit_unknown', at_ms: evening, recv_ms: evening, kept: 'held', why,
   })
   answers.set('GET /api/quarantine', keptPage([row(1, 'visit_unknown'), row(2, 'kind_unknown')]))
   answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 2 })

@@ -138,13 +138,6 @@ pub fn planned(db: &Connection, visit: VisitId) -> Result<Option<Planned>, Store
     }))
 }
 
-/// Whether the office does not know the visit, and what phones sent about it waits until it does.
-pub fn is_lost(db: &Connection, visit: VisitId) -> Result<bool, StoreError> {
-    let mut query =
-        db.prepare_cached("SELECT 1 FROM outcome WHERE visit = ?1 AND o = 'held' AND why = 'visit_unknown'")?;
-    Ok(query.exists([visit.0.as_bytes()])?)
-}
-
 /// A visit's kind as it is written down.
 pub fn kind_from(name: &str) -> Result<VisitKind, StoreError> {
     serde_json::from_value(serde_json::Value::from(name))

@@ -14,6 +14,7 @@ pub mod judge;
 pub mod ledger;
 mod lineage;
 pub mod log;
+pub mod lost;
 pub mod project;
 pub mod readmission;
 pub mod rebuild;

@@ -62,7 +62,9 @@ fn a_network_that_lies_and_breaks_loses_and_doubles_nothing() {
         }
         assert!(network.met() > 0, "{trick:?} was met");
         network.play("", Trick::None);
-        phone.send_all();
+        // A file is one writer's, and the server may not have noticed yet that the other end of the broken one is gone.
+        let sent = (0..100).any(|_| phone.sync().expect("it goes through").files_waiting == 0);
+        assert!(sent, "{trick:?}: the file stays behind");
     }
     server.stop();
     everything_is_there(&company.data(), &[&phone]);

@@ -16,6 +16,7 @@ use super::permit::{Dispatch, May, ReadDevices};
 use super::views::{Named, Page};
 use super::{Asked, Body, page, text};
 use crate::http::Problem;
+use crate::office::lost::WAITS;
 use crate::office::registers::names;
 use crate::office::rejudge;
 use crate::state::AppState;
@@ -68,6 +69,8 @@ pub struct KeptView {
     pub visit: Option<Uuid>,
     /// The office knows the visit.
     pub visit_known: bool,
+    /// It waits for a visit whose plan was lost: planned again, it counts.
+    pub lost: bool,
     /// When it was done, best estimate.
     pub at_ms: i64,
     /// When it came.
@@ -178,13 +181,13 @@ fn kept(db: &Connection) -> Result<u64, StoreError> {
 fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError> {
     let (page, size) = page(query.page, query.size);
     let (total, names) = (kept(db)?, names(db)?);
-    let mut query = db.prepare_cached(
+    let mut query = db.prepare_cached(&format!(
         "SELECT e.op, e.kind, e.worker, w.device, d.name, e.visit, v.id IS NOT NULL, e.est_ms, e.recv_ms, o.o = 'held',
-         coalesce(o.why, '')
+         coalesce(o.why, ''), ({WAITS})
          FROM outcome o JOIN envelope e ON e.g = o.g JOIN writer w ON w.dev = e.dev
          LEFT JOIN device d ON d.id = w.device LEFT JOIN visit v ON v.id = e.visit
          WHERE o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
-    )?;
+    ))?;
     let rows = query.query_map([size as i64, (page * size) as i64], |row| {
         let kind: String = row.get(1)?;
         let worker = Uuid::from_bytes(row.get(2)?);
@@ -199,6 +202,7 @@ fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError>
             device_name: row.get(4)?,
             visit: row.get::<_, Option<[u8; 16]>>(5)?.map(Uuid::from_bytes),
             visit_known: row.get(6)?,
+            lost: row.get(11)?,
             at_ms: row.get(7)?,
             recv_ms: row.get(8)?,
             kept: if row.get(9)? { KeptName::Held } else { KeptName::Quarantined },

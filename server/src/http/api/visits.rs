@@ -18,7 +18,7 @@ use nuanfang_core::time::Millis;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::lost_visits::not_lost;
+use super::lost_visits::again;
 use super::permit::{CallBack, CompleteForms, Dispatch, May, Permit, PlanVisits, ReadVisits};
 use super::requests::{
     AnswerRequest, AppointmentRequest, AssignRequest, CallbackRequest, CancelRequest, ChannelName, ChooseLaneRequest,
@@ -31,7 +31,7 @@ use crate::http::Problem;
 use crate::office::dispatch::{self, Errand, Planned};
 use crate::office::registers::{household, price, task};
 use crate::office::role::Role;
-use crate::office::{OfficeAct, folded};
+use crate::office::{OfficeAct, folded, lost};
 use crate::state::AppState;
 
 /// Plan a visit. Only those who dispatch may give it to a worker at once.
@@ -80,14 +80,26 @@ pub async fn schedule(
         None => None,
     };
     let lost = request.lost.map(VisitId);
+    if lost.is_some() && !Dispatch::ROLES.contains(&may.user.role) {
+        return Err(Problem::forbidden("auth.role", format!("{}不能补录入户", may.user.role.zh())));
+    }
+    // Its versions go on behind the last that anybody there had seen.
+    let basis = match lost {
+        Some(visit) => {
+            state.read(move |db| lost::find(db, visit)).await?.map_or(0, |lost| lost.basis.saturating_sub(1))
+        }
+        None => 0,
+    };
     let visit = lost.or(agreed).unwrap_or_else(|| VisitId(Uuid::now_v7()));
+    let to_check = plan.clone();
     let (assignee, errand) = (plan.assignee, Errand { visit: None, kind, window });
     let check = move |db: &Connection| {
         if let Some(follows) = follows {
             dispatch::planned(db, follows)?.ok_or_else(no_visit)?;
         }
-        if lost.is_some() && !dispatch::is_lost(db, visit)? {
-            return Err(not_lost());
+        if lost.is_some() {
+            // Who was there has been: nobody is sent.
+            return again(db, visit, &to_check);
         }
         if dispatch::planned(db, visit)?.is_some() {
             return Err(already_planned());
@@ -97,7 +109,7 @@ pub async fn schedule(
             None => Ok(()),
         }
     };
-    let act = OfficeAct::about(visit, 0, Event::VisitScheduled(plan));
+    let act = OfficeAct::about(visit, basis, Event::VisitScheduled(plan));
     state.office.append(WorkerId(may.user.id), vec![act], check).await?;
     Ok((StatusCode::CREATED, card(&state, visit, may.user.role).await?))
 }
