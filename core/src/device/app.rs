@@ -238,7 +238,7 @@ impl FieldApp {
         let taken = self.stamp();
         let ready = photo::prepare(bytes)?;
         let facts = PhotoFacts { width: ready.width, height: ready.height, taken, claims: ready.claims };
-        let text = serde_json::to_string(&facts).map_err(|error| Trouble::Damaged(error.to_string()))?;
+        let text = serde_json::to_string(&facts).map_err(Trouble::damaged)?;
         let row = blob::keep(&self.inner.store, &ready.jpeg, role, Some(visit), text)?;
         if row.logged || row.role != *role || row.visit != Some(visit) {
             return Err(Refusal::new(

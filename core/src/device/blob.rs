@@ -13,6 +13,7 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use rusqlite::{Connection, Transaction};
 
+use super::status::Words;
 use super::store::blob_row::Beside;
 use super::store::{Store, blob_row};
 use super::trouble::Trouble;
@@ -94,7 +95,7 @@ fn known(connection: &Connection, dir: &Path, sha: Sha) -> Result<Option<BlobRow
     };
     match bytes {
         Ok(bytes) if Sha::of(&bytes) == sha => Ok(Some(row)),
-        _ => Err(Trouble::Damaged(format!("文件 {}", sha.short()))),
+        _ => Err(unreadable(sha)),
     }
 }
 
@@ -164,7 +165,7 @@ pub(crate) fn sync_dir(folder: &Path) -> Result<(), Trouble> {
 /// All bytes of a file, from `offset` on, checked against what was kept.
 ///
 /// # Errors
-/// [`Trouble::Damaged`] when a byte on disk changed, [`Trouble::Io`] when the file is gone.
+/// [`Trouble::Damaged`] when a byte on disk changed or the file is gone, [`Trouble::Unread`] when the disk does not give it.
 pub fn load_from(store: &Store, row: &BlobRow, offset: u64) -> Result<Vec<u8>, Trouble> {
     match &row.beside {
         Some(beside) => read_file(store.dir(), row, beside, offset),
@@ -173,8 +174,7 @@ pub fn load_from(store: &Store, row: &BlobRow, offset: u64) -> Result<Vec<u8>, T
 }
 
 fn read_row(connection: &Connection, row: &BlobRow, offset: u64) -> Result<Vec<u8>, Trouble> {
-    let gone = || io::Error::from(io::ErrorKind::NotFound);
-    let mut bytes = blob_row::bytes(connection, row.sha)?.ok_or_else(gone)?;
+    let mut bytes = blob_row::bytes(connection, row.sha)?.ok_or_else(|| gone(row.sha))?;
     if Sha::of(&bytes) != row.sha {
         return Err(unreadable(row.sha));
     }
@@ -183,7 +183,10 @@ fn read_row(connection: &Connection, row: &BlobRow, offset: u64) -> Result<Vec<u
 }
 
 fn read_file(dir: &Path, row: &BlobRow, beside: &Beside, offset: u64) -> Result<Vec<u8>, Trouble> {
-    let sealed = fs::read(dir.join(FOLDER).join(&beside.file))?;
+    let sealed = fs::read(dir.join(FOLDER).join(&beside.file)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => gone(row.sha),
+        _ => Trouble::Unread(error),
+    })?;
     let stream =
         StreamBE32::<Aes256Gcm>::new(GenericArray::from_slice(&beside.key), GenericArray::from_slice(&beside.nonce));
     let count = sealed.len().div_ceil(CHUNK + TAG);
@@ -207,8 +210,18 @@ pub fn load(store: &Store, row: &BlobRow) -> Result<Vec<u8>, Trouble> {
     if Sha::of(&bytes) == row.sha { Ok(bytes) } else { Err(unreadable(row.sha)) }
 }
 
+fn gone(sha: Sha) -> Trouble {
+    Trouble::Damaged(Words::new(
+        format!("文件 {} 已不在本机", sha.short()),
+        format!("file {} is no longer on this phone", sha.short()),
+    ))
+}
+
 fn unreadable(sha: Sha) -> Trouble {
-    Trouble::Damaged(format!("文件 {} 与保存时不同", sha.short()))
+    Trouble::Damaged(Words::new(
+        format!("文件 {} 与保存时不同", sha.short()),
+        format!("file {} is not what was kept", sha.short()),
+    ))
 }
 
 /// Removes files beside the database that no row names: left by a kill between file and row, or erased with their row.

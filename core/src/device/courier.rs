@@ -206,8 +206,7 @@ impl Courier<'_> {
         let load = self.load.load(Ordering::Relaxed);
         let answer = self.authorised(|| {
             let request = sync::next_request(self.store, self.speaker, self.clock.stamp(), load)?;
-            let body =
-                serde_json::to_vec(asked.insert(request)).map_err(|error| Trouble::Damaged(error.to_string()))?;
+            let body = serde_json::to_vec(asked.insert(request)).map_err(Trouble::damaged)?;
             Ok(Call { method: "POST", path: "/v1/sync".into(), body, json: true, pack: true, ..Call::default() })
         });
         let brought = asked.as_ref().is_some_and(|request| !request.ops.is_empty());
@@ -276,7 +275,7 @@ impl Courier<'_> {
             let rest = match blob::load_from(self.store, &row, offset) {
                 Ok(rest) => rest,
                 // This file's own flaw, and no other's. What ails the whole disk ails the database, and stops the run there.
-                Err(Trouble::Damaged(_) | Trouble::Io(_)) => {
+                Err(Trouble::Damaged(_) | Trouble::Unread(_)) => {
                     run.unreadable.push(sha);
                     return Ok(());
                 }
@@ -394,7 +393,7 @@ pub(super) fn post<Q: serde::Serialize, A: serde::de::DeserializeOwned>(
     path: &str,
     request: &Q,
 ) -> Result<A, Stop> {
-    let body = serde_json::to_vec(request).map_err(|error| Trouble::Damaged(error.to_string()))?;
+    let body = serde_json::to_vec(request).map_err(Trouble::damaged)?;
     let answer =
         transport.call(&Call { method: "POST", path: path.to_owned(), body, json: true, ..Call::default() })?;
     if answer.status != 200 && answer.status != 201 {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::courier::{Call, Stop, Transport, post, stop_of};
 use super::outbox;
+use super::status::Words;
 use super::store::{Store, enrolment};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
@@ -126,7 +127,7 @@ pub fn certified(certificate: &str) -> Result<Arc<Certified>, Trouble> {
     if let Some((_, known)) = checked.as_ref().filter(|(known, _)| known == certificate) {
         return Ok(Arc::clone(known));
     }
-    let damaged = || Trouble::Damaged("设备证书".to_owned());
+    let damaged = || Trouble::Damaged(Words::new("设备证书", "the device's certificate"));
     let jws: Jws = serde_json::from_str(certificate).map_err(|_| damaged())?;
     let opened = Arc::new(open_certificate(&jws).map_err(|_| damaged())?);
     *checked = Some((certificate.to_owned(), Arc::clone(&opened)));

@@ -216,8 +216,8 @@ pub fn of(stop: &Stop) -> Obstacle {
             return Obstacle {
                 code: "device.damaged".to_owned(),
                 why: Words::new(
-                    format!("本机资料读取异常（{why}）"),
-                    format!("the phone's records can't be read as written ({why})"),
+                    format!("本机资料读取异常（{}）", why.zh),
+                    format!("the phone's records can't be read as written ({})", why.en),
                 ),
                 next: Words::new(
                     "请不要卸载应用，联系公司导出资料",
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn damage_wants_a_person_and_is_not_said_to_mend_itself() {
-        let damaged = of(&Stop::Trouble(Trouble::Damaged("缺少记录 7".to_owned())));
+        let damaged = of(&Stop::Trouble(Trouble::Damaged(Words::new("缺少记录 7", "record 7 is missing"))));
         assert!(damaged.needs_person && damaged.code == "device.damaged", "{damaged:?}");
         assert!(damaged.next.zh.contains("不要卸载") && !damaged.next.zh.contains("重试"), "{damaged:?}");
     }

@@ -4,6 +4,7 @@
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
+use super::status::Words;
 use super::store::enrolment::{self, Enrolment};
 use super::store::outbox_row::{self, OutboxRow};
 use super::store::{blob_row, mirror_row};
@@ -145,7 +146,7 @@ pub fn batch(
     for (row, expected) in rows.iter().zip(base + 1..) {
         let read = match row.seq == expected {
             true => row.to_wire(),
-            false => Err(Trouble::Damaged(format!("记录编号在 {expected} 处中断"))),
+            false => Err(missing(expected)),
         };
         match read {
             Ok(op) => ops.push(op),
@@ -158,8 +159,13 @@ pub fn batch(
     let base_sha = enrolment::sha_of(connection, enrolment, base)?;
     match head.or(base_sha) {
         Some(head) => Ok((ops, head)),
-        None => Err(Trouble::Damaged(format!("缺少记录 {base}"))),
+        None => Err(missing(base)),
     }
+}
+
+/// The record at a position is not there.
+pub(super) fn missing(seq: u64) -> Trouble {
+    Trouble::Damaged(Words::new(format!("缺少记录 {seq}"), format!("record {seq} is missing")))
 }
 
 /// After a fork: every operation that is not safe is logged again under the new device, from position 1, with its own

@@ -227,5 +227,5 @@ fn wanted(enrolment: &Enrolment, rows: &[OutboxRow]) -> Vec<Sha> {
 }
 
 fn damaged(error: impl std::fmt::Display) -> Trouble {
-    Trouble::Damaged(error.to_string())
+    Trouble::damaged(error)
 }

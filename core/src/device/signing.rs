@@ -9,6 +9,7 @@ use super::joining::certified;
 use super::outbox::{self, NewOp};
 use super::paper::{self, Paper};
 use super::signature::KeptSignature;
+use super::status::Words;
 use super::store::outbox_row::OutboxRow;
 use super::trouble::Trouble;
 use super::{mirror, words};
@@ -229,7 +230,7 @@ impl Desk<'_> {
         let (seq, prev) = outbox::next_position(transaction)?;
         let (rules, form) = (file.rules(), record.form);
         words::printable(&form)?;
-        let sha = template_sha(&form.template).ok_or_else(|| Trouble::Damaged(form.template.clone()))?;
+        let sha = template_sha(&form.template).ok_or_else(|| Trouble::damaged(&form.template))?;
         let quote = record.paper.quote.as_ref();
         let measured = record.paper.measurement.as_ref().map(|frozen| &frozen.summary);
         let quote_sha = |revision: u32| lane.repair.quote(revision).map(|shown| shown.sha);
@@ -340,7 +341,7 @@ pub(super) fn append(
         };
         logged.push(outbox::append(transaction, new)?);
     }
-    if logged.is_empty() { Err(Trouble::Damaged("没有事件".to_owned())) } else { Ok(logged) }
+    if logged.is_empty() { Err(Trouble::Damaged(Words::new("没有事件", "no event"))) } else { Ok(logged) }
 }
 
 fn shown(file: &CaseFile, company: &CompanyEntity, purpose: &Purpose, shown_sha: Sha) -> Result<Paper, Trouble> {
@@ -374,7 +375,8 @@ fn company(connection: &rusqlite::Connection) -> Result<CompanyEntity, Trouble> 
 fn statement(connection: &rusqlite::Connection, file: &CaseFile, id: &str) -> Result<StatementShown, Trouble> {
     let told: Vec<(String, StatementEntity)> = mirror::entities(connection, STATEMENT)?;
     let told: Vec<StatementEntity> = told.into_iter().map(|(_, statement)| statement).collect();
-    paper::statement(file, &told, id).ok_or_else(|| Trouble::Damaged(format!("签字说明 {id}")))
+    paper::statement(file, &told, id)
+        .ok_or_else(|| Trouble::Damaged(Words::new(format!("签字说明 {id}"), format!("statement {id}"))))
 }
 
 fn clean_witness(witness: Option<&Witness>) -> Result<Option<Witness>, Trouble> {

@@ -85,8 +85,7 @@ pub fn next_request(store: &Store, speaker: &Speaker, now: Stamp, load: usize) -
         let enrolment = enrolment::get(connection)?;
         // Below what was pruned nothing can be sent: a release took a restored server's 0 for a receipt.
         let base = enrolment.acked.max(enrolment.floor);
-        let base_sha = enrolment::sha_of(connection, &enrolment, base)?
-            .ok_or_else(|| Trouble::Damaged(format!("缺少记录 {base}")))?;
+        let base_sha = enrolment::sha_of(connection, &enrolment, base)?.ok_or_else(|| outbox::missing(base))?;
         let count = drill::limit(drill::Limit::BatchOps, BATCH_OPS);
         let (ops, head_sha) = outbox::batch(connection, &enrolment, base, count, load)?;
         let mut heard: Vec<Heard> = enrolment::anchors(connection)?.iter().map(Anchor::heard).collect();

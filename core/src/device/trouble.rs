@@ -1,7 +1,8 @@
 //! What can go wrong on the phone, and the words for the worker: what happened, that nothing is lost, what to do.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
+use super::status::Words;
 use crate::error::Refusal;
 
 /// Why the store could not do what it was asked. Whatever was saved before stays as it was.
@@ -13,6 +14,9 @@ pub enum Trouble {
     /// A file's.
     #[error("file: {0}")]
     Io(#[from] std::io::Error),
+    /// A file's that is there to be read.
+    #[error("reading: {0}")]
+    Unread(#[source] std::io::Error),
     /// The database does not open under this key. One whose first page is damaged looks the same.
     #[error("the database does not open under this key")]
     WrongKey,
@@ -28,8 +32,8 @@ pub enum Trouble {
         known: u32,
     },
     /// What lies there is not what was written.
-    #[error("damaged: {0}")]
-    Damaged(String),
+    #[error("damaged: {}", .0.en)]
+    Damaged(Words),
     /// A panic of the app, or of the platform beneath it.
     #[error("broke off: {0}")]
     BrokeOff(String),
@@ -42,6 +46,23 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Damage, as a library tells it: for whoever looks into it, in one language.
+    pub fn damaged(what: impl ToString) -> Self {
+        let what = what.to_string();
+        Self::Damaged(Words::new(what.clone(), what))
+    }
+
+    /// Whether something that is there did not come out of the disk: it says nothing of a step that was to be saved.
+    fn is_unread(&self) -> bool {
+        const READING: [std::ffi::c_int; 3] =
+            [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_MMAP];
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => READING.contains(&error.extended_code),
+            Self::Unread(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the disk is full: nothing of this step was saved, everything before it was.
     pub fn is_disk_full(&self) -> bool {
         match self {
@@ -56,7 +77,7 @@ impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             // SQLCipher calls an open database none once it met a page that changed.
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::damaged(error),
             _ => Self::Sqlite(error),
         }
     }
@@ -70,6 +91,18 @@ impl From<Trouble> for Refusal {
                 "",
                 "手机存储空间已满，这一步没有保存；之前的记录都在。请清理空间后再做一次。",
                 "The phone's storage is full. This step was not saved; everything before it was. Free some space and do it again.",
+            );
+        }
+        if trouble.is_unread() {
+            return Self::new(
+                "device.unread",
+                "",
+                format!(
+                    "本机存储这次没有读出来（{trouble}）。已保存的记录没有改动；如果正在保存，这一步没有记录。请再试一次；一直如此请不要卸载应用，联系公司。"
+                ),
+                format!(
+                    "The phone's storage could not be read this time ({trouble}). What was saved is as it was; a step that was being saved was not recorded. Try again; if it stays so don't uninstall, ask your company."
+                ),
             );
         }
         match trouble {
@@ -101,9 +134,10 @@ impl From<Trouble> for Refusal {
             Trouble::Damaged(why) => Self::new(
                 "device.damaged",
                 "",
-                format!("本机资料读取异常（{why}）。请不要卸载应用，联系公司导出资料。"),
+                format!("本机资料读取异常（{}）。请不要卸载应用，联系公司导出资料。", why.zh),
                 format!(
-                    "The phone's records can't be read as written ({why}). Don't uninstall; ask your company to rescue them."
+                    "The phone's records can't be read as written ({}). Don't uninstall; ask your company to rescue them.",
+                    why.en
                 ),
             ),
             Trouble::BrokeOff(why) => Self::new(
@@ -115,14 +149,16 @@ impl From<Trouble> for Refusal {
             Trouble::Sqlite(error) => Self::new(
                 "device.store",
                 "",
-                format!("本机保存失败，这一步没有记录，请再做一次。（{error}）"),
-                format!("The phone could not save this step; do it again. ({error})"),
+                format!("本机保存失败，这一步没有记录，请再做一次；之前的记录都在。（{error}）"),
+                format!("The phone could not save this step; do it again. Everything before it is there. ({error})"),
             ),
-            Trouble::Io(error) => Self::new(
+            Trouble::Io(error) | Trouble::Unread(error) => Self::new(
                 "device.file",
                 "",
-                format!("本机文件读写失败，这一步没有记录，请再做一次。（{error}）"),
-                format!("The phone could not write a file; do this step again. ({error})"),
+                format!("本机文件没有写成，这一步没有记录，请再做一次；之前的记录都在。（{error}）"),
+                format!(
+                    "The phone could not write a file; do this step again. Everything before it is there. ({error})"
+                ),
             ),
         }
     }
@@ -130,8 +166,6 @@ impl From<Trouble> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     fn told(code: std::ffi::c_int) -> Refusal {
@@ -147,5 +181,15 @@ mod tests {
         }
         assert_eq!(told(ffi::SQLITE_FULL).code, "device.disk_full");
         assert_eq!(told(ffi::SQLITE_IOERR).code, "device.store");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_told_as_a_save_that_failed() {
+        for code in [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ] {
+            let refusal = told(code);
+            assert_eq!(refusal.code, "device.unread");
+            assert!(refusal.zh.contains("没有改动") && !refusal.zh.contains("保存失败"), "{}", refusal.zh);
+        }
+        assert_eq!(told(ffi::SQLITE_IOERR_WRITE).code, "device.store");
     }
 }

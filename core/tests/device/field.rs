@@ -395,12 +395,17 @@ impl Field {
         (rows as usize, std::fs::read_dir(self.dir.path().join("blobs")).unwrap().count())
     }
 
-    /// The disk loses the file that holds a photo.
-    pub fn lose_file(&self, sha: Sha) {
+    /// The file that holds a photo.
+    pub fn file_of(&self, sha: Sha) -> std::path::PathBuf {
         let connection = rusqlite::Connection::open(self.dir.path().join("phone.db")).unwrap();
         let sql = "SELECT file FROM blob WHERE sha = ?1";
         let file: String = connection.query_row(sql, [sha.0], |row| row.get(0)).unwrap();
-        std::fs::remove_file(self.dir.path().join("blobs").join(file)).unwrap();
+        self.dir.path().join("blobs").join(file)
+    }
+
+    /// The disk loses the file that holds a photo.
+    pub fn lose_file(&self, sha: Sha) {
+        std::fs::remove_file(self.file_of(sha)).unwrap();
     }
 
     /// A record can't be read any more.

@@ -203,6 +203,21 @@ fn what_can_not_be_swept_away_stands_in_nobodys_way() {
 }
 
 #[test]
+fn a_photo_that_the_disk_does_not_give_is_not_told_as_a_step_that_was_not_saved() {
+    let field = Field::with_visit(VisitKind::Repair);
+    let photo = field.app.capture_photo(field.visit, role::PHOTO_AFTER, &jpeg("读不出")).unwrap();
+    field.lose_file(photo.sha);
+    let gone = field.app.photo(photo.sha).unwrap_err();
+    assert_eq!(gone.code, "device.damaged");
+    assert!(gone.en.is_ascii(), "no Chinese in the English: {}", gone.en);
+    // Something of its name is there, and can't be read as a file.
+    std::fs::create_dir(field.file_of(photo.sha)).unwrap();
+    let unread = field.app.photo(photo.sha).unwrap_err();
+    assert_eq!(unread.code, "device.unread");
+    assert!(unread.zh.contains("没有改动") && unread.zh.contains("再试一次"), "{}", unread.zh);
+}
+
+#[test]
 fn a_damaged_database_is_told_as_what_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let platform = platform();

@@ -129,7 +129,7 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
         signed(enrolment.judged),
         enrolment.continues.iter().flat_map(|device| device.0.into_bytes()).collect::<Vec<u8>>(),
         enrolment.dismissed,
-        serde_json::to_string(&enrolment.certificates).map_err(|error| Trouble::Damaged(error.to_string()))?,
+        serde_json::to_string(&enrolment.certificates).map_err(Trouble::damaged)?,
     ])?;
     Ok(())
 }

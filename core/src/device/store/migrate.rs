@@ -74,7 +74,7 @@ fn bring_up_on(
     }
     let verdict: String = new.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     if verdict != "ok" {
-        return Err(Trouble::Damaged(verdict));
+        return Err(Trouble::damaged(verdict));
     }
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     new.close().map_err(|(_, error)| error)?;

@@ -169,7 +169,7 @@ pub(super) fn planned(column: &str) -> String {
 
 /// Keeps the mark of a visit that left.
 pub fn put_departed(writing: &Connection, departed: &DepartedVisit) -> Result<(), Trouble> {
-    let plan = serde_json::to_string(&departed.plan).map_err(|error| Trouble::Damaged(error.to_string()))?;
+    let plan = serde_json::to_string(&departed.plan).map_err(Trouble::damaged)?;
     writing
         .prepare_cached(
             "INSERT OR REPLACE INTO departed_visit (visit, why, plan, basis, lane) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -215,7 +215,7 @@ fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
     })?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(Trouble::Damaged(format!("journal mode {mode}")));
+        return Err(Trouble::damaged(format!("journal mode {mode}")));
     }
     // Apple's fsync alone does not reach the disk; elsewhere these two change nothing.
     connection.execute_batch(
@@ -224,7 +224,7 @@ fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
     )?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if synchronous != 2 {
-        return Err(Trouble::Damaged(format!("synchronous {synchronous}")));
+        return Err(Trouble::damaged(format!("synchronous {synchronous}")));
     }
     keep_statements(&connection)?;
     Ok(connection)

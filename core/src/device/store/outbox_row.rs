@@ -8,6 +8,7 @@ use super::enrolment::{id_at, sha_at, signed, u64_at};
 use super::mirror_row::planned;
 use crate::canon::envelope::BlobRef;
 use crate::canon::hash::Sha;
+use crate::device::status::Words;
 use crate::device::trouble::Trouble;
 use crate::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
 use crate::time::{Millis, Stamp};
@@ -49,8 +50,9 @@ pub struct OutboxRow {
 impl OutboxRow {
     /// The operation as it travels.
     pub fn to_wire(&self) -> Result<Op, Trouble> {
-        let body = serde_json::value::RawValue::from_string(self.body.clone())
-            .map_err(|error| Trouble::Damaged(format!("记录 {}: {error}", self.seq)))?;
+        let body = serde_json::value::RawValue::from_string(self.body.clone()).map_err(|error| {
+            Trouble::Damaged(Words::new(format!("记录 {}: {error}", self.seq), format!("record {}: {error}", self.seq)))
+        })?;
         Ok(Op {
             seq: self.seq,
             op: self.op,
@@ -117,7 +119,7 @@ pub fn insert(transaction: &Transaction<'_>, row: &OutboxRow) -> Result<u64, Tro
 }
 
 fn blobs_text(blobs: &[BlobRef]) -> Result<String, Trouble> {
-    serde_json::to_string(blobs).map_err(|error| Trouble::Damaged(error.to_string()))
+    serde_json::to_string(blobs).map_err(Trouble::damaged)
 }
 
 /// Gives a row its place in another log: what was done stays, the chain around it is new.
