@@ -11,7 +11,7 @@ use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::event::Event;
 use nuanfang_core::domain::office_event::RevokeReason;
 use nuanfang_core::domain::role;
-use nuanfang_core::domain::worker_event::{Bare, Departed};
+use nuanfang_core::domain::worker_event::{Bare, Departed, ProblemDescribed};
 use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::{Certificate, Jws, LogHead};
 use nuanfang_core::time::Millis;
@@ -55,6 +55,7 @@ async fn day() -> (House, Phone) {
 }
 
 /// What goes into a file, before it is sealed.
+#[derive(Clone)]
 struct File {
     head: RescueHead,
     ops: Vec<Op>,
@@ -90,17 +91,51 @@ impl File {
     }
 
     fn sealed(&self, house: &House) -> Vec<u8> {
-        let root = house.state.keys.root.public();
-        let mut sealer = Sealer::begin(&root.to_sec1(), &root.thumbprint(), Vec::new()).expect("begun");
-        sealer.add(&Frame::Head(Box::new(self.head.clone()))).expect("added");
+        sealed(std::slice::from_ref(self), house)
+    }
+
+    /// What lies up to `place`, and what from there on, without the operation there.
+    fn without(self, phone: &Phone, place: usize) -> [Self; 2] {
+        let mut ends = vec![(0, Sha::ZERO)];
         for op in &self.ops {
+            let (_, prev) = *ends.last().expect("an end");
+            ends.push((op.seq, op.envelope(phone.device, prev).sha()));
+        }
+        let kid = Certificate::open(&serde_json::from_str(&phone.certificate).expect("JSON")).expect("it holds").kid;
+        let part = |from: usize, to: usize| {
+            let (seq, head) = ends[to];
+            let says = LogHead { schema: 1, device: phone.device, seq, head, claimed_ms: Millis(5) };
+            let signed = Jws::sign(&says, &*phone.key, kid).expect("signed");
+            let ops = self.ops[from..to].to_vec();
+            let named = |sha: Sha| ops.iter().any(|op| op.blobs.iter().any(|blob| blob.sha == sha));
+            let photos: Vec<_> = self.photos.iter().filter(|photo| named(Sha::of(photo))).cloned().collect();
+            let head = RescueHead {
+                base: ends[from].0,
+                base_sha: ends[from].1,
+                ops: ops.len() as u64,
+                files: photos.len() as u64,
+                head: Some(serde_json::to_string(&signed).expect("JSON")),
+                ..self.head.clone()
+            };
+            Self { head, ops, photos }
+        };
+        [part(0, place), part(place + 1, self.ops.len())]
+    }
+}
+
+fn sealed(parts: &[File], house: &House) -> Vec<u8> {
+    let root = house.state.keys.root.public();
+    let mut sealer = Sealer::begin(&root.to_sec1(), &root.thumbprint(), Vec::new()).expect("begun");
+    for part in parts {
+        sealer.add(&Frame::Head(Box::new(part.head.clone()))).expect("added");
+        for op in &part.ops {
             sealer.add(&Frame::Op(Box::new(op.clone()))).expect("added");
         }
-        for photo in &self.photos {
+        for photo in &part.photos {
             sealer.add(&Frame::File(Sha::of(photo), photo.clone())).expect("added");
         }
-        sealer.finish().expect("finished")
     }
+    sealer.finish().expect("finished")
 }
 
 async fn hand_in(house: &House, bytes: Vec<u8>) -> Result<Rescued, Refused> {
@@ -189,6 +224,36 @@ async fn a_cut_copy_gives_the_records_and_says_what_is_missing_or_is_refused_who
     assert_eq!((taken.new_ops, taken.new_files, taken.files_cut), (3, 1, 1));
     let taken = hand_in(&house, bytes).await.expect("the whole file");
     assert_eq!((taken.new_ops, taken.new_files, taken.files_cut), (0, 1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_behind_a_record_that_its_phone_can_not_read_is_kept_with_its_files() {
+    let (house, phone) = day().await;
+    let parts = File::of(&phone).without(&phone, 1);
+    let bytes = sealed(&parts, &house);
+    let taken = hand_in(&house, bytes.clone()).await.expect("taken");
+    let apart = taken.apart.expect("apart");
+    assert_eq!((taken.ops, taken.new_ops, apart.why), (2, 1, Why::Gap));
+    assert_eq!((taken.files, taken.new_files, taken.files_cut, taken.ops_cut), (1, 1, 0, 0));
+    assert_eq!((acked(&house, phone.device).await, acked(&house, apart.device).await), (1, 1));
+    let again = hand_in(&house, bytes.clone()).await.expect("taken");
+    assert_eq!((again.new_ops, again.new_files), (0, 0), "twice changes nothing");
+
+    // A copy that ends within them gives what lies before, and says so.
+    let (house, mut phone) = day().await;
+    let event = Event::ProblemDescribed(ProblemDescribed { text: "漏水".repeat(20_000) });
+    phone.log(Some(visit()), 1, &event);
+    let parts = File::of(&phone).without(&phone, 1);
+    let mut bytes = sealed(&parts, &house);
+    bytes.truncate(bytes.len() - 10);
+    let taken = hand_in(&house, bytes).await.expect("taken");
+    assert_eq!((taken.ops, taken.new_ops, taken.ops_cut), (1, 0, 2));
+
+    // Another's word for them counts as little, and what lies before is in.
+    let mut forged = parts;
+    forged[1].ops[0].basis = 9;
+    let taken = hand_in(&house, sealed(&forged, &house)).await.expect("taken");
+    assert_eq!((taken.ops, taken.ops_cut, taken.apart), (1, 2, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

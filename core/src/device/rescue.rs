@@ -16,7 +16,7 @@ use super::store::{Store, blob_row};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
-use crate::record::{Certified, DeviceKey, Jws, KeyError, LogHead, PublicKey, SignError};
+use crate::record::{Certified, DeviceKey, Jws, KeyError, LogHead, SignError};
 use crate::time::{Millis, Stamp};
 use crate::wire::rescue::{Frame, RescueHead, Sealer};
 
@@ -25,7 +25,7 @@ use crate::wire::rescue::{Frame, RescueHead, Sealer};
 pub struct RescueView {
     /// Operations.
     pub ops: u64,
-    /// Operations from the first on that this phone can no longer read; they are not in it.
+    /// Operations that this phone can no longer read; they are not in it.
     pub ops_lost: u64,
     /// Files.
     pub files: u64,
@@ -46,8 +46,22 @@ impl RescueView {
     }
 }
 
-/// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned, up to the first
-/// that can't be read any more, and the files of those that are not safe. Only the supplier can open it. A file that is there
+/// Operations that follow on one another, and what they follow on.
+struct Run {
+    base: u64,
+    base_sha: Sha,
+    rows: Vec<OutboxRow>,
+}
+
+impl Run {
+    /// Position and hash of its end.
+    fn end(&self) -> (u64, Sha) {
+        self.rows.last().map_or((self.base, self.base_sha), |row| (row.seq, row.sha))
+    }
+}
+
+/// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned and can still be
+/// read, and the files of those that are not safe. Only the supplier can open it. A file that is there
 /// already gives way to one that lacks nothing and is signed, or no more than itself, where what it lacks is known from
 /// `before`; to any other only its name, and stays beside it.
 ///
@@ -62,28 +76,23 @@ pub fn export(
     path: &Path,
     before: Option<&RescueView>,
 ) -> Result<RescueView, Trouble> {
-    let (enrolment, last) = store.read::<_, Trouble>(|connection| {
-        let enrolment = enrolment::get(connection)?;
-        let last = enrolment::head(connection, &enrolment)?.0;
-        Ok((enrolment, last))
-    })?;
+    let enrolment = store.read(enrolment::get)?;
+    let places = store.read(|connection| outbox_row::places(connection, enrolment.device, enrolment.floor))?;
     let mut base = (enrolment.floor, enrolment.floor_sha);
-    let mut rows = whole(store, &enrolment, base.0);
+    let mut rows = legible(store, &enrolment, &places);
     // What can't be read of what the server has keeps nothing in that it has not.
-    if rows.last().map_or(base.0, |row| row.seq) < enrolment.acked {
+    if !follows_up_to(&rows, base.0, enrolment.acked) {
         let known = |connection: &Connection| outbox_row::sha(connection, enrolment.device, enrolment.acked);
         if let Ok(Some(sha)) = store.read(known) {
             base = (enrolment.acked, sha);
-            rows = whole(store, &enrolment, base.0);
+            rows.retain(|row| row.seq > base.0);
         }
     }
-    let ops_lost = last.saturating_sub(rows.last().map_or(base.0, |row| row.seq));
+    let last = places.last().copied().unwrap_or(base.0);
+    let ops_lost = last.saturating_sub(base.0).saturating_sub(rows.len() as u64);
     let certified = certified(&enrolment.certificate)?;
-    let supplier = certified.certificate.issuer.key().map_err(damaged)?;
-    let head = sign(key, &enrolment, base, &rows, now, &certified)?;
-    let files = wanted(&enrolment, &rows);
     let part = path.with_extension("part");
-    let written = write(store, app, &enrolment, base, &rows, &files, head, &supplier, &part);
+    let written = write(store, key, app, &enrolment, &runs(base, rows), now, &certified, &part);
     let view = match written {
         Ok(view) => RescueView { ops_lost, ..view },
         Err(trouble) => {
@@ -103,17 +112,43 @@ pub fn export(
     Ok(view)
 }
 
-/// The rows after `seq`, up to the first that can't be read any more.
-fn whole(store: &Store, enrolment: &Enrolment, seq: u64) -> Vec<OutboxRow> {
-    let mut rows = Vec::new();
-    // Told to the store, which then reads what follows over another connection.
-    let _ = store.read::<(), Trouble>(|connection| {
-        let (found, cut) = outbox_row::readable(connection, enrolment.device, seq, |_| true)?;
-        rows = found;
-        cut.map_or(Ok(()), Err)
-    });
-    rows.truncate(rows.iter().take_while(|row| row.to_wire().is_ok()).count());
+/// The rows at `places` that can still be read.
+fn legible(store: &Store, enrolment: &Enrolment, places: &[u64]) -> Vec<OutboxRow> {
+    let (mut rows, mut next) = (Vec::<OutboxRow>::new(), 0);
+    while let Some(place) = places.get(next) {
+        // Told to the store, which then reads what follows over another connection.
+        let _ = store.read::<(), Trouble>(|connection| {
+            let (found, cut) = outbox_row::readable(connection, enrolment.device, place - 1, |_| true)?;
+            rows.extend(found);
+            cut.map_or(Ok(()), Err)
+        });
+        let read = rows.last().map_or(0, |row| row.seq).max(*place);
+        next = places.partition_point(|place| *place <= read);
+    }
+    // For one that is not what it was the company would take all of them for forged.
+    rows.retain(OutboxRow::is_as_logged);
     rows
+}
+
+/// Whether `rows` lack none from after `base` up to `seq`.
+fn follows_up_to(rows: &[OutboxRow], base: u64, seq: u64) -> bool {
+    rows.iter().zip(base + 1..=seq).filter(|(row, place)| row.seq == *place).count() as u64 == seq.saturating_sub(base)
+}
+
+/// The rows as they follow on one another: first what follows on `base`, though it be nothing; then what lies behind each that
+/// is missing.
+fn runs(base: (u64, Sha), rows: Vec<OutboxRow>) -> Vec<Run> {
+    let mut run = Run { base: base.0, base_sha: base.1, rows: Vec::new() };
+    let mut runs = Vec::new();
+    for row in rows {
+        if run.end() != (row.seq - 1, row.prev) {
+            let next = Run { base: row.seq - 1, base_sha: row.prev, rows: Vec::new() };
+            runs.push(std::mem::replace(&mut run, next));
+        }
+        run.rows.push(row);
+    }
+    runs.push(run);
+    runs
 }
 
 /// The first name beside `path`, counted on from its own, that nothing bears.
@@ -137,46 +172,53 @@ fn free_name(path: &Path) -> PathBuf {
 #[expect(clippy::too_many_arguments, reason = "the parts of one file, each read elsewhere")]
 fn write(
     store: &Store,
+    key: &dyn DeviceKey,
     app: &str,
     enrolment: &Enrolment,
-    (base, base_sha): (u64, Sha),
-    rows: &[OutboxRow],
-    files: &[Sha],
-    head: Option<String>,
-    supplier: &PublicKey,
+    runs: &[Run],
+    now: Stamp,
+    certified: &Certified,
     part: &Path,
 ) -> Result<RescueView, Trouble> {
-    let mut view =
-        RescueView { ops: rows.len() as u64, ops_lost: 0, files: 0, files_lost: 0, bytes: 0, signed: head.is_some() };
+    let supplier = certified.certificate.issuer.key().map_err(damaged)?;
+    let heads =
+        runs.iter().map(|run| sign(key, enrolment, run.end(), now, certified)).collect::<Result<Vec<_>, _>>()?;
+    let signed = heads.iter().all(Option::is_some);
+    let mut view = RescueView { ops: 0, ops_lost: 0, files: 0, files_lost: 0, bytes: 0, signed };
     let file = BufWriter::new(File::create(part)?);
     let mut sealer = Sealer::begin(&supplier.to_sec1(), &supplier.thumbprint(), file)?;
-    sealer.add(&Frame::Head(Box::new(RescueHead {
-        schema: 1,
-        device: enrolment.device,
-        worker: enrolment.worker,
-        app: app.to_owned(),
-        base,
-        base_sha,
-        ops: rows.len() as u64,
-        files: files.len() as u64,
-        certificate: enrolment.certificate.clone(),
-        head,
-        continues: enrolment.continues.clone(),
-        certificates: enrolment.certificates.clone(),
-        epoch: (!enrolment.continues.is_empty()).then_some(enrolment.epoch),
-    })))?;
-    for row in rows {
-        sealer.add(&Frame::Op(Box::new(row.to_wire()?)))?;
-    }
-    for sha in files {
-        let row = store.read(|connection| blob_row::find(connection, *sha)).ok().flatten();
-        match row.map(|row| blob::load(store, &row)) {
-            Some(Ok(bytes)) => {
-                view.files += 1;
-                sealer.add(&Frame::File(*sha, bytes))?;
+    let mut seen = BTreeSet::new();
+    for (run, head) in runs.iter().zip(heads) {
+        let files = wanted(enrolment, &run.rows, &mut seen);
+        view.ops += run.rows.len() as u64;
+        sealer.add(&Frame::Head(Box::new(RescueHead {
+            schema: 1,
+            device: enrolment.device,
+            worker: enrolment.worker,
+            app: app.to_owned(),
+            base: run.base,
+            base_sha: run.base_sha,
+            ops: run.rows.len() as u64,
+            files: files.len() as u64,
+            certificate: enrolment.certificate.clone(),
+            head,
+            continues: enrolment.continues.clone(),
+            certificates: enrolment.certificates.clone(),
+            epoch: (!enrolment.continues.is_empty()).then_some(enrolment.epoch),
+        })))?;
+        for row in &run.rows {
+            sealer.add(&Frame::Op(Box::new(row.to_wire()?)))?;
+        }
+        for sha in files {
+            let row = store.read(|connection| blob_row::find(connection, sha)).ok().flatten();
+            match row.map(|row| blob::load(store, &row)) {
+                Some(Ok(bytes)) => {
+                    view.files += 1;
+                    sealer.add(&Frame::File(sha, bytes))?;
+                }
+                // The records are worth having without it.
+                Some(Err(_)) | None => view.files_lost += 1,
             }
-            // The records are worth having without it.
-            Some(Err(_)) | None => view.files_lost += 1,
         }
     }
     let file = sealer.finish()?.into_inner().map_err(|error| Trouble::Io(error.into_error()))?;
@@ -185,20 +227,18 @@ fn write(
     Ok(view)
 }
 
-/// The device's word for the head of its log; none when its key is gone for good, whether or not there is another now: what
+/// The device's word for the hash at a position of its log; none when its key is gone for good, whether or not there is another now: what
 /// another key signed the company would have to take for forged.
 fn sign(
     key: &dyn DeviceKey,
     enrolment: &Enrolment,
-    base: (u64, Sha),
-    rows: &[OutboxRow],
+    (seq, head): (u64, Sha),
     now: Stamp,
     certified: &Certified,
 ) -> Result<Option<String>, Trouble> {
     if key.public_key().is_ok_and(|own| own != certified.key.to_sec1()) {
         return Ok(None);
     }
-    let (seq, head) = rows.last().map_or(base, |row| (row.seq, row.sha));
     let claimed_ms = Millis(now.wall_ms);
     let statement = LogHead { schema: 1, device: enrolment.device, seq, head, claimed_ms };
     let mut signed = Jws::sign(&statement, key, certified.kid);
@@ -219,9 +259,8 @@ fn sign(
     }
 }
 
-/// The files of operations that are not safe, in the order they were logged.
-fn wanted(enrolment: &Enrolment, rows: &[OutboxRow]) -> Vec<Sha> {
-    let mut seen = BTreeSet::new();
+/// The files of operations that are not safe, in the order they were logged, each once.
+fn wanted(enrolment: &Enrolment, rows: &[OutboxRow], seen: &mut BTreeSet<Sha>) -> Vec<Sha> {
     let unsafe_rows = rows.iter().filter(|row| row.seq > enrolment.safe);
     unsafe_rows.flat_map(|row| &row.blobs).map(|blob| blob.sha).filter(|sha| seen.insert(*sha)).collect()
 }

@@ -25,7 +25,7 @@ const ENC: usize = 65;
 /// A frame longer than this is no frame of ours.
 const FRAME_LIMIT: u64 = 256 * 1024 * 1024;
 
-/// The first frame: whose file it is, and what to expect in it.
+/// The first frame: whose file it is, and what to expect in it up to the next of its kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RescueHead {
@@ -63,7 +63,7 @@ pub struct RescueHead {
 /// A part of the file.
 #[derive(Debug, Clone)]
 pub enum Frame {
-    /// The first.
+    /// The first; and once more before what lies behind an operation that the phone can't read.
     Head(Box<RescueHead>),
     /// An operation, in the order of the log.
     Op(Box<Op>),

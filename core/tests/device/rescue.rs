@@ -169,6 +169,51 @@ fn a_photo_that_can_not_be_read_does_not_keep_the_records_in() {
 }
 
 #[test]
+fn what_lies_behind_records_that_can_not_be_read_is_in_it_with_its_files_and_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FakeServer::new();
+    let phone = Phone::enrolled(dir.path(), &server);
+    phone.say("一");
+    phone.sync(&server).unwrap();
+    let photo: Vec<u8> = (0..20_000u32).flat_map(|value| value.to_le_bytes()).collect();
+    let kept = blob::keep(&phone.store, &photo, "photo.before", None, "{}".to_owned()).unwrap();
+    for text in ["二", "坏", "四", "坏", "坏"] {
+        phone.say(text);
+    }
+    phone.say_with("七", vec![kept.sha]);
+    let raw = rusqlite::Connection::open(dir.path().join("phone.db")).unwrap();
+    raw.execute("UPDATE outbox SET body = '{' WHERE seq IN (3, 5)", []).unwrap();
+    // One that is no text any more.
+    raw.execute("UPDATE outbox SET body = x'00' WHERE seq = 6", []).unwrap();
+    let path = dir.path().join("rescue.nuanfang");
+    let view = export(&phone, &path).unwrap();
+    assert_eq!((view.ops, view.ops_lost, view.files, view.files_lost, view.signed), (4, 3, 1, 0, true));
+    let (frames, end) = read(&std::fs::read(&path).unwrap());
+    end.unwrap();
+    let mut parts: Vec<(RescueHead, Vec<u64>, Sha)> = Vec::new();
+    for frame in &frames {
+        match frame {
+            Frame::Head(head) => parts.push(((**head).clone(), Vec::new(), head.base_sha)),
+            Frame::Op(op) => {
+                let (head, seqs, end) = parts.last_mut().unwrap();
+                *end = op.envelope(head.device, *end).sha();
+                seqs.push(op.seq);
+            }
+            Frame::File(sha, _) => assert_eq!((*sha, parts.len()), (kept.sha, 3)),
+            Frame::End => {}
+        }
+    }
+    let seqs: Vec<_> = parts.iter().map(|(_, seqs, _)| seqs.clone()).collect();
+    assert_eq!(seqs, [vec![1, 2], vec![4], vec![7]]);
+    for (head, seqs, end) in &parts {
+        let certified = Certificate::open(&serde_json::from_str::<Jws>(&head.certificate).unwrap()).unwrap();
+        let signed = serde_json::from_str::<Jws>(head.head.as_ref().unwrap()).unwrap().open::<LogHead>().unwrap();
+        signed.verify(&certified.key).unwrap();
+        assert_eq!((signed.statement.seq, signed.statement.head), (*seqs.last().unwrap(), *end));
+    }
+}
+
+#[test]
 fn a_file_that_lacks_something_takes_no_other_files_place() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, phone, photo) = day(dir.path());

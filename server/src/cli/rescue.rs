@@ -51,6 +51,10 @@ impl Rescue {
         }
         state.store.close();
         match done {
+            Ok(rescued) if rescued.ops_cut > 0 => {
+                complain(format_args!("文件不完整：最后 {} 条记录没有收取，请重新复制后再收取一次", rescued.ops_cut));
+                ExitCode::from(PART)
+            }
             Ok(rescued) if rescued.files_cut > 0 => {
                 complain(format_args!(
                     "文件不完整：还缺 {} 个照片或签字文件，请重新复制后再收取一次",
@@ -91,7 +95,7 @@ fn tell(state: &AppState, rescued: &Rescued) {
         let why = match apart.why {
             Why::Unsigned => "手机密钥未签名",
             Why::Fork => "与服务器上的日志分叉",
-            Why::Gap => "与服务器上的日志不相接",
+            Why::Gap => "与服务器上的日志不相接（手机读不出其间的记录，或没有导出）",
             Why::Unheard => "该手机尚不知道服务器已恢复，更早的记录可能还只在手机上",
         };
         say(format_args!("{why}：新收的记录单独保存，等待人工核对（日志 {}）", apart.device));

@@ -50,6 +50,9 @@ pub struct Rescued {
     pub new_files: u64,
     /// The copy ended before this many of its files.
     pub files_cut: u64,
+    /// It ended within these operations, which lie behind some that the phone could not read itself: nothing vouches for a part
+    /// of them.
+    pub ops_cut: u64,
 }
 
 /// A log of its own for what is kept apart.
@@ -100,36 +103,76 @@ pub fn rescue(state: &AppState, file: impl Read) -> Result<Rescued, Refused> {
     if head.schema != 1 {
         return Err(Unread::NoRescue.into());
     }
-    let mut ops = Vec::new();
-    for _ in 0..head.ops {
-        let Frame::Op(op) = opener.read()? else { return Err(Unread::Damaged.into()) };
-        ops.push(*op);
-    }
+    let ops = operations(&mut opener, &head)?;
     let mut rescued = take(state, &head, ops)?;
-    rescued.files = head.files;
-    let read = files(state, &mut opener, &mut rescued);
+    let read = rest(state, &mut opener, &mut rescued);
     // Whatever became of the files, its operations are here and will not be new another time.
     owes_less(state, &rescued)?;
     read.map(|()| rescued)
 }
 
-fn files<R: Read>(state: &AppState, opener: &mut Opener<R>, rescued: &mut Rescued) -> Result<(), Refused> {
+fn operations<R: Read>(opener: &mut Opener<R>, head: &RescueHead) -> Result<Vec<Op>, Unread> {
+    let mut ops = Vec::new();
+    for _ in 0..head.ops {
+        let Frame::Op(op) = opener.read()? else { return Err(Unread::Damaged) };
+        ops.push(*op);
+    }
+    Ok(ops)
+}
+
+/// The files of what was taken, and what lies behind operations that the phone could not read, each with its own files.
+fn rest<R: Read>(state: &AppState, opener: &mut Opener<R>, rescued: &mut Rescued) -> Result<(), Refused> {
+    while let Some(head) = files(state, opener, rescued)? {
+        let ops = match operations(opener, &head) {
+            Ok(ops) => ops,
+            Err(Unread::Io(error)) => return Err(StoreError::from(error).into()),
+            Err(_) => {
+                rescued.ops_cut = head.ops;
+                return Ok(());
+            }
+        };
+        let behind = match take(state, &head, ops) {
+            Ok(behind) => behind,
+            // What came before is here all the same.
+            Err(Refused::Forged) => {
+                rescued.ops_cut = head.ops;
+                return Ok(());
+            }
+            Err(refused) => return Err(refused),
+        };
+        rescued.ops += behind.ops;
+        rescued.new_ops += behind.new_ops;
+        rescued.apart = rescued.apart.or(behind.apart);
+        rescued.waiting += behind.waiting;
+        rescued.overdue += behind.overdue;
+        rescued.files += behind.files;
+        rescued.files_cut = behind.files_cut;
+    }
+    Ok(())
+}
+
+/// Takes in files up to the next head, if there is one.
+fn files<R: Read>(
+    state: &AppState,
+    opener: &mut Opener<R>,
+    rescued: &mut Rescued,
+) -> Result<Option<Box<RescueHead>>, Refused> {
     loop {
         match opener.read() {
             Ok(Frame::File(sha, bytes)) => {
                 rescued.files_cut = rescued.files_cut.saturating_sub(1);
                 rescued.new_files += u64::from(keep(state, sha, &bytes)?);
             }
-            Ok(Frame::End) => {
+            Ok(end @ (Frame::End | Frame::Head(_))) => {
                 // The phone could not read the others itself.
                 rescued.files -= rescued.files_cut;
                 rescued.files_cut = 0;
-                return Ok(());
+                return Ok(if let Frame::Head(head) = end { Some(head) } else { None });
             }
-            Ok(Frame::Head(_) | Frame::Op(_)) => return Ok(()),
+            Ok(Frame::Op(_)) => return Ok(None),
             Err(Unread::Io(error)) => return Err(StoreError::from(error).into()),
             // What came before is whole: each chunk of it was held to its tag, each file to its hash.
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(None),
         }
     }
 }
@@ -171,9 +214,10 @@ fn take(state: &AppState, head: &RescueHead, ops: Vec<Op>) -> Result<Rescued, Re
         apart: None,
         waiting: 0,
         overdue: 0,
-        files: 0,
+        files: head.files,
         new_files: 0,
         files_cut: head.files,
+        ops_cut: 0,
     };
     let (last, why) = match signed {
         Some(last) => {

@@ -48,6 +48,11 @@ pub struct OutboxRow {
 }
 
 impl OutboxRow {
+    /// Whether its hash is still that of what it says.
+    pub fn is_as_logged(&self) -> bool {
+        self.to_wire().is_ok_and(|op| op.envelope(self.device, self.prev).sha() == self.sha)
+    }
+
     /// The operation as it travels.
     pub fn to_wire(&self) -> Result<Op, Trouble> {
         let body = serde_json::value::RawValue::from_string(self.body.clone()).map_err(|error| {
@@ -176,6 +181,15 @@ pub fn readable(
             Err(error) => return Ok((found, Some(error.into()))),
         }
     }
+}
+
+/// The positions after `seq` that rows of a device have, whether or not they can be read.
+pub fn places(connection: &Connection, device: DeviceId, seq: u64) -> Result<Vec<u64>, Trouble> {
+    // Of the index alone.
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM outbox WHERE device = ?1 AND seq > ?2 ORDER BY seq")?;
+    let found = statement.query_map(params![device.0.as_bytes(), signed(seq)], |row| u64_at(row, "seq"))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Rows of a device after `seq` that can be read, in order. Those that can't stay where they are, and stop none behind them.
