@@ -6,6 +6,8 @@ use common::paper::sign;
 use common::second::{Second, lose};
 use common::{House, Phone};
 use nuanfang_core::canon::hash::Sha;
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::worker_event::Bare;
 use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::{Answer, Evidence, Keys, verify_record};
 use nuanfang_core::wire::Op;
@@ -64,6 +66,42 @@ async fn a_record_signed_before_a_fork_and_sent_after_it_is_proved() {
     let before = dump();
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(), before);
+}
+
+#[tokio::test]
+async fn what_was_signed_behind_a_record_that_its_phone_lost_is_proved_where_it_moved_to() {
+    let house = House::open().await;
+    house.schedule(VISIT, HOME, Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    let sent = sign(&house, &mut phone, VISIT, HOME, "示例甲");
+    phone.sync(&house).await;
+    let plain = answer(&house, sent).expect("counter-signed");
+    phone.log(Some(VISIT), 1, &Event::Acknowledged(Bare {}));
+    let behind = sign(&house, &mut phone, VISIT, HOME, "示例乙");
+    phone.queue.remove(0);
+    moved_up(&mut phone);
+    phone.sync(&house).await;
+    assert_eq!(answer(&house, behind), Some(plain));
+    // One that lies behind what it says it lies before did not move.
+    let forged = sign(&house, &mut phone, VISIT, HOME, "示例丙");
+    phone.log(Some(VISIT), 1, &Event::Acknowledged(Bare {}));
+    phone.queue.rotate_right(1);
+    moved_up(&mut phone);
+    phone.sync(&house).await;
+    assert_eq!(answer(&house, forged), None);
+    let dump = || house.state.store.read_now::<_, StoreError>(rebuild::dump).expect("a dump");
+    let before = dump();
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
+    assert_eq!(dump(), before);
+}
+
+/// What waits follows on what was sent, in its order.
+fn moved_up(phone: &mut Phone) {
+    phone.head_sha = phone.base_sha;
+    for (op, seq) in phone.queue.iter_mut().zip(phone.base + 1..) {
+        op.seq = seq;
+        phone.head_sha = op.envelope(phone.device, phone.head_sha).sha();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,7 +43,7 @@ pub fn received(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreE
     let outcome = match writing.foreseen.get(&logged.sha) {
         Some((foreseen, Ok(receipt))) if *foreseen == arrival => Ok(receipt.clone()),
         _ => {
-            let place = match signed_before(writing.tx, logged.fact.device, jws)? {
+            let place = match signed_elsewhere(writing.tx, logged.fact.device, logged.fact.seq, jws)? {
                 Some(place) => place,
                 None => {
                     let prev = prev(writing.tx, logged)?;
@@ -76,18 +76,17 @@ pub fn is_noted(db: &Connection, g: u64) -> Result<bool, StoreError> {
     Ok(db.prepare_cached("SELECT 1 FROM record WHERE g = ?1")?.exists([g as i64])?)
 }
 
-/// Where a record was logged first that comes once more from a phone enrolled anew: it was signed under one of the devices
-/// that the phone was before, or under this one before all was logged again for a restored server, and stays what it was. The place is the record's own word: other operations may lie there, which
-/// is why the phone was enrolled anew.
-fn signed_before(db: &Connection, device: DeviceId, jws: &str) -> Result<Option<LogPosition>, StoreError> {
+/// Where a record was logged first that comes in another place, and stays what it was: from a phone enrolled anew, signed under
+/// one of the devices that it was before, or under this one before all was logged again for a restored server; or from one that
+/// lost records before it, in the place of which it moved: then nothing of this log lay there yet. The place is the record's own
+/// word: of a phone enrolled anew other operations may lie there, which is why it was.
+fn signed_elsewhere(db: &Connection, device: DeviceId, seq: u64, jws: &str) -> Result<Option<LogPosition>, StoreError> {
     let before = device::before(db, device)?;
-    if before.is_empty() {
-        return Ok(None);
-    }
     let opened = serde_json::from_str::<Jws>(jws).ok().and_then(|jws| jws.open::<SignedRecordBody>().ok());
-    Ok(opened
-        .map(|opened| opened.statement.log)
-        .filter(|place| place.device == device || before.contains(&place.device)))
+    Ok(opened.map(|opened| opened.statement.log).filter(|place| match place.device == device {
+        true => !before.is_empty() || place.seq > seq,
+        false => before.contains(&place.device),
+    }))
 }
 
 /// The file of a record: what a document is made from and `verify` reads. `None` when there is no such record, or it
@@ -100,7 +99,8 @@ pub fn container(db: &Connection, keys: &Keys, sha: &Sha) -> Result<Option<Vec<u
     let Some((g, receipt)) = found else { return Ok(None) };
     let Some(logged) = log::at(db, g as u64)? else { return Ok(None) };
     let Some((_, jws)) = carried(&logged.fact.event) else { return Ok(None) };
-    let signer = signed_before(db, logged.fact.device, jws)?.map_or(logged.fact.device, |place| place.device);
+    let signer = signed_elsewhere(db, logged.fact.device, logged.fact.seq, jws)?
+        .map_or(logged.fact.device, |place| place.device);
     let Some(enrolled) = device::find(db, signer)? else { return Ok(None) };
     let jws: Jws = serde_json::from_str(jws).map_err(damaged)?;
     let receipt: Jws = serde_json::from_str(&receipt).map_err(damaged)?;
