@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 use super::blob;
@@ -14,13 +14,14 @@ use super::clock::Clock;
 use super::courier::{Courier, Pass, Run, Stop, Transport};
 use super::desk_view::{EnrolmentView, FieldVisit, PhotoRef, VisitSummary};
 use super::http::{Http, Trust};
+use super::obstacle::Obstacle;
 use super::photo::{self, PhotoFacts};
 use super::rescue::{self, RescueView};
 use super::runner::{OneRun, Runner, RunnerState};
 use super::signing::{self, Desk, RecordPreview, RefuseRequest, SignRequest};
 use super::status::{self, RecordStatus, SyncState, SyncStatus, Words};
 use super::store::enrolment;
-use super::store::{Store, blob_row, outbox_row};
+use super::store::{Store, blob_row, damage_row, outbox_row};
 use super::sync::{BATCH_BYTES, NotAReceipt, Speaker};
 use super::trouble::Trouble;
 use super::{desk_view, draft, joining, mirror, obstacle, register, signature, words};
@@ -160,6 +161,10 @@ impl FieldApp {
         }
         let trust = Trust { pin: invitation.pin, root_pem: inner.config.root_pem.clone() };
         let transport = (inner.connect)(&invitation.url, &trust)?;
+        if self.enrolment()?.is_some() {
+            // Once the code is traded, all that can be read has to be logged again.
+            inner.store.mend()?;
+        }
         let name = crate::forms::normalise_text(phone_name);
         joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
             .map_err(|stop| Refusal::from(&obstacle::of_enrolling(&stop)))?;
@@ -174,7 +179,7 @@ impl FieldApp {
     /// # Errors
     /// What the disk says; so too for every reading call below.
     pub fn enrolment(&self) -> Result<Option<EnrolmentView>, Refusal> {
-        self.inner.store.read(|connection| {
+        self.read(|connection| {
             let revoked = enrolment::is_revoked(connection)?;
             desk_view::enrolment(connection, |known| revoked || !joining::stands(known, &*self.inner.key))
         })
@@ -186,7 +191,7 @@ impl FieldApp {
     /// `device.not_enrolled`.
     pub fn visits(&self) -> Result<Vec<VisitSummary>, Refusal> {
         let stamp = self.stamp();
-        self.inner.store.read(|connection| desk_view::visits(connection, stamp))
+        self.read(|connection| desk_view::visits(connection, stamp))
     }
 
     /// One visit in full.
@@ -195,7 +200,7 @@ impl FieldApp {
     /// `device.no_such_visit`.
     pub fn visit(&self, visit: VisitId) -> Result<FieldVisit, Refusal> {
         let stamp = self.stamp();
-        self.inner.store.read(|connection| {
+        self.read(|connection| {
             let file = CaseFile::open(connection, visit, stamp)?;
             desk_view::visit(connection, &file)
         })
@@ -208,7 +213,7 @@ impl FieldApp {
     pub fn act(&self, visit: VisitId, command: &Command, photos: &[Sha]) -> Result<FieldVisit, Refusal> {
         let command = words::normalised(command);
         let stamp = self.stamp();
-        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+        let done = self.write(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
             file.with_files(transaction, photos)?;
             let logged = signing::append(transaction, &file, &command, photos)?;
@@ -327,10 +332,9 @@ impl FieldApp {
     pub fn sign(&self, visit: VisitId, request: &SignRequest) -> Result<FieldVisit, Refusal> {
         let stamp = self.stamp();
         let written = signature::read(&request.strokes, &request.image_png)?;
-        let store = &self.inner.store;
-        let done = store.write::<_, Refusal>(|transaction| {
+        let done = self.write(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
-            let kept = signature::keep(transaction, store.dir(), visit, &written)?;
+            let kept = signature::keep(transaction, self.inner.store.dir(), visit, &written)?;
             let logged = self.desk().sign(transaction, &mut file, request, &kept)?;
             desk_view::visit(transaction, &file.go_on(transaction, logged)?)
         })?;
@@ -344,7 +348,7 @@ impl FieldApp {
     /// `refusal.…`, `signature.…`; everything filled in stays.
     pub fn refuse(&self, visit: VisitId, request: &RefuseRequest) -> Result<FieldVisit, Refusal> {
         let stamp = self.stamp();
-        let done = self.inner.store.write::<_, Refusal>(|transaction| {
+        let done = self.write(|transaction| {
             let mut file = CaseFile::open(transaction, visit, stamp)?;
             let logged = self.desk().refuse(transaction, &mut file, request)?;
             desk_view::visit(transaction, &file.go_on(transaction, logged)?)
@@ -360,10 +364,7 @@ impl FieldApp {
     pub fn unmask(&self, household: HouseholdId, field: &str, reason: &str) -> Result<String, Refusal> {
         let reason = words::clean(reason, "查看原因")?;
         let stamp = self.stamp();
-        let value = self
-            .inner
-            .store
-            .write::<_, Refusal>(|transaction| register::unmask(transaction, household, field, reason, stamp))?;
+        let value = self.write(|transaction| register::unmask(transaction, household, field, reason.clone(), stamp))?;
         self.runner.nudge();
         Ok(value)
     }
@@ -446,7 +447,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn status(&self) -> Result<SyncStatus, Refusal> {
-        self.inner.store.read(|connection| desk_view::sync_status(connection, &self.standing(connection)?))
+        self.read(|connection| desk_view::sync_status(connection, &self.standing(connection)?))
     }
 
     /// The newest records from before `before` (a record's `n`), newest first.
@@ -454,10 +455,10 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn records(&self, before: Option<u64>, limit: u32) -> Result<Vec<RecordStatus>, Refusal> {
-        Ok(self.inner.store.read::<_, Trouble>(|connection| {
-            let obstacle = self.standing(connection)?.obstacle;
-            status::newest(connection, before, limit, obstacle.as_ref())
-        })?)
+        self.read(|connection| {
+            let obstacle = self.in_the_way(connection)?;
+            Ok(status::newest(connection, before, limit, obstacle.as_ref())?)
+        })
     }
 
     /// The records of a visit, oldest first.
@@ -465,10 +466,10 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn visit_records(&self, visit: VisitId) -> Result<Vec<RecordStatus>, Refusal> {
-        Ok(self.inner.store.read::<_, Trouble>(|connection| {
-            let obstacle = self.standing(connection)?.obstacle;
-            status::of_visit(connection, visit, obstacle.as_ref())
-        })?)
+        self.read(|connection| {
+            let obstacle = self.in_the_way(connection)?;
+            Ok(status::of_visit(connection, visit, obstacle.as_ref())?)
+        })
     }
 
     /// Writes everything this phone still holds into one file at `path` that only the company can open: for a phone that
@@ -507,8 +508,33 @@ impl FieldApp {
             runner.obstacle = Some(obstacle::of(&Stop::NotAReceipt(NotAReceipt::Forked)));
         } else if runner.obstacle.is_none() && known.is_some_and(|known| known.dismissed) {
             runner.obstacle = Some(obstacle::of_dismissal());
+        } else if runner.obstacle.is_none() {
+            runner.obstacle = obstacle::of_lost_records(damage_row::lost(connection)?);
         }
         Ok(runner)
+    }
+
+    /// What stands between the server and a record that is here.
+    fn in_the_way(&self, connection: &Connection) -> Result<Option<Obstacle>, Trouble> {
+        Ok(self.standing(connection)?.obstacle.filter(|obstacle| obstacle.code != obstacle::RECORDS_LOST))
+    }
+
+    fn read<T>(&self, reading: impl Fn(&Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.over_damage(|| self.inner.store.read(&reading))
+    }
+
+    fn write<T>(&self, writing: impl Fn(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.over_damage(|| self.inner.store.write(&writing))
+    }
+
+    /// Does it once more where it met damage and the store is mended: in a cellar a worker goes on with what can be read.
+    fn over_damage<T>(&self, step: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        match step() {
+            Err(refusal) if refusal.code == "device.damaged" && self.inner.store.mend().is_ok_and(|mended| mended) => {
+                step()
+            }
+            done => done,
+        }
     }
 
     fn desk(&self) -> Desk<'_> {

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::status::Words;
 use super::store::blob_row::Beside;
-use super::store::{Store, blob_row};
+use super::store::{Store, blob_row, damage_row, salvage};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::drill;
@@ -231,7 +231,15 @@ fn unreadable(sha: Sha) -> Trouble {
 /// What the database says, or the folder.
 pub fn sweep(store: &Store) -> Result<(), Trouble> {
     let _files = store.files();
-    let known = store.read(blob_row::files)?;
+    let (known, asides) =
+        store.read::<_, Trouble>(|connection| Ok((blob_row::files(connection)?, damage_row::files(connection)?)))?;
+    for name in salvage::asides(store.dir())?.into_iter().filter(|name| !asides.contains(name)) {
+        let _ = fs::remove_file(store.dir().join(name));
+    }
+    if !asides.is_empty() {
+        // The rows that name them may be among what could not be read, and who gets more out of that wants them.
+        return Ok(());
+    }
     for entry in fs::read_dir(store.dir().join(FOLDER))?.flatten() {
         if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
             drill::effect(drill::Side::Phone);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blob;
 use super::clock::Clock;
+use super::outbox;
 use super::store::{Store, blob_row, enrolment};
 use super::sync::{self, Applied, NotAReceipt, Speaker};
 use super::trouble::Trouble;
@@ -170,8 +171,15 @@ impl Courier<'_> {
     pub fn run(&self) -> Result<Run, Stop> {
         let mut run = Run::default();
         loop {
-            run.applied = self.exchange()?;
+            run.applied = match self.exchange() {
+                // What is damaged is left behind, and nothing else.
+                Err(Stop::Trouble(Trouble::Damaged(_))) if self.store.mend()? => self.exchange()?,
+                exchanged => exchanged?,
+            };
             run.exchanges += 1;
+            if run.applied.more && self.store.read(outbox::has_gap)? {
+                self.store.write(outbox::close_gap)?;
+            }
             if run.applied.more && run.exchanges < EXCHANGES {
                 continue;
             }

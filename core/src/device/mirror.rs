@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::casefile;
 use super::store::mirror_row::{self, DepartedVisit, RESET, RESTORED, ScopeRow};
-use super::store::{attempt, blob_row, draft_row, outbox_row};
+use super::store::{attempt, blob_row, damage_row, draft_row, outbox_row};
 use super::trouble::Trouble;
 use crate::domain::plan::{Plan, PlanVersion};
 use crate::domain::{DeciCelsius, VisitPlan};
@@ -270,6 +270,7 @@ pub fn dismiss(transaction: &Transaction<'_>, told_before: bool) -> Result<(), T
         remember(transaction, visit, Some(DISMISSED))?;
         mirror_row::put_taken(transaction, visit)?;
     }
+    damage_row::let_go(transaction)?;
     let public: Vec<&str> = ENTITIES.iter().filter(|(_, class)| *class == PiiClass::None).map(|(e, _)| *e).collect();
     mirror_row::clear_but(transaction, &public, COMPANY)?;
     if told_before {
@@ -289,6 +290,7 @@ pub fn forget_all(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     for visit in visits(transaction)? {
         mirror_row::put_taken(transaction, visit)?;
     }
+    damage_row::let_go(transaction)?;
     mirror_row::clear_all(transaction)?;
     draft_row::clear(transaction)?;
     blob_row::clear_unlogged(transaction)

@@ -25,6 +25,9 @@ pub struct Obstacle {
     pub files: Vec<Sha>,
 }
 
+/// The code of an obstacle that stands in the way of nothing that is here.
+pub(super) const RECORDS_LOST: &str = "device.records_lost";
+
 /// What the server says to a phone that the company has revoked.
 const REVOKED: &str = "device_revoked";
 
@@ -94,6 +97,25 @@ pub fn of_enrolling(stop: &Stop) -> Obstacle {
 /// What it means to the worker that the platform has lost the key this phone was enrolled with.
 pub fn of_lost_key() -> Obstacle {
     of(&Stop::Key(KeyError::Gone))
+}
+
+/// What it means to the worker that records which the server did not have can't be read any more; nothing where none are lost.
+pub fn of_lost_records(count: u64) -> Option<Obstacle> {
+    (count > 0).then(|| Obstacle {
+        code: RECORDS_LOST.to_owned(),
+        why: Words::new(
+            format!("本机存储有损坏，{count} 条还没发送的记录已无法读取，其他记录都在，照常发送"),
+            format!(
+                "this phone's storage is damaged: {count} records that were not sent can't be read any more; all others are here and are sent"
+            ),
+        ),
+        next: Words::new(
+            "请不要卸载应用；核对最近的记录，缺少的请补做，并告诉调度",
+            "don't uninstall; look through your latest records, do again what is missing, and tell your dispatcher",
+        ),
+        needs_person: true,
+        files: Vec::new(),
+    })
 }
 
 /// What files mean to the worker that can't be read any more; nothing where all can.

@@ -123,7 +123,7 @@ pub fn fact(row: OutboxRow) -> Fact {
 }
 
 /// The next operations to send after `base`: at most `count`, at most `bytes` of JSON, at least one if there is any; none from
-/// the first on that can't be read.
+/// the first on that can't be read, or is lost.
 ///
 /// # Errors
 /// `device.damaged` if that is the very next.
@@ -143,8 +143,14 @@ pub fn batch(
     })?;
     let mut ops = Vec::with_capacity(rows.len());
     let mut head = None;
+    if rows.first().is_some_and(|row| row.seq != base + 1) {
+        // Until the server has said that it has none of those that are lost, nothing takes their place.
+        return Ok((Vec::new(), enrolment::sha_of(connection, enrolment, base)?.ok_or_else(|| missing(base))?));
+    }
     for (row, expected) in rows.iter().zip(base + 1..) {
         let read = match row.seq == expected {
+            // The server would take it for damaged on its way, and ask for it again and again.
+            true if !row.is_as_logged() => Err(altered(row.seq)),
             true => row.to_wire(),
             false => Err(missing(expected)),
         };
@@ -161,6 +167,47 @@ pub fn batch(
         Some(head) => Ok((ops, head)),
         None => Err(missing(base)),
     }
+}
+
+/// Whether the next operations to send are lost, and there are others behind them.
+pub fn has_gap(connection: &Connection) -> Result<bool, Trouble> {
+    let enrolment = enrolment::get(connection)?;
+    let base = enrolment.acked.max(enrolment.floor);
+    Ok(outbox_row::places(connection, enrolment.device, base)?.first().is_some_and(|next| *next != base + 1))
+}
+
+/// What lies behind operations that are lost takes their place, so that the log goes on: the server, asked just now, has none of
+/// them. What was done stays, the chain around it is new.
+pub fn close_gap(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    let enrolment = enrolment::get(transaction)?;
+    let mut seq = enrolment.acked.max(enrolment.floor);
+    let mut prev = enrolment::sha_of(transaction, &enrolment, seq)?.ok_or_else(|| missing(seq))?;
+    // From the first on: each moves to where none is any more.
+    for mut row in outbox_row::after(transaction, enrolment.device, seq, |_| true)? {
+        seq += 1;
+        (row.seq, row.prev) = (seq, prev);
+        row.sha = sha_after(&row)?;
+        prev = row.sha;
+        outbox_row::relog(transaction, &row)?;
+    }
+    Ok(())
+}
+
+/// After rows were lost: where the hash of what the server has is not known any more, nothing can be chained to it, and what is
+/// not safe is logged again with a new enrolment.
+pub fn hold_fast(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    let Some(mut enrolment) = enrolment::find(transaction)? else { return Ok(()) };
+    let base = enrolment.acked.max(enrolment.floor);
+    if enrolment::sha_of(transaction, &enrolment, base)?.is_none() {
+        enrolment.forked = true;
+        enrolment::put(transaction, &enrolment)?;
+    }
+    Ok(())
+}
+
+/// The record at a position is not what was logged.
+fn altered(seq: u64) -> Trouble {
+    Trouble::Damaged(Words::new(format!("记录 {seq} 与保存时不同"), format!("record {seq} is not what was kept")))
 }
 
 /// The record at a position is not there.

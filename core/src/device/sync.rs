@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::clock::Anchor;
 use super::mirror::{self, ScopeResult};
 use super::store::enrolment::{self, Enrolment};
-use super::store::{Store, blob_row, mirror_row, outbox_row};
+use super::store::{Store, blob_row, damage_row, mirror_row, outbox_row};
 use super::trouble::Trouble;
 use super::{blob, outbox};
 use crate::canon::hash::Sha;
@@ -242,6 +242,7 @@ pub fn apply_reply(
         }
         applied.need = needs(transaction, reply)?;
         outbox::prune(transaction, before)?;
+        damage_row::age(transaction, reply.now_ms, before)?;
         Ok(Ok(applied))
     })?;
     #[cfg(feature = "mutants")]

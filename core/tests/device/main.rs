@@ -3,6 +3,7 @@
 
 mod bad_photos;
 mod begun_lanes;
+mod damage;
 mod exchange;
 mod fake_server;
 mod field;

@@ -146,9 +146,11 @@ pub fn is_revoked(connection: &Connection) -> Result<bool, Trouble> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-/// Position and hash of the log's last envelope; position 0 and [`Sha::ZERO`] when it is empty.
+/// Position and hash of the log's last envelope; position 0 and [`Sha::ZERO`] when it is empty. Where the last were lost, that
+/// of what the server has, without a hash: such a log is to be enrolled anew.
 pub fn head(connection: &Connection, enrolment: &Enrolment) -> Result<(u64, Sha), Trouble> {
-    Ok(outbox_row::last(connection, enrolment.device)?.unwrap_or((enrolment.floor, enrolment.floor_sha)))
+    let last = outbox_row::last(connection, enrolment.device)?.unwrap_or((enrolment.floor, enrolment.floor_sha));
+    Ok(if last.0 < enrolment.acked { (enrolment.acked, Sha::ZERO) } else { last })
 }
 
 /// The hash of our envelope at `seq`, as far back as the log still knows it: 0 too is below what was pruned.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::salvage::{self, Aside};
 use crate::device::trouble::Trouble;
 
 /// The steps, in order; a database's `user_version` is how many it has seen.
@@ -21,13 +22,34 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0010_taken_visit.sql"),
     include_str!("../../../migrations/0011_unsafe_rows.sql"),
     include_str!("../../../migrations/0012_certificates.sql"),
+    include_str!("../../../migrations/0013_damage.sql"),
 ];
 
-/// Makes sure `path` is a database that has seen all of `steps`.
+/// Makes sure `path` is a database that has seen all of `steps`. One in which a step meets damage is made anew out of what can
+/// still be read of it, and is then put aside.
 ///
 /// # Errors
 /// [`Trouble::NewerDatabase`] when it has seen more; whatever a step or the check says. The file is then as it was.
 pub fn bring_up(
+    path: &Path,
+    steps: &[&str],
+    connect: impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<Option<Aside>, Trouble> {
+    salvage::tidy(path)?;
+    let done = bring_up_cleanly(path, steps, &connect);
+    match done {
+        Err(Trouble::Damaged(why)) => {
+            let mended = salvage::salvage(path, &connect).and_then(|(fresh, records)| {
+                bring_up_cleanly(&fresh, steps, &connect)?;
+                Ok(Some(Aside { file: salvage::swap(path, &fresh, &connect)?, records }))
+            });
+            mended.map_err(|trouble| if trouble.is_disk_full() { trouble } else { Trouble::Damaged(why) })
+        }
+        done => done.map(|()| None),
+    }
+}
+
+fn bring_up_cleanly(
     path: &Path,
     steps: &[&str],
     connect: impl Fn(&Path) -> Result<Connection, Trouble>,
@@ -88,28 +110,28 @@ fn bring_up_on(
     Ok(())
 }
 
-fn version_of(connection: &Connection) -> Result<u32, Trouble> {
+pub(super) fn version_of(connection: &Connection) -> Result<u32, Trouble> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-fn beside(path: &Path, what: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_extension(what)
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn remove(path: &Path) -> Result<(), Trouble> {
+pub(super) fn remove(path: &Path) -> Result<(), Trouble> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         remove_one(&with_suffix(path, suffix))?;
     }
     Ok(())
 }
 
-fn remove_one(path: &Path) -> Result<(), Trouble> {
+pub(super) fn remove_one(path: &Path) -> Result<(), Trouble> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),

@@ -2,6 +2,7 @@
 //! with success is on the disk.
 
 pub mod blob_row;
+pub mod damage_row;
 pub mod draft_row;
 pub mod enrolment;
 #[cfg(feature = "mutants")]
@@ -9,13 +10,16 @@ mod memory;
 pub mod migrate;
 pub mod mirror_row;
 pub mod outbox_row;
+pub mod salvage;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use self::salvage::Aside;
 use super::trouble::Trouble;
 use crate::drill;
 
@@ -33,6 +37,7 @@ pub struct Store {
     reader: Mutex<Connection>,
     folding: Mutex<Connection>,
     files: Mutex<()>,
+    mended: AtomicBool,
     dir: PathBuf,
     /// SQLCipher's raw key; none for a store that is not encrypted.
     key: Option<zeroize::Zeroizing<[u8; 32]>>,
@@ -54,9 +59,10 @@ impl Store {
         }
         super::blob::make_dir(&dir.join(super::blob::FOLDER))?;
         let path = dir.join(FILE);
-        migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
+        let aside = migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
         let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?, dir);
         store.key = key.copied().map(zeroize::Zeroizing::new);
+        store.note(aside)?;
         Ok(store)
     }
 
@@ -66,6 +72,7 @@ impl Store {
             reader: Mutex::new(reader),
             folding: Mutex::new(folding),
             files: Mutex::new(()),
+            mended: AtomicBool::new(false),
             dir: dir.to_owned(),
             key: None,
         }
@@ -102,6 +109,54 @@ impl Store {
             self.renew(&mut writer, for_writing);
         }
         done
+    }
+
+    /// Makes the database anew out of what can still be read of it, where something can't: what a step then meets is whole. The
+    /// damaged file is put aside. Says whether that was done, which it is once at most.
+    ///
+    /// # Errors
+    /// [`Trouble::Damaged`] where too little can be read, or what the disk says; the database is then as it was.
+    pub fn mend(&self) -> Result<bool, Trouble> {
+        // As all who need more than one of them.
+        let (mut folding, mut writer) = (lock(&self.folding), lock(&self.writer));
+        let mut reader = lock(&self.reader);
+        let (path, key) = (self.dir.join(FILE), self.key.as_deref());
+        let open = |path: &Path| connect(path, key);
+        if self.mended.load(Ordering::Relaxed) || !salvage::is_damaged(&path, open)? {
+            return Ok(false);
+        }
+        let (fresh, records) = salvage::salvage(&path, open)?;
+        for connection in [&mut *folding, &mut *writer, &mut *reader] {
+            *connection = Connection::open_in_memory()?;
+        }
+        let swapped = salvage::swap(&path, &fresh, open);
+        if !path.try_exists()? {
+            // To open it would begin an empty one; the next start finds the other.
+            return swapped.map(|_| false);
+        }
+        (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?);
+        drop((folding, writer, reader));
+        self.mended.store(true, Ordering::Relaxed);
+        self.note(Some(Aside { file: swapped?, records }))?;
+        Ok(true)
+    }
+
+    /// Notes a database that was put aside, and any of which a kill kept the note; and what became of the log by that.
+    fn note(&self, aside: Option<Aside>) -> Result<(), Trouble> {
+        let files = salvage::asides(&self.dir)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let known = damage_row::files(transaction)?;
+            let known = |file: &String| known.contains(file) || aside.as_ref().is_some_and(|aside| aside.file == *file);
+            let unnoted = files.into_iter().filter(|file| !known(file)).map(|file| Aside { file, records: 0 });
+            let new: Vec<_> = unnoted.chain(aside.clone()).collect();
+            for aside in &new {
+                damage_row::put(transaction, aside)?;
+            }
+            if new.is_empty() { Ok(()) } else { super::outbox::hold_fast(transaction) }
+        })
     }
 
     /// Puts another connection in the place of one that met a page it can't decrypt: SQLCipher reads nothing and writes nothing

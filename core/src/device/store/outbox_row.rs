@@ -127,6 +127,25 @@ fn blobs_text(blobs: &[BlobRef]) -> Result<String, Trouble> {
     serde_json::to_string(blobs).map_err(Trouble::damaged)
 }
 
+/// The rows that are not as they were logged, by their local order.
+pub fn altered(connection: &Connection) -> Result<Vec<u64>, Trouble> {
+    let mut statement = connection.prepare("SELECT * FROM outbox ORDER BY n")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !read(row).is_ok_and(|row| row.is_as_logged()) {
+            found.push(u64_at(row, "n")?);
+        }
+    }
+    Ok(found)
+}
+
+/// Forgets a row that can't be read.
+pub(super) fn forget(connection: &Connection, n: u64) -> Result<(), Trouble> {
+    connection.execute("DELETE FROM outbox WHERE n = ?1", [signed(n)])?;
+    Ok(())
+}
+
 /// Gives a row its place in another log: what was done stays, the chain around it is new.
 pub fn relog(transaction: &Transaction<'_>, row: &OutboxRow) -> Result<(), Trouble> {
     transaction
@@ -142,10 +161,16 @@ pub fn last(connection: &Connection, device: DeviceId) -> Result<Option<(u64, Sh
     Ok(statement.query_row([device.0.as_bytes()], |row| Ok((u64_at(row, "seq")?, sha_at(row, "sha")?))).optional()?)
 }
 
-/// The hash at a position.
+/// The hash at a position: also where that row is lost, and the one behind it is here.
 pub fn sha(connection: &Connection, device: DeviceId, seq: u64) -> Result<Option<Sha>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT sha FROM outbox WHERE device = ?1 AND seq = ?2")?;
-    Ok(statement.query_row(params![device.0.as_bytes(), signed(seq)], |row| sha_at(row, "sha")).optional()?)
+    let at = |sql, seq| {
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_row(params![device.0.as_bytes(), signed(seq)], |row| row.get(0).map(Sha)).optional()
+    };
+    match at("SELECT sha FROM outbox WHERE device = ?1 AND seq = ?2", seq)? {
+        None => Ok(at("SELECT prev FROM outbox WHERE device = ?1 AND seq = ?2", seq.saturating_add(1))?),
+        found => Ok(found),
+    }
 }
 
 /// Rows of a device after `seq`, in order, until `keep` says no.

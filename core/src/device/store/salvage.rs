@@ -1,0 +1,281 @@
+//! A database that can't be read any more in places is made anew out of what still can. The damaged file stays beside it for
+//! some weeks, for whoever gets more out of it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, Row, params_from_iter};
+
+use super::migrate::{beside, remove, remove_one, version_of, with_suffix};
+use super::outbox_row;
+use crate::device::blob::sync_dir;
+use crate::device::status::Words;
+use crate::device::trouble::Trouble;
+
+/// The damaged file, in the place of which there is another now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// Its name.
+    pub file: String,
+    /// Records that the server had not acknowledged and that could not be read.
+    pub records: u64,
+}
+
+/// What the names of damaged files begin with.
+const ASIDE: &str = "phone.damaged";
+
+/// A database from which reading goes on behind what can't be read.
+struct Source<F> {
+    connection: Connection,
+    reopen: F,
+}
+
+impl<F: Fn() -> Result<Connection, Trouble>> Source<F> {
+    fn open(reopen: F) -> Result<Self, Trouble> {
+        Ok(Self { connection: reopen()?, reopen })
+    }
+
+    /// Takes rows until one can't be read; says whether all could.
+    fn each(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+        mut take: impl FnMut(&Row<'_>) -> Result<(), Trouble>,
+    ) -> Result<bool, Trouble> {
+        let read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query(params)?;
+            while let Some(row) = rows.next()? {
+                take(row)?;
+            }
+            Ok(())
+        };
+        match read() {
+            Ok(()) => Ok(true),
+            Err(Trouble::Damaged(_)) => {
+                // SQLCipher reads nothing more over a connection that met such a page.
+                self.connection = (self.reopen)()?;
+                Ok(false)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+}
+
+/// Whether something in the database can't be read, or is no record as it was logged.
+pub fn is_damaged(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<bool, Trouble> {
+    let connection = connect(path)?;
+    let verdict = connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    match verdict.map_err(Trouble::from) {
+        Ok(verdict) if verdict == "ok" => Ok(!outbox_row::altered(&connection)?.is_empty()),
+        Ok(_) | Err(Trouble::Damaged(_)) => Ok(true),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Makes a database of the same schema out of what can still be read of the one at `path`, whole and durable beside it: for
+/// [`swap`]. Says where it lies, and how many records the server had not acknowledged that are not in it.
+///
+/// # Errors
+/// [`Trouble::Damaged`] where not even who is enrolled can be read, or what the disk says. The file is as it was.
+pub fn salvage(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<(PathBuf, u64), Trouble> {
+    let (part, fresh) = (beside(path, "salvaging"), beside(path, "salvaged"));
+    remove(&fresh)?;
+    let done = remove(&part).and_then(|()| salvage_to(&part, path, &connect));
+    if done.is_err() {
+        // Half of it would take room that saving needs.
+        let _ = remove(&part);
+    }
+    let lost = done?;
+    std::fs::rename(&part, &fresh)?;
+    Ok((fresh, lost))
+}
+
+fn salvage_to(to: &Path, from: &Path, connect: &impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<u64, Trouble> {
+    let mut source = Source::open(|| connect(from))?;
+    let version = version_of(&source.connection)?;
+    let mut schema: Vec<(String, String, String)> = Vec::new();
+    let all = source.each(
+        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type <> 'table', rowid",
+        [],
+        |row| {
+            schema.push((row.get(0)?, row.get(1)?, row.get(2)?));
+            Ok(())
+        },
+    )?;
+    if !all {
+        return Err(Trouble::damaged("sqlite_master"));
+    }
+    let target = connect(to)?;
+    target.execute_batch("BEGIN")?;
+    let mut lost = 0;
+    for (kind, name, sql) in &schema {
+        target.execute_batch(sql)?;
+        if kind != "table" {
+            continue;
+        }
+        let all = if sql.contains("WITHOUT ROWID") {
+            copy_by_key(&mut source, &target, name)?
+        } else {
+            copy_by_rowid(&mut source, &target, name)?
+        };
+        match name.as_str() {
+            "enrolment" if !all => return Err(Trouble::Damaged(Words::new("登记资料", "the enrolment"))),
+            "outbox" => {
+                for n in outbox_row::altered(&target)? {
+                    outbox_row::forget(&target, n)?;
+                }
+                lost = missing_unsent(&mut source, &target)?;
+            }
+            // What the office tells is told anew.
+            "scope" => target.execute_batch("UPDATE scope SET pos = 0")?,
+            _ => {}
+        }
+    }
+    target.execute_batch(&format!("PRAGMA user_version = {version}; COMMIT"))?;
+    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    target.close().map_err(|(_, error)| error)?;
+    std::fs::File::open(to)?.sync_all()?;
+    Ok(lost)
+}
+
+/// Copies a table from both ends, and between them each row that an index names. Says whether all of it came.
+fn copy_by_rowid<F: Fn() -> Result<Connection, Trouble>>(
+    source: &mut Source<F>,
+    target: &Connection,
+    table: &str,
+) -> Result<bool, Trouble> {
+    let columns = columns(target, table, "1")?;
+    let (names, places) = (columns.join(", "), vec!["?"; columns.len() + 1].join(", "));
+    let insert = format!("INSERT OR IGNORE INTO {table} (rowid, {names}) VALUES ({places})");
+    let select = format!("SELECT rowid, {names} FROM {table}");
+    let mut insert = target.prepare(&insert)?;
+    let mut keep = |row: &Row<'_>| -> Result<i64, Trouble> {
+        let values = (0..=columns.len()).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
+        insert.execute(params_from_iter(values))?;
+        Ok(row.get(0)?)
+    };
+    let (mut low, mut high) = (i64::MIN, i64::MAX);
+    if source.each(&format!("{select} ORDER BY rowid"), [], |row| keep(row).map(|rowid| low = rowid))? {
+        return Ok(true);
+    }
+    let backwards = format!("{select} WHERE rowid > ?1 ORDER BY rowid DESC");
+    source.each(&backwards, [low], |row| keep(row).map(|rowid| high = rowid))?;
+    let mut between = BTreeSet::new();
+    source.each(&format!("SELECT rowid FROM {table}"), [], |row| {
+        let rowid: i64 = row.get(0)?;
+        if low < rowid && rowid < high {
+            between.insert(rowid);
+        }
+        Ok(())
+    })?;
+    for rowid in between {
+        let one = format!("{select} WHERE rowid = ?1");
+        // Once more: what is left behind here is left behind for good.
+        let _ = source.each(&one, [rowid], |row| keep(row).map(drop))?
+            || source.each(&one, [rowid], |row| keep(row).map(drop))?;
+    }
+    Ok(false)
+}
+
+/// The same of a table that is nothing but its key's index.
+fn copy_by_key<F: Fn() -> Result<Connection, Trouble>>(
+    source: &mut Source<F>,
+    target: &Connection,
+    table: &str,
+) -> Result<bool, Trouble> {
+    let columns = columns(target, table, "1")?;
+    let (names, places) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
+    let mut insert = target.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"))?;
+    for order in ["", " DESC"] {
+        let key: Vec<_> = self::columns(target, table, "pk > 0")?.into_iter().map(|column| column + order).collect();
+        let select = format!("SELECT {names} FROM {table} ORDER BY {}", key.join(", "));
+        let all = source.each(&select, [], |row| {
+            let values = (0..columns.len()).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
+            insert.execute(params_from_iter(values))?;
+            Ok(())
+        })?;
+        if all {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn columns(connection: &Connection, table: &str, which: &str) -> Result<Vec<String>, Trouble> {
+    let mut statement =
+        connection.prepare(&format!("SELECT name FROM pragma_table_info(?1) WHERE {which} ORDER BY cid"))?;
+    let found = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+/// How many records of the present device the server has not acknowledged, by the index of `source`, and are not in `target`.
+fn missing_unsent<F: Fn() -> Result<Connection, Trouble>>(
+    source: &mut Source<F>,
+    target: &Connection,
+) -> Result<u64, Trouble> {
+    let mut here = target.prepare("SELECT 1 FROM outbox WHERE n = ?1")?;
+    let mut missing = 0;
+    source.each(
+        "SELECT n FROM outbox WHERE device = (SELECT device FROM enrolment) AND seq > (SELECT acked FROM enrolment)",
+        [],
+        |row| {
+            missing += u64::from(!here.exists([row.get::<_, i64>(0)?])?);
+            Ok(())
+        },
+    )?;
+    Ok(missing)
+}
+
+/// Puts what [`salvage`] made in the place of the file at `path`, which nobody has open, and that one aside. Returns its name.
+///
+/// # Errors
+/// What the disk says. A start of the app finds one of the two in its place all the same.
+pub fn swap(
+    path: &Path,
+    fresh: &Path,
+    connect: impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<String, Trouble> {
+    let old = connect(path)?;
+    // All of it in one file, so that no log of it meets the new one.
+    let mode: String = old.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    old.close().map_err(|(_, error)| error)?;
+    if mode != "delete" {
+        return Err(Trouble::damaged(format!("journal mode {mode}")));
+    }
+    for suffix in ["-wal", "-shm"] {
+        remove_one(&with_suffix(path, suffix))?;
+    }
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let named = |count: u32| if count == 1 { ASIDE.to_owned() } else { format!("{ASIDE}-{count}") };
+    let name = (1..).map(named).find(|name| !dir.join(name).exists()).unwrap_or_else(|| ASIDE.to_owned());
+    std::fs::rename(path, dir.join(&name))?;
+    if let Err(error) = std::fs::rename(fresh, path) {
+        // Whoever opens next would begin an empty one.
+        std::fs::rename(dir.join(&name), path)?;
+        return Err(error.into());
+    }
+    sync_dir(dir)?;
+    Ok(name)
+}
+
+/// What a start of the app finds of a [`swap`] that was killed: between its two names there is no database at `path`.
+///
+/// # Errors
+/// What the disk says.
+pub fn tidy(path: &Path) -> Result<(), Trouble> {
+    let fresh = beside(path, "salvaged");
+    if !path.try_exists()? && fresh.try_exists()? {
+        std::fs::rename(&fresh, path)?;
+        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    remove(&fresh)?;
+    remove(&beside(path, "salvaging"))
+}
+
+/// The names of the damaged files that lie in `dir`.
+pub fn asides(dir: &Path) -> Result<Vec<String>, Trouble> {
+    let names = std::fs::read_dir(dir)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| name.starts_with(ASIDE)).collect())
+}

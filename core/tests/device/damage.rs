@@ -1,0 +1,280 @@
+//! A page of the phone's database that has gone bad: what can still be read goes on, is sent, and is told from what is lost.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nuanfang_core::device::app::{Config, Connect, FieldApp};
+use nuanfang_core::device::clock::SoftwareClock;
+use nuanfang_core::device::status::SyncState;
+use nuanfang_core::device::store::FILE;
+use nuanfang_core::domain::worker_event::Opened;
+use nuanfang_core::domain::{Command, VisitKind, role};
+use nuanfang_core::id::VisitId;
+use nuanfang_core::record::SoftwareKey;
+use nuanfang_core::time::Millis;
+use nuanfang_core::wire::Op;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::fake_server::{FakeServer, Lie};
+use crate::field::{self, HOUSEHOLD, MORNING, jpeg};
+
+const PAGE: usize = 8192;
+
+/// The key of the database, where there is one.
+const KEY: Option<[u8; 32]> = if cfg!(feature = "sqlcipher") { Some([5; 32]) } else { None };
+
+struct Worker {
+    app: FieldApp,
+}
+
+fn open(dir: &Path, server: &FakeServer) -> FieldApp {
+    let own = server.clone();
+    let connect: Connect = Arc::new(move |_, _| Ok(Arc::new(own.clone())));
+    let key = Arc::new(SoftwareKey::from_secret(&[9; 32]).unwrap());
+    let config = Config { key: KEY, ..Config::new(dir) };
+    FieldApp::open_over(config, key, Arc::new(SoftwareClock::at(MORNING)), connect).unwrap()
+}
+
+impl Worker {
+    fn enrolled(dir: &Path, server: &FakeServer) -> Self {
+        let app = open(dir, server);
+        app.enrol(&field::invitation(), "测试机").unwrap();
+        Self { app }
+    }
+
+    /// Logs something, at such length that its record has pages of its own.
+    fn says(&self, what: &str) {
+        self.says_with(what, None);
+    }
+
+    /// The same, with a photo.
+    fn says_with(&self, what: &str, photo: Option<&str>) {
+        let visit = VisitId(Uuid::now_v7());
+        let reason = format!("{what}：{}", "邻居家漏水。".repeat(1_500));
+        let opened = Opened { kind: VisitKind::Repair, household: HOUSEHOLD, reason, emergency: true };
+        let photos = photo.map(|photo| self.app.capture_photo(visit, role::PHOTO_AFTER, &jpeg(photo)).unwrap().sha);
+        self.app.act(visit, &Command::Open(opened), photos.as_slice()).unwrap();
+    }
+
+    /// The app is ended, a page of its database goes bad that holds one record and no other, and the app is opened again.
+    fn with_a_bad_page(self, dir: &Path, server: &FakeServer, seq: i64) -> Self {
+        self.app.suspend().unwrap();
+        drop(self);
+        spoil(dir, seq);
+        Self { app: open(dir, server) }
+    }
+}
+
+/// A connection that goes past the app.
+fn raw(dir: &Path) -> Connection {
+    let connection = Connection::open(dir.join(FILE)).unwrap();
+    if let Some(key) = KEY {
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        connection.execute_batch(&format!("PRAGMA key = \"x'{hex}'\"; PRAGMA page_size = {PAGE}")).unwrap();
+    }
+    connection
+}
+
+fn spoil(dir: &Path, seq: i64) {
+    let file = dir.join(FILE);
+    let whole = std::fs::read(&file).unwrap();
+    let last: i64 = raw(dir).query_row("SELECT max(seq) FROM outbox", [], |row| row.get(0)).unwrap();
+    // As bytes: what only reads as no text is still read.
+    let sql = "SELECT CAST(body AS BLOB), sha FROM outbox WHERE seq = ?1";
+    let stands = |seq: i64| raw(dir).query_row(sql, [seq], |row| row.get::<_, Vec<u8>>(0)).is_ok();
+    let spoiled = (1..whole.len() / PAGE).find(|page| {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..][..PAGE].fill(0xFF);
+        std::fs::write(&file, &bytes).unwrap();
+        !stands(seq) && (1..=last).all(|other| other == seq || stands(other))
+    });
+    assert!(spoiled.is_some(), "a page of that record alone");
+}
+
+/// What the records say that the server has, by what [`Worker::says`] was told, device by device.
+fn sent(server: &FakeServer) -> Vec<Vec<String>> {
+    let what = |op: &Op| {
+        let body: serde_json::Value = serde_json::from_str(op.body.get()).unwrap();
+        body["reason"].as_str().unwrap().split('：').next().unwrap().to_owned()
+    };
+    server.with(|state| {
+        let mut devices: Vec<_> = state.logs.iter().collect();
+        devices.sort_by_key(|(device, _)| **device);
+        devices.iter().map(|(_, log)| log.ops.iter().map(|(op, _)| what(op)).collect()).collect()
+    })
+}
+
+#[test]
+fn a_record_that_can_not_be_read_stops_none_behind_it_and_no_photo_and_its_worker_is_told() {
+    for lie in [None, Some(Lie::LoseReply), Some(Lie::Portal)] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+        let worker = Worker::enrolled(dir.path(), &server);
+        worker.says("一");
+        worker.app.sync_once().unwrap();
+        worker.says("二");
+        worker.says("三");
+        worker.says_with("四", Some("照片"));
+        let worker = worker.with_a_bad_page(dir.path(), &server, 3);
+        if let Some(lie) = lie {
+            server.lie(lie);
+            worker.app.sync_once().unwrap_err();
+        }
+        let status = worker.app.sync_once().unwrap();
+        assert_eq!(sent(&server), [["一", "二", "四"]]);
+        assert_eq!((status.ops_waiting, status.files_waiting, status.stopped), (0, 0, false));
+        server.with(|state| assert!(state.blobs.values().all(|blob| blob.bytes.len() as u64 == blob.len)));
+        assert_eq!(status.state, SyncState::Stuck);
+        assert!(status.words.zh.contains("1 条") && status.words.zh.contains("不要卸载"), "{}", status.words.zh);
+        assert!(status.words.zh.contains("补做") && status.words.en.is_ascii(), "{:?}", status.words);
+        let records = worker.app.records(None, 10).unwrap();
+        assert_eq!(records.len(), 3);
+        assert!(records.iter().all(|record| record.why.is_none()), "nothing stands in the way of those that are here");
+        worker.says("五");
+        worker.app.sync_once().unwrap();
+        assert_eq!(sent(&server), [["一", "二", "四", "五"]], "one log, and no new code");
+        assert!(!worker.app.enrolment().unwrap().unwrap().needs_enrolment);
+        let day = 24 * 3_600_000;
+        server.with(|state| state.now = Millis(state.now.0 + 4 * day));
+        assert_eq!(worker.app.sync_once().unwrap().state, SyncState::Idle, "it is not told for ever");
+    }
+}
+
+#[test]
+fn in_a_cellar_a_worker_goes_on_when_his_last_record_can_not_be_read() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    server.with(|state| state.away = true);
+    worker.says("一");
+    worker.says("二");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.says("三");
+    assert_eq!(worker.app.records(None, 10).unwrap().len(), 2);
+    worker.app.sync_once().unwrap_err();
+    server.with(|state| state.away = false);
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "三"]]);
+}
+
+#[test]
+fn a_record_that_the_server_has_after_all_is_not_logged_over() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    for text in ["一", "二", "三"] {
+        worker.says(text);
+    }
+    server.lie(Lie::LoseReply);
+    worker.app.sync_once().unwrap_err();
+    worker.says("四");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "二", "三", "四"]]);
+    assert!(!worker.app.enrolment().unwrap().unwrap().needs_enrolment);
+}
+
+#[test]
+fn where_the_last_that_the_server_has_is_lost_what_comes_after_goes_with_a_new_code() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says("二");
+    worker.app.sync_once().unwrap();
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.says("三");
+    assert_eq!(worker.app.sync_once().unwrap_err().code, "sync.forked");
+    worker.app.enrol(&field::invitation(), "测试机").unwrap();
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [vec!["一", "二"], vec!["三"]]);
+}
+
+#[test]
+fn a_new_enrolment_leaves_the_one_record_behind_and_no_other() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    for text in ["一", "二", "三"] {
+        worker.says(text);
+    }
+    server.lie(Lie::Twist(|reply| reply.fork = true));
+    worker.app.sync_once().unwrap_err();
+    server.with(|state| state.logs.values_mut().for_each(|log| log.ops.clear()));
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.app.enrol(&field::invitation(), "测试机").unwrap();
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [vec![], vec!["一", "三"]]);
+}
+
+/// The database as the last release left it.
+fn one_release_back(dir: &Path) {
+    let old = raw(dir);
+    old.execute_batch("DROP TABLE damage; PRAGMA user_version = 12; PRAGMA journal_mode = DELETE").unwrap();
+}
+
+#[test]
+fn an_update_that_meets_damage_opens_what_can_be_read_and_puts_the_file_aside() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.app.sync_once().unwrap();
+    worker.says("二");
+    worker.says_with("三", Some("照片"));
+    worker.app.suspend().unwrap();
+    drop(worker);
+    one_release_back(dir.path());
+    spoil(dir.path(), 2);
+    let damaged = std::fs::read(dir.path().join(FILE)).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    let view = worker.app.export_rescue(&dir.path().join("rescue.nuanfang")).unwrap();
+    assert_eq!((view.ops, view.files, view.files_lost), (2, 1, 0));
+    assert!(worker.app.status().unwrap().words.zh.contains("1 条"), "{:?}", worker.app.status().unwrap().words);
+    let aside = std::fs::read(dir.path().join("phone.damaged")).unwrap();
+    assert!(aside[PAGE..] == damaged[PAGE..], "all but the file's own mark of how it is written");
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "三"]]);
+    let days = 31 * 24 * 3_600_000;
+    server.with(|state| state.now = Millis(state.now.0 + days));
+    worker.app.sync_once().unwrap();
+    worker.app.sync_once().unwrap();
+    assert!(!dir.path().join("phone.damaged").exists(), "it is not kept for ever");
+}
+
+#[test]
+fn a_kill_between_the_two_names_leaves_a_database() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.app.suspend().unwrap();
+    drop(worker);
+    std::fs::copy(dir.path().join(FILE), dir.path().join("phone.salvaged")).unwrap();
+    std::fs::rename(dir.path().join(FILE), dir.path().join("phone.damaged")).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    assert_eq!(worker.app.records(None, 10).unwrap().len(), 1);
+    // One that was not finished, or not needed, is no database of ours.
+    std::fs::write(dir.path().join("phone.salvaged"), "别的").unwrap();
+    std::fs::write(dir.path().join("phone.salvaging"), "别的").unwrap();
+    drop(worker);
+    let worker = Worker { app: open(dir.path(), &server) };
+    assert_eq!(worker.app.records(None, 10).unwrap().len(), 1);
+    assert!(!dir.path().join("phone.salvaged").exists() && !dir.path().join("phone.salvaging").exists());
+}
+
+#[test]
+fn a_phone_that_is_not_its_workers_any_more_keeps_no_damaged_file() {
+    for revoked in [true, false] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+        let worker = Worker::enrolled(dir.path(), &server);
+        worker.says("一");
+        worker.says("二");
+        let worker = worker.with_a_bad_page(dir.path(), &server, 1);
+        worker.app.sync_once().unwrap();
+        assert!(dir.path().join("phone.damaged").exists());
+        let worker = Worker {
+            app: {
+                drop(worker);
+                open(dir.path(), &server)
+            },
+        };
+        server.with(|state| (state.revoked, state.dismissed) = (revoked, !revoked));
+        let _ = worker.app.sync_once();
+        assert!(!dir.path().join("phone.damaged").exists());
+    }
+}
