@@ -16,6 +16,7 @@ use nuanfang_core::domain::worker_event::{Bare, Departed};
 use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::{Certificate, Holder, SoftwareKey};
 use nuanfang_core::time::Millis;
+use nuanfang_server::clock::{Clock, real_now};
 use nuanfang_server::enrolment;
 use nuanfang_server::office::ledger::Register;
 use nuanfang_server::office::restore::{Damaged, Unrestored};
@@ -751,4 +752,27 @@ async fn the_commands_say_how_it_stands_by_their_exit_status() {
     std::fs::write(&heads, b"{}\n").expect("written");
     let (code, told) = run(args("backup verify --backup BACKUP --data DATA")).await;
     assert_eq!((code, told.contains("heads/000000001.seg")), (1, true), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_by_a_clock_that_may_stand_ahead_or_behind_asks_whether_it_is_right() {
+    const DAY: i64 = 24 * 3_600_000;
+    for (days, doubt) in [(-60, Some("晚 60 天")), (-1, None), (2, Some("早于"))] {
+        let house = House::open().await;
+        house.clock.advance(real_now().0 - house.clock.now().0 + days * DAY);
+        house.schedule(visit(1), home(1), Some(worker_id(1))).await;
+        let second = Second::new();
+        second.ship(&house).await;
+        let (key, _) = ship::recovery_key(&house.state.vault).expect("a key");
+        lose(house).await;
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let (data, file, from) = (path("data"), path("key"), second.path().display().to_string());
+        std::fs::write(&file, key).expect("written");
+        let arguments = ["restore", "--from", &from, "--data", &data, "--key-file", &file].map(str::to_owned);
+        let (code, told) = blocking(move || nuanfang(&arguments.each_ref().map(String::as_str))).await;
+        assert_eq!(code, 0, "{told}");
+        assert_eq!(told.contains("核对本机时钟"), doubt.is_some(), "{days}: {told}");
+        assert!(doubt.is_none_or(|doubt| told.contains(doubt)), "{days}: {told}");
+    }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::recovery;
-use crate::office::restore::{Damaged, Unrestored, restore};
+use crate::office::restore::{Damaged, Restored, Unrestored, restore};
 use crate::store::ship::place::Place;
 use crate::terminal::{complain, say, untried};
 
@@ -32,6 +32,23 @@ pub struct Restore {
     /// is no better backup
     #[arg(long)]
     without_damaged_files: bool,
+}
+
+/// By how much the new epoch may lie away from the last record before it is asked whether this machine's clock is right.
+const PLAUSIBLE_S: u64 = 30 * 24 * 3600;
+
+/// The new epoch is told by this machine's clock, or by that of an earlier restore: phones keep it, and it can't be taken back
+/// once they have heard of it.
+fn clock_in_doubt(restored: &Restored) -> Option<String> {
+    let last = restored.last?.0.unsigned_abs() / 1000;
+    let days = restored.epoch.abs_diff(last) / (24 * 3600);
+    if restored.epoch > last + PLAUSIBLE_S {
+        Some(format!("本机时钟（或上一次恢复时的时钟）比备份的最后一条记录晚 {days} 天：请核对本机时钟"))
+    } else if restored.epoch < last {
+        Some("本机时钟早于备份的最后一条记录：请核对本机时钟".to_owned())
+    } else {
+        None
+    }
 }
 
 impl Restore {
@@ -67,6 +84,13 @@ impl Restore {
                     say(format_args!("{} 条正文此前已依法抹除", restored.erased));
                 }
                 say(format_args!("用户、密码、企业密钥均已恢复；新纪元 {}。", restored.epoch));
+                if let Some(doubt) = clock_in_doubt(&restored) {
+                    complain(doubt);
+                    complain(format_args!(
+                        "时钟不对时：请现在删除 {}，校正时钟，再恢复一次。手机会记住新纪元：走快的时钟定下的纪元，会使手机把以后另行恢复的服务器当作旧的",
+                        self.data.display()
+                    ));
+                }
                 say("接下来：");
                 say(format_args!("  nuanfang serve --data {} --backup {} …", self.data.display(), self.from.display()));
                 say("  手机连上后自动补传缺失的记录。");
