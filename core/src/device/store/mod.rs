@@ -13,8 +13,8 @@ pub mod outbox_row;
 pub mod salvage;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -37,11 +37,15 @@ pub struct Store {
     reader: Mutex<Connection>,
     folding: Mutex<Connection>,
     files: Mutex<()>,
-    mended: AtomicBool,
+    /// When it was last looked for damage.
+    looked: Mutex<Option<Instant>>,
     dir: PathBuf,
     /// SQLCipher's raw key; none for a store that is not encrypted.
     key: Option<zeroize::Zeroizing<[u8; 32]>>,
 }
+
+/// How long after one look for damage the next is taken at the earliest.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// KiB of pages that the writing connection keeps at most.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -72,7 +76,7 @@ impl Store {
             reader: Mutex::new(reader),
             folding: Mutex::new(folding),
             files: Mutex::new(()),
-            mended: AtomicBool::new(false),
+            looked: Mutex::default(),
             dir: dir.to_owned(),
             key: None,
         }
@@ -112,17 +116,24 @@ impl Store {
     }
 
     /// Makes the database anew out of what can still be read of it, where something can't: what a step then meets is whole. The
-    /// damaged file is put aside. Says whether that was done, which it is once at most.
+    /// damaged file is put aside. Says whether that was done, which is tried once in a while alone: a screen asks every second.
     ///
     /// # Errors
     /// [`Trouble::Damaged`] where too little can be read, or what the disk says; the database is then as it was.
     pub fn mend(&self) -> Result<bool, Trouble> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+            return Ok(false);
+        }
+        *looked = Some(Instant::now());
+        // Nobody sweeps the damaged file away before it is noted.
+        let _files = self.files();
         // As all who need more than one of them.
         let (mut folding, mut writer) = (lock(&self.folding), lock(&self.writer));
         let mut reader = lock(&self.reader);
         let (path, key) = (self.dir.join(FILE), self.key.as_deref());
         let open = |path: &Path| connect(path, key);
-        if self.mended.load(Ordering::Relaxed) || !salvage::is_damaged(&path, open)? {
+        if !path.try_exists()? || !salvage::is_damaged(&path, open)? {
             return Ok(false);
         }
         let (fresh, records) = salvage::salvage(&path, open)?;
@@ -136,7 +147,6 @@ impl Store {
         }
         (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?);
         drop((folding, writer, reader));
-        self.mended.store(true, Ordering::Relaxed);
         self.note(Some(Aside { file: swapped?, records }))?;
         Ok(true)
     }
