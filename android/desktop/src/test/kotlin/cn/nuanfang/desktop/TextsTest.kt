@@ -33,6 +33,8 @@ class TextsTest {
         assertTrue(Chinese.nextTry(59_999uL).endsWith("60\u00A0秒后"))
         assertTrue(Chinese.nextTry(240_000uL).endsWith("约\u00A04\u00A0分钟后"))
         assertTrue(English.nextTry(241_000uL).endsWith("about 5\u00A0min"))
+        assertTrue(English.rescueRecordsLost(1uL).startsWith("1 more record can no longer be read on this phone and is not in it."))
+        assertTrue(English.rescueRecordsLost(2uL).startsWith("2 more records can no longer be read on this phone and are not in it."))
     }
 
     @Test

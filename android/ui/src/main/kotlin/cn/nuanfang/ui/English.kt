@@ -145,7 +145,8 @@ object English : Texts {
         "${many(records, "record")}, ${many(files, "photo or signature", "photos and signatures")}, $size in all"
 
     override fun rescueRecordsLost(records: ULong) =
-        "$records more records can't be read on this phone any more and are not in it. Don't uninstall; tell your dispatcher."
+        "${many(records, "more record")} can no longer be read on this phone and ${if (records == 1uL) "is" else "are"} not in it. " +
+            "Don't uninstall; tell your dispatcher."
 
     override fun rescueFilesLost(files: ULong) =
         "${many(files, "file")} can no longer be read on this phone and ${if (files == 1uL) "is" else "are"} not in it"

@@ -149,7 +149,7 @@ internal fun Headline(mark: ImageVector, text: String) {
 
 private const val LONG_HEADLINE = 28
 
-private val UNREADABLE_STORE = setOf("device.damaged", "device.wrong_key")
+private val UNREADABLE_STORE = setOf("device.damaged", "device.unread", "device.wrong_key")
 
 /** What happened, that nothing is lost, and what to do. */
 @Composable

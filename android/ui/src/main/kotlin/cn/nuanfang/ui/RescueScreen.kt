@@ -46,6 +46,6 @@ private fun Written(written: RescueState.Written, zone: ZoneId) {
         if (view.filesLost > 0uL) Text(texts.rescueFilesLost(view.filesLost), style = MaterialTheme.typography.bodyLarge)
         if (!view.signed) Text(texts.rescueUnsigned, style = MaterialTheme.typography.bodyLarge)
         if (view.opsLost > 0uL || view.filesLost > 0uL || !view.signed) Text(texts.rescueOlder, style = MaterialTheme.typography.bodyLarge)
-        Text(texts.rescueKept, style = MaterialTheme.typography.titleMedium)
+        if (view.opsLost == 0uL) Text(texts.rescueKept, style = MaterialTheme.typography.titleMedium)
     }
 }
