@@ -33,6 +33,7 @@ use crate::state::{AppState, State};
 use crate::store::StoreError;
 use crate::store::blobs::make_dir;
 use crate::store::ship::Shipping;
+use crate::store::ship::halt::Halted;
 use crate::store::sqlite::Sqlite;
 use crate::terminal::words;
 
@@ -172,7 +173,8 @@ impl Server {
         let shipping = match config.backup.clone() {
             Some(to) => {
                 let (store, folder) = (state.store.clone(), to.clone());
-                let started = tokio::task::spawn_blocking(move || Shipping::start(store, to))
+                let (halted, clock) = (state.halted.clone(), Arc::clone(&state.clock));
+                let started = tokio::task::spawn_blocking(move || Shipping::start(store, to, halted, clock))
                     .await
                     .map_err(|error| StartError::Other(error.to_string()))?;
                 Some(started.map_err(|error| StartError::Data { data: folder, error })?)
@@ -300,7 +302,10 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
     let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
     let office = Office::new(store.clone(), Arc::clone(&clock));
     settle_company(&store, &office, &config).map_err(in_data)?;
-    erase::finish(&store).map_err(in_data)?;
+    // Phones don't wait for what one file that can't be removed stands in the way of.
+    if let Err(error) = erase::finish(&store) {
+        tracing::error!(%error, "an erasure is not complete yet; the next start goes on with it");
+    }
     let understood = rejudge::understood(&store, &office).map_err(in_data)?;
     if understood > 0 {
         tracing::info!(understood, "what an older build held is judged anew");
@@ -325,6 +330,7 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
         desk: Arc::new(Desk::new()),
         seen: Arc::new(seen),
         gate: Arc::new(Gate::new(config.limits)),
+        halted: Halted::default(),
         config: Arc::new(config),
         url: url.into(),
         pin,

@@ -18,6 +18,7 @@ use crate::office::desk::Desk;
 use crate::office::seen::Seen;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
+use crate::store::ship::halt::Halted;
 use crate::store::sqlite::Sqlite;
 use crate::store::vault::Vault;
 
@@ -67,6 +68,8 @@ pub struct State<S = Sqlite> {
     pub seen: Arc<Seen>,
     /// How much may come at once.
     pub gate: Arc<Gate>,
+    /// Whether the backup stands still.
+    pub halted: Halted,
     /// How the server was started.
     pub config: Arc<Config>,
     /// The address that phones use.

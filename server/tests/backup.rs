@@ -604,9 +604,13 @@ async fn an_empty_mount_point_is_no_backup_until_somebody_says_so() {
     }
     assert_eq!(files(&second.path()), Vec::<std::path::PathBuf>::new());
     // A server starts all the same, and goes on once the disk is there.
-    let (store, to) = (house.state.store.clone(), second.path());
-    let shipping = blocking(move || Shipping::start(store, to)).await.expect("it starts");
+    let (store, to, halted) = (house.state.store.clone(), second.path(), house.state.halted.clone());
+    let clock = house.state.clock.clone();
+    let shipping = blocking(move || Shipping::start(store, to, halted, clock)).await.expect("it starts");
     assert_eq!(phone.sync(&house).await.safe_through, 2, "nothing more is safe");
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let alarms = desk.get(&house, "/api/alarms").await;
+    assert!(alarms["backup"]["why"].as_str().is_some_and(|why| why.contains("挂载")), "the office is told: {alarms}");
     second.swap(Some(&disk), &away);
     for _ in 0..200 {
         if phone.sync(&house).await.safe_through == 3 {
@@ -614,6 +618,7 @@ async fn an_empty_mount_point_is_no_backup_until_somebody_says_so() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    assert_eq!(desk.get(&house, "/api/alarms").await["backup"], serde_json::Value::Null, "it goes on");
     blocking(move || shipping.stop()).await;
     assert_eq!(phone.sync(&house).await.safe_through, 3);
     assert_eq!(second.verify(Some(key)).await.faults, []);

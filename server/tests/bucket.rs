@@ -29,6 +29,8 @@ struct Bucket {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     strangers: Arc<Mutex<u32>>,
     stalls: Arc<AtomicBool>,
+    /// Bodies are given to nobody for now.
+    keeps: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -78,6 +80,9 @@ async fn fetch(State(bucket): State<Bucket>, Path(key): Path<String>, headers: H
             (header::LAST_MODIFIED, "Wed, 25 Nov 2026 08:00:00 GMT"),
         ];
         return (headers, Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>())).into_response();
+    }
+    if bucket.keeps.load(Ordering::Relaxed) && key.contains("/bodies/") {
+        return StatusCode::FORBIDDEN.into_response();
     }
     let objects = bucket.objects.lock().expect("no panic");
     match objects.get(&key).filter(|_| known) {
@@ -185,6 +190,12 @@ async fn a_bucket_is_a_place_like_any_other() {
     assert_eq!(*bucket.strangers.lock().expect("no panic"), 0, "every call was signed");
 
     let fresh = dir.path().join("fresh").display().to_string();
+    bucket.keeps.store(true, Ordering::Relaxed);
+    let (code, told) = nuanfang(&endpoint, &["backup", "verify", "--backup", &url, "--data", &data], "").await;
+    assert_eq!((code, told.contains("不符")), (2, false), "what is not given says nothing of what lies there: {told}");
+    let (code, told) = nuanfang(&endpoint, &["restore", "--from", &url, "--data", &fresh], &format!("{key}\n")).await;
+    assert_eq!((code, told.contains("已损坏")), (2, false), "{told}");
+    bucket.keeps.store(false, Ordering::Relaxed);
     let (code, told) = nuanfang(&endpoint, &["restore", "--from", &url, "--data", &fresh], &format!("{key}\n")).await;
     assert_eq!(code, 0, "{told}");
     // Both servers go on; the second to write finds that the place is the other's.

@@ -7,7 +7,7 @@ use std::path::Path;
 use axum::http::StatusCode;
 use common::desk::{Desk, household, workbook};
 use common::paper::sign;
-use common::second::{Second, blocking, files, nuanfang};
+use common::second::{Second, blocking, files, lose, nuanfang};
 use common::{House, Phone};
 use nuanfang_core::canon::envelope::{BlobRef, nonce};
 use nuanfang_core::canon::hash::Sha;
@@ -589,6 +589,26 @@ async fn a_file_that_was_erased_and_is_named_again_is_safe_again() {
         let (again, restored) = second.reopened(second.key(&house)).await;
         assert_eq!((restored.awaited, again.state.blobs.has(&Sha::of(&photo(NAME)))), (0, true));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_erased_and_is_named_again_is_safe_once_it_comes_after_a_restore() {
+    let Day { house, mut phone, .. } = day().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let (state, first) = (house.state.clone(), home(&house, "A-1").await);
+    blocking(move || erase::erase(&state, first.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+    describe(&mut phone, visit(2), OTHER, &[&photo(NAME)]);
+    phone.sync(&house).await;
+    second.ship(&house).await;
+    let key = second.key(&house);
+    lose(house).await;
+    let (house, restored) = second.reopened(key).await;
+    assert_eq!(restored.awaited, 1);
+    phone.come_back(&house).await;
+    phone.sync(&house).await;
+    assert_eq!(phone.upload(&house, &photo(NAME)).await, StatusCode::NO_CONTENT);
+    shipped(&second, &house, &mut phone).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -104,9 +104,12 @@ impl Restore {
                 say("此后设的依法保全、保存期限、停用的用户、改过的密码也都回到了从前。");
                 ExitCode::SUCCESS
             }
-            Err(damaged @ Unrestored::Damaged(_)) => {
-                complain(format_args!("{damaged}"));
-                complain("没有更好的备份时，可用 --without-damaged-files 略去损坏的照片与签字，其余照常恢复");
+            Err(Unrestored::Damaged(fault)) => {
+                let file = fault.is_file();
+                complain(Unrestored::Damaged(fault));
+                if file && !self.without_damaged_files {
+                    complain("没有更好的备份时，可用 --without-damaged-files 略去损坏的照片与签字，其余照常恢复");
+                }
                 ExitCode::from(1)
             }
             Err(error) => untried(error),

@@ -25,7 +25,7 @@ use crate::store::StoreError;
 use crate::store::blobs::sync_dir;
 use crate::store::ship::line::{FileLine, GoneLine, Line, file_name};
 use crate::store::ship::place::Place;
-use crate::store::ship::reader::{self, Body, Chains, Fault, Heads};
+use crate::store::ship::reader::{self, Body, Chains, Fault, Heads, Unread};
 use crate::store::ship::{Shipped, advance_safe, record_segment, seal};
 use crate::store::sqlite::writing::Writing;
 use crate::store::sqlite::{LOCK, Sqlite};
@@ -73,6 +73,15 @@ pub enum Unrestored {
 impl From<io::Error> for Unrestored {
     fn from(error: io::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<Unread> for Unrestored {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Fault(fault) => Self::Damaged(fault),
+            Unread::Place(error) => Self::Store(error),
+        }
     }
 }
 
@@ -291,7 +300,10 @@ fn put_back(writing: &mut Writing<'_>, heads: &Heads, bodies: Vec<Body>) -> Resu
 /// Brings a file back. `false` if it was erased.
 fn bring(from: &Place, vault: &Contents, store: &Sqlite, file: &FileLine) -> Result<bool, Unrestored> {
     let name = file_name(&file.file);
-    let bytes = from.get(&name)?.ok_or_else(|| Fault::of(&name, "缺失"))?;
+    let bytes = match from.get(&name) {
+        Err(StoreError::Damaged(why)) => return Err(Fault::of(&name, why).into()),
+        found => found?.ok_or_else(|| Fault::of(&name, "缺失"))?,
+    };
     let owner = seal::file_owner(&bytes).ok_or_else(|| Fault::of(&name, "无法识别"))?;
     let key = match vault.data_key(owner) {
         DataKey::Here(key) => key,
@@ -334,7 +346,7 @@ fn await_files(tx: &Connection) -> Result<u64, StoreError> {
     tx.execute_batch(&format!(
         "UPDATE blob SET flag = 'erased', whole_ms = coalesce(whole_ms, 0)
            WHERE sha IN (SELECT was FROM blob_replaced);
-         UPDATE blob SET flag = NULL, whole_ms = NULL WHERE flag = 'erased' AND EXISTS (
+         UPDATE blob SET flag = NULL, whole_ms = NULL, shipped = 0 WHERE flag = 'erased' AND EXISTS (
            SELECT 1 FROM blob_ref r JOIN body b ON b.g = r.g WHERE r.sha = blob.sha)
            AND sha NOT IN (SELECT was FROM blob_replaced);
          UPDATE blob SET flag = 'erased', whole_ms = 0 WHERE whole_ms IS NULL AND NOT EXISTS (

@@ -31,6 +31,11 @@ const ASIDE: &str = "aside";
 /// EUCLEAN.
 const UNREADABLE: [i32; 3] = [5, 74, 117];
 
+/// Whether the disk says that it can't give back what was written, now or ever.
+pub fn is_unreadable(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| UNREADABLE.contains(&code))
+}
+
 /// The folder of files.
 #[derive(Debug, Clone)]
 pub struct Blobs {
@@ -129,7 +134,7 @@ impl Blobs {
             Ok(Some(bytes)) => Ok(Some(bytes).filter(|bytes| Sha::of(bytes) == *sha)),
             // Where its folder is gone too, more is missing than a file.
             Ok(None) => fs::metadata(self.folder(sha)).map(|_| None),
-            Err(error) if error.raw_os_error().is_some_and(|code| UNREADABLE.contains(&code)) => Ok(None),
+            Err(error) if is_unreadable(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

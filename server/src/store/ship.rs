@@ -12,6 +12,7 @@
 //! ```
 
 mod collect;
+pub mod halt;
 pub mod line;
 pub mod place;
 pub mod reader;
@@ -19,11 +20,12 @@ pub mod seal;
 pub mod survey;
 pub mod vault_copy;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::wire::FILE_LIMIT;
@@ -33,13 +35,15 @@ use uuid::Uuid;
 pub use collect::{Shipped, all as segments, any as ever_shipped, unmasked};
 pub use vault_copy::recovery_key;
 
+use self::halt::Halted;
 use self::line::{BodyLine, FileLine, GoneLine, Line, bodies_name, file_name, heads_name};
 use self::place::Place;
-use self::reader::{About, Heads};
+use self::reader::{About, Heads, Unread};
 use self::vault_copy::Looked;
 use super::StoreError;
 use super::sqlite::Sqlite;
 use super::sqlite::writing::Writing;
+use crate::clock::Clock;
 use crate::office::project::erasure;
 use crate::office::uploads;
 
@@ -47,6 +51,8 @@ use crate::office::uploads;
 const EVERY: Duration = Duration::from_millis(500);
 /// How long a starting server waits for its backup's place.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often is said that it stands still.
+const SAY_AGAIN: Duration = Duration::from_secs(3_600);
 /// Envelopes in one segment at most.
 const SEGMENT: usize = 2_000;
 /// Files copied, and files taken away, with one segment at most.
@@ -60,11 +66,11 @@ pub struct Shipping {
 
 impl Shipping {
     /// Begins to ship the data folder of `store` to `to`. A place that does not answer, or takes longer than [`PATIENCE`], is
-    /// tried again by itself: phones are not to wait for it.
+    /// tried again by itself: phones are not to wait for it. That it stands still is told in `halted`.
     ///
     /// # Errors
     /// [`StoreError::Backup`] if the place is not this data folder's backup.
-    pub fn start(store: Sqlite, to: PathBuf) -> Result<Self, StoreError> {
+    pub fn start(store: Sqlite, to: PathBuf, halted: Halted, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let to = Place::make(&to)?;
         let (tell, told) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
@@ -72,8 +78,11 @@ impl Shipping {
         let thread = std::thread::Builder::new().name("backup".into()).spawn(move || {
             let tried = prepare(&store, &to);
             let prepared = tried.is_ok();
+            if let Err(error) = &tried {
+                halted.note(clock.now(), error.to_string());
+            }
             let _ = tell.send(tried);
-            go_on(&store, &to, prepared, &stopped);
+            go_on(&store, &to, prepared, &stopped, &halted, &*clock);
         })?;
         let shipping = Self { stop, thread: Some(thread) };
         match told.recv_timeout(PATIENCE) {
@@ -97,25 +106,37 @@ impl Shipping {
 }
 
 /// Ships until it is told to stop.
-fn go_on(store: &Sqlite, to: &Place, mut prepared: bool, stopped: &AtomicBool) {
-    let (mut failing, mut looked) = (false, Looked::default());
+fn go_on(
+    store: &Sqlite,
+    to: &Place,
+    mut prepared: bool,
+    stopped: &AtomicBool,
+    halted: &Halted,
+    clock: &(impl Clock + ?Sized),
+) {
+    let (mut said, mut looked) = (None::<Instant>, Looked::default());
     while !stopped.load(Ordering::Relaxed) {
-        let done = match prepared {
+        // Whatever a fault of ours does, the next round begins anew.
+        let tried = catch_unwind(AssertUnwindSafe(|| match prepared {
             true => ship_next(store, to, &mut looked),
             false => prepare(store, to).map(|()| true),
-        };
+        }));
+        let done = tried.unwrap_or_else(|_| Err(StoreError::Backup("程序出错，见日志".into())));
         prepared |= done.is_ok();
         match done {
-            Ok(true) => failing = false,
-            Ok(false) => {
-                failing = false;
-                std::thread::park_timeout(EVERY);
+            Ok(more) => {
+                said = None;
+                halted.over();
+                if !more {
+                    std::thread::park_timeout(EVERY);
+                }
             }
             Err(error) => {
-                if !failing {
+                if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
                     tracing::error!(%error, "the backup has stopped; phones keep what they hold until it goes on");
+                    said = Some(Instant::now());
                 }
-                failing = true;
+                halted.note(clock.now(), error.to_string());
                 std::thread::park_timeout(EVERY * 10);
             }
         }
@@ -269,9 +290,13 @@ fn put_bodies(store: &Sqlite, to: &Place, heads: &Heads, bytes: &[u8], prev: Sha
     if to.create(&name, bytes)? {
         return Ok(Sha::of(bytes));
     }
-    let Ok(there) = reader::bodies(to, heads, Some(prev)) else {
-        to.put(&name, bytes)?;
-        return Ok(Sha::of(bytes));
+    let there = match reader::bodies(to, heads, Some(prev)) {
+        Ok(there) => there,
+        Err(Unread::Place(error)) => return Err(error),
+        Err(Unread::Fault(_)) => {
+            to.put(&name, bytes)?;
+            return Ok(Sha::of(bytes));
+        }
     };
     match reader::open(heads, &there, &store.vault.contents()?) {
         Ok(_) => Ok(there.sha),
@@ -293,8 +318,8 @@ fn is_last(to: &Place, before: Option<Shipped>) -> Result<bool, StoreError> {
 /// two, or the disk was away. Of files it says what was so then; what lies there now is what counts.
 fn adopt(store: &Sqlite, to: &Place, before: Option<Shipped>, number: u64) -> Result<bool, StoreError> {
     let (heads_before, bodies_before) = before.map_or((Sha::ZERO, Sha::ZERO), |before| (before.heads, before.bodies));
-    let heads = reader::heads(to, number, Some(heads_before)).map_err(|fault| fault.into_error(to))?;
-    let bodies = reader::bodies(to, &heads, Some(bodies_before)).map_err(|fault| fault.into_error(to))?;
+    let heads = reader::heads(to, number, Some(heads_before)).map_err(|unread| unread.into_error(to))?;
+    let bodies = reader::bodies(to, &heads, Some(bodies_before)).map_err(|unread| unread.into_error(to))?;
     for head in heads.envelopes() {
         let own = store.read_now::<_, StoreError>(|db| {
             let mut query = db.prepare_cached("SELECT 1 FROM envelope WHERE g = ?1 AND sha = ?2")?;

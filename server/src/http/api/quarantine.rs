@@ -111,6 +111,18 @@ pub struct AlarmsView {
     pub forked_devices: u64,
     /// Operations held or quarantined.
     pub kept: u64,
+    /// The backup stands still: what the office does is lost with this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<HaltView>,
+}
+
+/// That the backup stands still.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HaltView {
+    /// Since when.
+    pub since_ms: i64,
+    /// Why, in Chinese.
+    pub why: String,
 }
 
 /// What somebody should look at now, counted.
@@ -118,6 +130,7 @@ pub struct AlarmsView {
     responses((status = 200, description = "Counts", body = AlarmsView)))]
 pub async fn alarms(_may: May<ReadDevices>, State(state): State<AppState>) -> Result<Json<AlarmsView>, Problem> {
     let (seen, now) = (state.seen.clone(), state.now());
+    let backup = state.halted.get().map(|halt| HaltView { since_ms: halt.since.0, why: halt.why });
     let read = move |db: &Connection| {
         let devices = read_devices(db, &seen, now)?;
         let count = |of: fn(&DeviceView) -> bool| devices.iter().filter(|device| of(device)).count() as u64;
@@ -125,6 +138,7 @@ pub async fn alarms(_may: May<ReadDevices>, State(state): State<AppState>) -> Re
             silent_devices: count(|device| device.silent),
             forked_devices: count(|device| device.forked && device.state == DeviceState::Active),
             kept: kept(db)?,
+            backup,
         })
     };
     Ok(Json(state.read(read).await?))

@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_stream::StreamExt;
 
 use crate::store::StoreError;
-use crate::store::blobs::{make_dir, sync_dir};
+use crate::store::blobs::{is_unreadable, make_dir, sync_dir};
 use crate::terminal::words;
 
 /// How deep folders lie in it: `blobs/ab`.
@@ -102,13 +102,20 @@ impl Place {
     }
 
     /// What is there, if anything.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where the disk can't give back what was written; any other says nothing about what lies there.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = Path::from(name);
+        let unread = |error| match of_disk(&error).filter(|inner| is_unreadable(inner)) {
+            Some(inner) => StoreError::Damaged(words(inner).to_string()),
+            None => self.failed(error),
+        };
         self.wait(async {
             match self.store.get(&path).await {
-                Ok(found) => Ok(Some(found.bytes().await.map_err(|error| self.failed(error))?.to_vec())),
+                Ok(found) => Ok(Some(found.bytes().await.map_err(unread)?.to_vec())),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(self.failed(error)),
+                Err(error) => Err(unread(error)),
             }
         })
     }
@@ -164,8 +171,9 @@ impl Place {
     }
 
     fn proved(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        match self.get(name)? {
-            Some(read) if read == bytes => Ok(()),
+        match self.get(name) {
+            Ok(Some(read)) if read == bytes => Ok(()),
+            Err(error) if !matches!(error, StoreError::Damaged(_)) => Err(error),
             _ => Err(StoreError::Backup(format!("{}/{name} 写入后读回的内容不同", self.name))),
         }
     }
@@ -196,14 +204,21 @@ impl Drop for Place {
 
 /// What the disk itself said, where it was one. Passing or not, nobody's backup is wrong for it.
 fn failed(place: &str, error: object_store::Error) -> StoreError {
+    match of_disk(&error) {
+        Some(inner) => said(place, &words(inner)),
+        None => said(place, &error),
+    }
+}
+
+fn of_disk(error: &object_store::Error) -> Option<&io::Error> {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(inner) = cause.downcast_ref::<io::Error>() {
-            return said(place, &words(inner));
+            return Some(inner);
         }
         source = cause.source();
     }
-    said(place, &error)
+    None
 }
 
 fn said(place: &str, what: &dyn std::fmt::Display) -> StoreError {

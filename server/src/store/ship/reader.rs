@@ -88,15 +88,40 @@ impl Fault {
         Self { name: name.into(), why: why.into() }
     }
 
-    /// As an error of the backup at `place`.
-    pub fn into_error(self, place: &Place) -> StoreError {
-        StoreError::Backup(format!("{}/{self}", place.name()))
+    /// Whether a photo or a signature alone is wrong.
+    pub fn is_file(&self) -> bool {
+        self.name.starts_with("blobs/")
     }
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}：{}", self.name, self.why)
+    }
+}
+
+/// Why a part of a backup was not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// It is not what was written.
+    Fault(Fault),
+    /// The place does not answer, or not now: that says nothing about what lies there.
+    Place(StoreError),
+}
+
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Unread {
+    /// As an error of the backup at `place`.
+    pub fn into_error(self, place: &Place) -> StoreError {
+        match self {
+            Self::Fault(fault) => StoreError::Backup(format!("{}/{fault}", place.name())),
+            Self::Place(error) => error,
+        }
     }
 }
 
@@ -137,13 +162,13 @@ pub struct Bodies {
 /// Reads the heads of segment `number`; `prev` is the hash of those before, where it is known.
 ///
 /// # Errors
-/// The first fault; what the place itself says is one too.
-pub fn heads(place: &Place, number: u64, prev: Option<Sha>) -> Result<Heads, Fault> {
+/// The first fault, or what the place itself says.
+pub fn heads(place: &Place, number: u64, prev: Option<Sha>) -> Result<Heads, Unread> {
     let name = heads_name(number);
     let (lines, trailer, sha) = read(&name, place.get(&name), number, prev)?;
     let heads = Heads { number, through: trailer.through, sha, lines };
     if heads.envelopes().last().is_some_and(|head| head.g != heads.through) {
-        return Err(Fault::of(name, "末行与内容不符"));
+        return Err(Fault::of(name, "末行与内容不符").into());
     }
     Ok(heads)
 }
@@ -151,13 +176,13 @@ pub fn heads(place: &Place, number: u64, prev: Option<Sha>) -> Result<Heads, Fau
 /// Reads the bodies that belong to `heads`; `prev` is the hash of those before, where it is known.
 ///
 /// # Errors
-/// The first fault; what the place itself says is one too.
-pub fn bodies(place: &Place, heads: &Heads, prev: Option<Sha>) -> Result<Bodies, Fault> {
+/// The first fault, or what the place itself says.
+pub fn bodies(place: &Place, heads: &Heads, prev: Option<Sha>) -> Result<Bodies, Unread> {
     let (name, found) = bodies_file(place, heads.number, &heads.sha);
     let (lines, trailer, sha) = read::<BodyLine>(&name, found, heads.number, prev)?;
     let of_heads = heads.envelopes().map(|head| head.g);
     if trailer.through != heads.through || !lines.iter().map(|body| body.g).eq(of_heads) {
-        return Err(Fault::of(name, "与同号的记录头段不相符"));
+        return Err(Fault::of(name, "与同号的记录头段不相符").into());
     }
     Ok(Bodies { name, sha, lines })
 }
@@ -179,10 +204,12 @@ fn read<L: Serialize + serde::de::DeserializeOwned>(
     found: Result<Option<Vec<u8>>, StoreError>,
     number: u64,
     prev: Option<Sha>,
-) -> Result<(Vec<L>, Trailer, Sha), Fault> {
-    let bytes = found
-        .map_err(|error| Fault::of(name, format!("无法读取（{error}）")))?
-        .ok_or_else(|| Fault::of(name, "缺失"))?;
+) -> Result<(Vec<L>, Trailer, Sha), Unread> {
+    let bytes = match found {
+        Ok(found) => found.ok_or_else(|| Fault::of(name, "缺失"))?,
+        Err(StoreError::Damaged(why)) => return Err(Fault::of(name, why).into()),
+        Err(error) => return Err(Unread::Place(error)),
+    };
     let (lines, trailer) = line::read(&bytes, number, prev).map_err(|why| Fault::of(name, why))?;
     Ok((lines, trailer, Sha::of(&bytes)))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Shipped;
 use super::line::{FileLine, GoneLine, Line, file_name, heads_name};
 use super::place::Place;
-use super::reader::{self, Body, Chains, Fault, Heads};
+use super::reader::{self, Body, Chains, Fault, Heads, Unread};
 use super::{seal, vault_copy};
 use crate::store::StoreError;
 use crate::store::vault::{Contents, DataKey};
@@ -74,7 +74,8 @@ pub fn survey(place: &Place, depth: Depth<'_>) -> Result<Survey, StoreError> {
     for number in 1..=survey.segments {
         let heads = match reader::heads(place, number, before) {
             Ok(heads) => heads,
-            Err(fault) => {
+            Err(Unread::Place(error)) => return Err(error),
+            Err(Unread::Fault(fault)) => {
                 survey.faults.push(fault);
                 // What follows is held only to itself.
                 (before, bodies_before) = (None, None);
@@ -86,7 +87,7 @@ pub fn survey(place: &Place, depth: Depth<'_>) -> Result<Survey, StoreError> {
         survey.note(&heads, &mut gone, &mut named);
         survey.faults.extend(chains.follow(&heads).err());
         if !matches!(depth, Depth::Glance) {
-            bodies_before = survey.look_into(place, &heads, bodies_before, depth);
+            bodies_before = survey.look_into(place, &heads, bodies_before, depth)?;
         }
     }
     // It goes before the first segment, and without it nothing that is sealed ever opens again.
@@ -124,12 +125,19 @@ impl Survey {
     }
 
     /// Looks at a segment's bodies and returns their hash, if they could be read.
-    fn look_into(&mut self, place: &Place, heads: &Heads, prev: Option<Sha>, depth: Depth<'_>) -> Option<Sha> {
+    fn look_into(
+        &mut self,
+        place: &Place,
+        heads: &Heads,
+        prev: Option<Sha>,
+        depth: Depth<'_>,
+    ) -> Result<Option<Sha>, StoreError> {
         let bodies = match reader::bodies(place, heads, prev) {
             Ok(bodies) => bodies,
-            Err(fault) => {
+            Err(Unread::Place(error)) => return Err(error),
+            Err(Unread::Fault(fault)) => {
                 self.faults.push(fault);
-                return None;
+                return Ok(None);
             }
         };
         if let Depth::Open(vault) = depth {
@@ -138,7 +146,7 @@ impl Survey {
                 Err(fault) => self.faults.push(fault),
             }
         }
-        Some(bodies.sha)
+        Ok(Some(bodies.sha))
     }
 
     fn look_at_files(&mut self, place: &Place, gone: &BTreeSet<Sha>, depth: Depth<'_>) -> Result<(), StoreError> {
@@ -202,7 +210,11 @@ pub(super) enum Copy {
 
 /// Opens a file's copy.
 pub(super) fn opens(place: &Place, sha: &Sha, vault: &Contents) -> Result<Copy, StoreError> {
-    let Some(bytes) = place.get(&file_name(sha))? else { return Ok(Copy::Other) };
+    let bytes = match place.get(&file_name(sha)) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) | Err(StoreError::Damaged(_)) => return Ok(Copy::Other),
+        Err(error) => return Err(error),
+    };
     let key = seal::file_owner(&bytes).map(|owner| vault.data_key(owner));
     Ok(match key {
         Some(DataKey::Destroyed) => Copy::Erased,
