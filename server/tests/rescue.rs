@@ -343,6 +343,16 @@ async fn a_stolen_phones_file_a_copied_phones_and_one_that_begins_too_late_lose_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_brings_a_stolen_phones_file_is_told_by_the_log_and_not_by_a_clock_that_was_set_back() {
+    let (house, phone) = day().await;
+    house.revoke(phone.device, RevokeReason::Stolen).await;
+    house.clock.advance(-3_600_000);
+    hand_in(&house, File::of(&phone).sealed(&house)).await.expect("taken");
+    let outcomes: Vec<_> = house.outcomes().into_iter().map(|(_, o, why)| (o, why.unwrap_or_default())).collect();
+    assert_eq!(outcomes, vec![("quarantined".to_owned(), "device_revoked".to_owned()); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_takes_a_file_of_a_phone_that_the_restored_office_does_not_know() {
     let house = House::open().await;
     house.schedule(visit(), HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;

@@ -2,7 +2,8 @@
 //! judging never refuses (I6, I7).
 
 use nuanfang_core::domain::Event;
-use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::domain::office_event::RevokeReason;
+use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::OutcomeKind;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -103,7 +104,7 @@ pub fn judge_anew(tx: &Connection, logged: &Logged, at: u64) -> Result<Judgement
 fn by_itself(tx: &Connection, logged: &Logged, device: Option<Enrolled>) -> Result<Judgement, StoreError> {
     let fact = &logged.fact;
     let Some(device) = device else { return Ok(Judgement::quarantined("device_unknown")) };
-    if device.stolen.is_some_and(|since| logged.recv >= since) {
+    if device.stolen.is_some_and(|since| logged.g > since) {
         return Ok(Judgement::quarantined("device_revoked"));
     }
     if device.worker != fact.worker {
@@ -134,23 +135,34 @@ fn by_itself(tx: &Connection, logged: &Logged, device: Option<Enrolled>) -> Resu
 
 struct Enrolled {
     worker: WorkerId,
-    /// Since when it is in wrong hands: what came before stays what it was.
-    stolen: Option<Millis>,
+    /// From where in the log on it is in wrong hands: what came before stays what it was, whatever the office's clock said.
+    stolen: Option<u64>,
     /// Since when its worker is dismissed.
     dismissed: Option<Millis>,
 }
 
 fn device(tx: &Connection, logged: &Logged) -> Result<Option<Enrolled>, StoreError> {
-    let mut query = tx.prepare_cached("SELECT worker, status, revoked_ms FROM device WHERE id = ?1")?;
-    Ok(query
+    let mut query = tx.prepare_cached("SELECT worker, status, revoked_ms, g FROM device WHERE id = ?1")?;
+    let found = query
         .query_row([logged.fact.device.0.as_bytes()], |row| {
-            let worker = WorkerId(Uuid::from_bytes(row.get(0)?));
             let since = row.get::<_, Option<i64>>(2)?.map(Millis);
-            let status = row.get_ref(1)?.as_str()?;
-            let since = |revoked| since.filter(|_| status == revoked);
-            Ok(Enrolled { worker, stolen: since("stolen"), dismissed: since("dismissed") })
+            let status: String = row.get(1)?;
+            Ok((WorkerId(Uuid::from_bytes(row.get(0)?)), status, since, row.get::<_, i64>(3)?.unsigned_abs()))
         })
-        .optional()?)
+        .optional()?;
+    let Some((worker, status, since, enrolled)) = found else { return Ok(None) };
+    let stolen = if status == "stolen" { stolen_at(tx, logged.fact.device, enrolled)? } else { None };
+    Ok(Some(Enrolled { worker, stolen, dismissed: since.filter(|_| status == "dismissed") }))
+}
+
+/// Where in the log the office says that a device, enrolled at `enrolled`, is stolen.
+fn stolen_at(tx: &Connection, device: DeviceId, enrolled: u64) -> Result<Option<u64>, StoreError> {
+    let says = |logged: &Logged| match &logged.fact.event {
+        Event::DeviceRevoked(revoked) => revoked.device == device && revoked.reason == RevokeReason::Stolen,
+        _ => false,
+    };
+    let revoked = log::of_office(tx, "office.device_revoked")?;
+    Ok(revoked.iter().find(|logged| logged.g > enrolled && says(logged)).map(|logged| logged.g))
 }
 
 /// The same operation, logged under another device too, after a fork or in a rescue file: it counts once, as it did then. Where
