@@ -98,6 +98,7 @@ pub fn note(far: &mut Far, row: &OutboxRow) {
         body: Sha::of(row.body.as_bytes()),
         wall_ms: row.t.wall_ms,
         true_ms: far.now().0,
+        boot: row.t.boot,
         files: row.blobs.iter().map(|blob| blob.sha).collect(),
         says,
         needs: says.needs(&row.kind, row.rules),

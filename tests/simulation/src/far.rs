@@ -27,6 +27,7 @@ use nuanfang_server::{AppState, http};
 use std::collections::HashMap;
 use tower::ServiceExt;
 
+use crate::course::{Course, Heard};
 use crate::ground::{BEGIN, Ground, Kept, Time, open_server};
 use crate::ledger::{Known, Ledger, Recorded};
 use crate::plan::Fault;
@@ -86,8 +87,12 @@ pub struct Far {
     pub made_anew: bool,
     /// Which epoch it is; 1 before the first restore.
     pub epoch: u64,
-    /// True time.
+    /// The server's clock.
     pub time: Arc<Time>,
+    /// How it went.
+    pub course: Course,
+    /// What the request at work tells of it.
+    pub heard: Option<Heard>,
     /// The handsets' clocks.
     pub clocks: Vec<Arc<SoftwareClock>>,
     /// Requests that may arrive again.
@@ -127,6 +132,8 @@ impl Far {
             made_anew: false,
             epoch: 1,
             time: Arc::new(Time(AtomicI64::new(BEGIN.0 + 60_000))),
+            course: Course::default(),
+            heard: None,
             clocks: Vec::new(),
             ghosts: Vec::new(),
             replies: Vec::new(),
@@ -145,7 +152,20 @@ impl Far {
 
     /// True time.
     pub fn now(&self) -> Millis {
+        Millis(self.shown().0 - self.course.ahead())
+    }
+
+    /// What the server's clock shows.
+    pub fn shown(&self) -> Millis {
         Millis(self.time.0.load(Ordering::Relaxed))
+    }
+
+    /// Somebody sets the server's clock, `ahead` of the true time.
+    pub fn set_clock(&mut self, ahead: i64) {
+        let now = self.now();
+        self.course.set(now, ahead);
+        self.time.0.store(now.0 + ahead, Ordering::Relaxed);
+        self.tell(|_| format!("the server's clock is set, {} s off", ahead / 1000));
     }
 
     /// Lets time pass, everywhere.
@@ -418,7 +438,7 @@ impl Far {
             return self.fail("I12", format!("envelope {} was the head at no ship", restored.envelopes));
         };
         (self.known, self.epoch) = (saved.known.again(self.release, &self.ledger), restored.epoch);
-        self.known.restored = Some(self.now());
+        self.known.restored = self.known.restored.max(Some(self.shown()));
         self.saved = Some(saved);
         self.tell(|far| {
             format!("the server is restored from its backup by {}, epoch {}", far.release.name(), far.epoch)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
-use nuanfang_core::id::{DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_core::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 
 use crate::release::Release;
@@ -26,8 +26,10 @@ pub struct Made {
     pub body: Sha,
     /// What the phone's wall clock claimed.
     pub wall_ms: i64,
-    /// When it truly happened; `None` where a process ended over it.
+    /// When it truly happened.
     pub true_ms: i64,
+    /// In which run of its phone's clock.
+    pub boot: BootId,
     /// Its files.
     pub files: Vec<Sha>,
     /// What it says.
@@ -158,7 +160,7 @@ pub struct Known {
     pub got: HashMap<OpId, Want>,
     /// When each device that was dismissed was.
     pub dismissed: BTreeMap<DeviceId, Millis>,
-    /// When the server was last restored.
+    /// When the server was restored, as late as its clock ever said.
     pub restored: Option<Millis>,
     /// How far each log is here, and its hashes.
     pub logs: BTreeMap<DeviceId, Vec<Sha>>,

@@ -6,6 +6,7 @@
 //! purpose (`nuanfang_core::drill`), the run must find it: a checker that finds nothing then could not see.
 
 mod act;
+mod course;
 mod dice;
 mod far;
 mod ground;

@@ -170,7 +170,7 @@ impl Far {
         if device::find(&self.kept.db, device).expect("the devices").is_none() {
             return false;
         }
-        let now = self.now();
+        let now = self.shown();
         let done = self.act(OfficeAct::of(Event::DeviceRevoked(DeviceRevoked { device, reason })));
         if done && reason == RevokeReason::Dismissed {
             self.known.dismissed.entry(device).or_insert(now);

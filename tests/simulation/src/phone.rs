@@ -271,7 +271,8 @@ impl Phone {
         };
         lock(far).tell(|_| format!("phone {} of {} synchronises", self.n, w(Some(self.worker))));
         let wire = Wire { far: Arc::clone(far), near: Mutex::new(near) };
-        let code = if weather.codes && !self.stands() {
+        let stands = self.stands(&lock(far));
+        let code = if weather.codes && !stands {
             let mut far = lock(far);
             far.tell(|_| format!("the office gives {} a code for phone {}", w(Some(self.worker)), self.n));
             Some(codes::issue(&far.vault, self.worker).expect("a code"))
@@ -332,9 +333,11 @@ impl Phone {
         Actor { worker: self.worker, release: self.release }
     }
 
-    /// Whether it needs no code: its log is its own, and its key the one that was enrolled.
-    pub fn stands(&self) -> bool {
-        self.enrolment().is_some_and(|known| !known.forked && joining::is_certified(&known, &*self.key))
+    /// Whether it needs no code: its log is its own, its key the one that was enrolled, and the server's epoch none before the
+    /// one it knows, as after a restore by a clock that stood ahead and another by one that was set back.
+    pub fn stands(&self, far: &Far) -> bool {
+        self.enrolment()
+            .is_some_and(|known| !known.forked && known.epoch <= far.epoch && joining::is_certified(&known, &*self.key))
     }
 
     /// Who it is.

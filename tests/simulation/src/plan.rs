@@ -60,11 +60,13 @@ pub enum Fault {
     KeyLost,
     /// A phone's rescue file is handed in, and the phone goes on.
     Rescued,
+    /// The server's clock is set, by minutes or days, to and fro.
+    ServerClock,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::LostRequest,
         Self::LostReply,
         Self::Duplicate,
@@ -92,6 +94,7 @@ impl Fault {
         Self::AppUpgrade,
         Self::KeyLost,
         Self::Rescued,
+        Self::ServerClock,
     ];
 
     /// Its name in reports.
@@ -124,6 +127,7 @@ impl Fault {
             Self::AppUpgrade => "app_upgrade",
             Self::KeyLost => "key_lost",
             Self::Rescued => "rescued",
+            Self::ServerClock => "server_clock",
         }
     }
 }
@@ -135,6 +139,11 @@ pub struct Faults(pub u32);
 impl Faults {
     /// All kinds.
     pub const ALL: Self = Self((1 << Fault::ALL.len()) - 1);
+
+    /// The first `n` kinds: those there were when a seed failed, which plays otherwise with more.
+    pub fn first(n: u32) -> Self {
+        Self((1 << n) - 1)
+    }
 
     /// Whether a kind is among them.
     pub fn has(self, fault: Fault) -> bool {

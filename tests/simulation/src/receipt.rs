@@ -60,7 +60,9 @@ impl Far {
     /// Looks at an exchange that the server has handled, whether or not its answer arrives.
     pub fn exchanged(&mut self, request: &SyncRequest, before: &Standing, answer: Option<&Answer>) {
         let was = self.known.logs.get(&request.device).map_or(0, |log| log.len() as u64);
+        self.heard = self.course.heard(request);
         self.take_in();
+        self.heard = None;
         for (visit, row) in before {
             let now = self.visit_row(*visit);
             self.hold("I8", now.as_ref() == Some(row), || {
@@ -79,6 +81,8 @@ impl Far {
 
     fn replied(&mut self, request: &SyncRequest, reply: &SyncReply, was: u64) {
         self.hold("I15", reply.req == request.req, || "the answer does not echo its request".into());
+        let now = self.now();
+        self.course.tell(request.device, reply.now_ms, now);
         let log = self.known.logs.get(&request.device).cloned().unwrap_or_default();
         let (acked, ack_sha) = (reply.acked_through, reply.ack_sha);
         let proven = match acked {
@@ -150,13 +154,28 @@ impl Far {
             });
             rows.expect("rows").collect::<Result<_, _>>().expect("rows")
         };
-        for taken in taken {
+        let ahead = self.ahead(&taken);
+        for (taken, ahead) in taken.into_iter().zip(ahead) {
             self.known.g = taken.g;
-            self.took(taken);
+            self.took(taken, ahead);
         }
     }
 
-    fn took(&mut self, taken: Taken) {
+    /// The least and the most that the server's clock may have been ahead by in the date of each: a later one bounds those
+    /// before it.
+    fn ahead(&self, taken: &[Taken]) -> Vec<(i64, i64)> {
+        let mut ahead = vec![(0, 0); taken.len()];
+        let mut later = self.course.ahead();
+        for (taken, ahead) in taken.iter().zip(&mut ahead).rev() {
+            let boot = self.ledger.made.get(&taken.op).map(|made| made.boot);
+            let (least, most) = self.course.between(self.heard.filter(|heard| Some(heard.boot) == boot));
+            later = later.min(least);
+            *ahead = (later, most);
+        }
+        ahead
+    }
+
+    fn took(&mut self, taken: Taken, ahead: (i64, i64)) {
         let Some(made) = self.ledger.made.get(&taken.op).cloned() else {
             return self.fail("I1", format!("envelope {} was made by nobody", taken.g));
         };
@@ -167,6 +186,7 @@ impl Far {
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
         self.unchanged(&taken, &made);
+        self.dated(&taken, &made, ahead);
         let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
         let apart = self.is_apart(taken.device);
         let again = self.known.got.contains_key(&taken.op);
@@ -206,12 +226,33 @@ impl Far {
             && taken.body.as_ref().is_some_and(|body| Sha::of(body.as_bytes()) == made.body);
         self.hold("I1", same, || format!("op {n} was changed on its way"));
         self.hold("I10", taken.wall_ms == made.wall_ms, || format!("op {n}: its clock's claim was changed"));
+    }
+
+    /// Its time is what it was, by the server's clock: as far off as that was, and not before what came before it.
+    fn dated(&mut self, taken: &Taken, made: &Made, (least, most): (i64, i64)) {
+        let n = made.n;
         let [est, lo, hi, recv] = taken.est;
         let truth = made.true_ms;
         self.hold("I10", lo <= est && est <= hi && hi <= recv, || format!("op {n}: {lo} {est} {hi} {recv}"));
-        self.hold("I10", lo <= truth && truth <= hi, || {
-            format!("op {n} happened at {truth}, {} ms before {lo} or {} after {hi}", lo - truth, truth - hi)
+        let (early, late) = (truth + least, (truth + most).max(self.floor(taken, made)));
+        self.hold("I10", lo <= late && early <= hi, || {
+            format!(
+                "op {n} happened at {truth}, by the server's clock {early} to {late}: {} ms before {lo} or {} after {hi}",
+                lo - late,
+                early - hi
+            )
         });
+    }
+
+    /// What the server's clock showed at some time before the operation: nothing in its log is dated before that.
+    fn floor(&self, taken: &Taken, made: &Made) -> i64 {
+        if !self.course.was_set() {
+            return made.true_ms;
+        }
+        let sql = "SELECT e.lo_ms FROM envelope e JOIN writer w ON w.dev = e.dev WHERE w.device = ?1 AND e.seq = ?2";
+        let mut before = self.kept.db.prepare_cached(sql).expect("sql");
+        let before = before.query_row(params![taken.device.0.as_bytes(), taken.seq as i64 - 1], |row| row.get(0));
+        before.unwrap_or(self.course.latest(Millis(made.true_ms)).0)
     }
 
     fn count(&self, taken: &Taken) -> i64 {

@@ -96,7 +96,7 @@ impl World {
                 let phone = &self.phones[folder];
                 let waits = match ran.iter().find(|(tried, _)| *tried == folder).map(|(_, ran)| ran) {
                     Some(Ran::Stopped(Stop::Refused { code })) if code == "device_revoked" => false,
-                    Some(Ran::Stopped(_) | Ran::Ended) => phone.stands(),
+                    Some(Ran::Stopped(_) | Ran::Ended) => phone.stands(&lock(&self.far)),
                     Some(Ran::Done(_)) | None => phone.waiting() != (0, 0),
                 };
                 let mut far = lock(&self.far);
@@ -181,7 +181,7 @@ impl Phone {
         let there: Option<i64> = far.kept.db.query_row(sql, [known.device.0.as_bytes()], |row| row.get(0)).ok();
         let acked = known.acked.min(there.unwrap_or(0) as u64);
         // A server that has nothing of this log may have lost, too, what came from those this folder was before.
-        let owed = |row: &&Row| !self.stands() || acked == 0 || (row.device == known.device && row.seq > acked);
+        let owed = |row: &&Row| !self.stands(far) || acked == 0 || (row.device == known.device && row.seq > acked);
         let ops = self.rows.values().filter(owed).count();
         (ops as u64, count(self.disk(), "SELECT count(*) FROM blob WHERE logged = 1"))
     }

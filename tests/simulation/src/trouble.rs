@@ -21,6 +21,10 @@ const GHOST_MS: i64 = 120_000;
 const LOSSES: u32 = 10;
 /// Steps in a thousand after which a phone's rescue file is handed in.
 const RESCUED: u32 = 20;
+/// Steps in a thousand after which the server's clock is set.
+const SET: u32 = 20;
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
 /// Of a thousand losses of the server, those where the backup is lost too and an older copy of it is all there is.
 const OLDER: u32 = 250;
 
@@ -88,6 +92,22 @@ impl World {
             far.tally.step("rescue");
             phone.rescue(&mut far);
         }
+    }
+
+    /// Somebody sets the server's clock, or sets it right.
+    pub fn server_clock(&mut self, dice: &mut Dice) {
+        if !self.faults().has(Fault::ServerClock) || !dice.chance(SET) {
+            return;
+        }
+        let ahead = match dice.below(6) {
+            0 | 1 => 0,
+            2 | 3 => dice.between(-HOUR_MS, HOUR_MS),
+            4 => dice.between(-DAY_MS, DAY_MS),
+            _ => dice.between(-20 * DAY_MS, 20 * DAY_MS),
+        };
+        let mut far = lock(&self.far);
+        far.tally.fault(Fault::ServerClock);
+        far.set_clock(ahead);
     }
 
     fn ghost(&mut self, dice: &mut Dice) {

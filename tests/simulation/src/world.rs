@@ -29,6 +29,8 @@ const LOOKS: u32 = 50;
 
 /// Where the choices about rescue files come from, beside those of the steps: seeds from before there were any go their own way.
 const RESCUES: u64 = 1 << 40;
+/// Where those about the server's clock come from.
+const COURSE: u64 = 1 << 41;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -81,6 +83,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
         for step in 0..plan.steps {
             at = step;
             if !plan.skip.contains(&step) {
+                world.server_clock(&mut Dice::new(plan.seed, COURSE + 1 + u64::from(step)));
                 world.step(&mut Dice::new(plan.seed, u64::from(step)));
                 world.rescue(&mut Dice::new(plan.seed, RESCUES + 1 + u64::from(step)));
             }
@@ -114,6 +117,7 @@ impl World {
             // No run meets everything: what is rare beside everything else is common in some run.
             let meets = match fault {
                 Fault::Rescued => Dice::new(plan.seed, RESCUES).chance(400),
+                Fault::ServerClock => Dice::new(plan.seed, COURSE).chance(300),
                 _ => dice.chance(650),
             };
             if !meets {

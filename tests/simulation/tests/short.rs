@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use nuanfang_core::drill::{self, Mutant};
-use nuanfang_simulation::{Ground, Plan, memory, run, shrink};
+use nuanfang_simulation::{Faults, Ground, Plan, memory, run, shrink};
 
 /// Steps of a seed that is played each time.
 const STEPS: u32 = 120;
@@ -45,9 +45,10 @@ fn seeds_that_ever_failed_hold() {
     let seeds = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     for line in seeds {
         let mut words = line.split_whitespace();
-        let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("seed steps phones");
-        let (seed, steps, phones) = (number(), number(), number());
-        must_hold(&ground, &Plan::of(seed, steps as u32, phones as u32));
+        let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("seed steps phones kinds");
+        let (seed, steps, phones, kinds) = (number(), number(), number(), number());
+        let faults = Faults::first(kinds as u32);
+        must_hold(&ground, &Plan { faults, ..Plan::of(seed, steps as u32, phones as u32) });
     }
 }
 
