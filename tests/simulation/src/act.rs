@@ -12,7 +12,7 @@ use nuanfang_core::domain::office_event::Cancelled;
 use nuanfang_core::domain::worker_event::{
     Bare, Completed, Departed, Opened, Photographed, ProblemDescribed, Unmasked,
 };
-use nuanfang_core::id::{VisitId, WorkerId};
+use nuanfang_core::id::{HouseholdId, VisitId, WorkerId};
 
 use crate::dice::Dice;
 use crate::far::Far;
@@ -102,6 +102,7 @@ pub fn note(far: &mut Far, row: &OutboxRow) {
         files: row.blobs.iter().map(|blob| blob.sha).collect(),
         says,
         needs: says.needs(&row.kind, row.rules),
+        home: home(&Release::This.at_work(|| Event::parse(&row.kind, &row.body))),
         destroyed: false,
     };
     let n = far.ledger.add(row.op, made);
@@ -111,6 +112,15 @@ pub fn note(far: &mut Far, row: &OutboxRow) {
         let files = if row.blobs.is_empty() { "" } else { " with a file" };
         format!("{} logs op {n} as {}: {}{files} about {visit}", w(Some(row.worker)), row.seq, row.kind)
     });
+}
+
+/// The dwelling that an event names itself.
+fn home(event: &Event) -> Option<HouseholdId> {
+    match event {
+        Event::Opened(opened) => Some(opened.household),
+        Event::Unmasked(unmasked) => Some(unmasked.household),
+        _ => None,
+    }
 }
 
 fn choose_visit(far: &Far, worker: WorkerId, dice: &mut Dice) -> Option<VisitId> {

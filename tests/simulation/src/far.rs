@@ -347,9 +347,9 @@ impl Far {
         }
     }
 
-    /// Ships what is new to the backup.
-    pub fn ship(&mut self) {
-        let Some((state, _)) = self.server.clone() else { return };
+    /// Ships what is new to the backup. Whether all of it is there.
+    pub fn ship(&mut self) -> bool {
+        let Some((state, _)) = self.server.clone() else { return false };
         let saved = Saved { through: self.head(), known: self.known.clone() };
         let before = self.safe_sum();
         let to = Arc::clone(&self.backup);
@@ -374,6 +374,7 @@ impl Far {
         } else {
             self.maybe.push(saved);
         }
+        whole
     }
 
     fn safe_sum(&self) -> i64 {

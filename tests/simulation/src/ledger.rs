@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
-use nuanfang_core::id::{BootId, DeviceId, OpId, VisitId, WorkerId};
+use nuanfang_core::id::{BootId, DeviceId, HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 
 use crate::release::Release;
@@ -34,6 +34,8 @@ pub struct Made {
     pub files: Vec<Sha>,
     /// What it says.
     pub says: Says,
+    /// The dwelling that it names.
+    pub home: Option<HouseholdId>,
     /// The release that understands it, where any does.
     pub needs: Release,
     /// A phone that alone held it is gone: no promise covers what was neither sent nor safe.
@@ -95,16 +97,43 @@ pub enum Want {
     HeldForRelease,
     /// Kept apart.
     Quarantined,
+    /// Of somebody who was erased since: its head says that it was there.
+    Erased,
+    /// The same, where a backup may still hold it: nobody knew whose it is when that was written.
+    Forgotten,
+    /// Of somebody who was erased before it came: its head, kept apart.
+    TooLate,
 }
 
 impl Want {
-    /// Its name in the store.
+    /// Its name in the counts; in the store too, but of what was erased.
     pub fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
             Self::Late => "late",
             Self::Held | Self::HeldForVisit | Self::HeldForRelease => "held",
             Self::Quarantined => "quarantined",
+            Self::Erased | Self::Forgotten => "erased",
+            Self::TooLate => "too_late",
+        }
+    }
+
+    /// Whether a server's outcome is this one.
+    pub fn is(self, outcome: &str) -> bool {
+        match self {
+            Self::Erased => outcome == "applied",
+            Self::TooLate => outcome == "quarantined",
+            Self::Forgotten => matches!(outcome, "applied" | "held" | "quarantined"),
+            _ => outcome == self.name(),
+        }
+    }
+
+    /// Whether its body is here; `None` where that can't be said.
+    pub fn has_body(self) -> Option<bool> {
+        match self {
+            Self::Erased | Self::TooLate => Some(false),
+            Self::Forgotten => None,
+            _ => Some(true),
         }
     }
 }
@@ -120,6 +149,8 @@ pub struct Planned {
     pub cancelled: bool,
     /// Who ever had it.
     pub ever: BTreeSet<WorkerId>,
+    /// Whose dwelling it is at.
+    pub home: Option<HouseholdId>,
     /// A dispatcher has said which lane is its result, or what becomes of a late one.
     pub decided: bool,
 }
@@ -136,7 +167,7 @@ pub enum Recorded {
     /// It came once more, under another device.
     CameAgain(OpId),
     /// The office planned a visit.
-    Scheduled(VisitId, Option<WorkerId>),
+    Scheduled(VisitId, HouseholdId, Option<WorkerId>),
     /// The office gave it to a worker.
     Assigned(VisitId, WorkerId),
     /// The office moved it in time.
@@ -147,6 +178,8 @@ pub enum Recorded {
     Decided(VisitId),
     /// A newer release had them judged anew.
     Understood(Vec<OpId>),
+    /// A dwelling's people were erased, and with them these visits.
+    Erased(HouseholdId, BTreeSet<VisitId>),
 }
 
 /// What the server should know. Copied with each backup, put back with each restore.
@@ -171,6 +204,10 @@ pub struct Known {
     overdue: BTreeSet<OpId>,
     /// Operations that came in a rescue file that nobody vouches for.
     apart: BTreeSet<OpId>,
+    /// Whose people are erased.
+    pub erased: BTreeSet<HouseholdId>,
+    /// Their visits.
+    pub gone: BTreeSet<VisitId>,
     /// Files that are whole.
     pub files: BTreeSet<Sha>,
     /// The last envelope looked at.
@@ -188,6 +225,10 @@ impl Known {
     /// Takes in what the server puts on record, judged by its release.
     pub fn take(&mut self, release: Release, ledger: &Ledger, recorded: Recorded) {
         match &recorded {
+            Recorded::Came(op) | Recorded::Overdue(op) | Recorded::Apart(op) if self.is_gone(ledger, *op) => {
+                self.too_late(ledger, *op);
+            }
+            Recorded::CameAgain(op) if self.is_gone(ledger, *op) => self.named(ledger, *op),
             Recorded::Came(op) => self.judged(release, ledger, *op),
             Recorded::Overdue(op) => {
                 self.got.insert(*op, Want::Quarantined);
@@ -209,9 +250,9 @@ impl Known {
                     _ => {}
                 }
             }
-            Recorded::Scheduled(visit, assignee) => {
+            Recorded::Scheduled(visit, home, assignee) => {
                 let planned = self.change(*visit);
-                (planned.assignee, planned.cancelled) = (*assignee, false);
+                (planned.assignee, planned.cancelled, planned.home) = (*assignee, false, Some(*home));
                 planned.ever.extend(assignee);
                 self.release(release, ledger, *visit);
             }
@@ -223,6 +264,21 @@ impl Known {
             Recorded::Moved(visit) => drop(self.change(*visit)),
             Recorded::Cancelled(visit) => self.change(*visit).cancelled = true,
             Recorded::Decided(visit) => self.visits.entry(*visit).or_default().decided = true,
+            Recorded::Erased(home, visits) => {
+                self.erased.insert(*home);
+                for visit in visits {
+                    self.visits.remove(visit);
+                    self.gone.insert(*visit);
+                }
+                let about = |op: &&OpId| {
+                    let made = &ledger.made[*op];
+                    made.visit.is_some_and(|visit| visits.contains(&visit))
+                        || (made.says == Says::Unmasked && made.home == Some(*home))
+                };
+                for op in ledger.order.iter().filter(about) {
+                    self.forget(*op, Want::Erased);
+                }
+            }
             Recorded::Understood(ops) => {
                 self.copies.clear();
                 for op in ops {
@@ -235,6 +291,54 @@ impl Known {
             }
         }
         self.record.push(recorded);
+    }
+
+    /// Whether an operation that comes now is of somebody who was erased: its visit is, or it names the dwelling of a visit that
+    /// nobody knows of.
+    pub fn is_gone(&self, ledger: &Ledger, op: OpId) -> bool {
+        let made = &ledger.made[&op];
+        made.visit.is_some_and(|visit| self.gone.contains(&visit)) || self.names_erased(made)
+    }
+
+    fn names_erased(&self, made: &Made) -> bool {
+        let unknown = made.visit.is_none_or(|visit| !self.visits.contains_key(&visit));
+        unknown && made.home.is_some_and(|home| self.erased.contains(&home))
+    }
+
+    /// It came too late: its head stays. What names the dwelling of its visit itself takes with it what came of that before.
+    fn too_late(&mut self, ledger: &Ledger, op: OpId) {
+        self.named(ledger, op);
+        // Who read a masked field is a fact about no visit, which is no news once the field is gone.
+        let want = if ledger.made[&op].says == Says::Unmasked { Want::Erased } else { Want::TooLate };
+        self.got.insert(op, want);
+    }
+
+    fn named(&mut self, ledger: &Ledger, op: OpId) {
+        let made = &ledger.made[&op];
+        let (Some(visit), true) = (made.visit, self.names_erased(made)) else { return };
+        if self.gone.insert(visit) {
+            for op in ledger.order.iter().filter(|op| ledger.made[op].visit == Some(visit)) {
+                self.forget(*op, Want::Forgotten);
+            }
+        }
+    }
+
+    fn forget(&mut self, op: OpId, want: Want) {
+        if let Some(known) = self.got.get_mut(&op) {
+            *known = want;
+        }
+        self.copies.remove(&op);
+    }
+
+    /// The visits of a dwelling, those too that only what is kept apart tells of.
+    pub fn visits_of(&self, ledger: &Ledger, home: HouseholdId) -> BTreeSet<VisitId> {
+        let planned = self.visits.iter().filter(|(_, planned)| planned.home == Some(home)).map(|(visit, _)| *visit);
+        let told = ledger.order.iter().filter_map(|op| {
+            let made = &ledger.made[op];
+            let apart = !matches!(self.got.get(op)?, Want::Applied | Want::Late | Want::Erased | Want::TooLate);
+            made.visit.filter(|visit| apart && made.home == Some(home) && !self.visits.contains_key(visit))
+        });
+        planned.chain(told).collect()
     }
 
     fn change(&mut self, visit: VisitId) -> &mut Planned {
@@ -291,7 +395,12 @@ impl Known {
         if let (Says::Opened, Want::Applied, Some(visit)) = (made.says, want, made.visit)
             && !self.visits.contains_key(&visit)
         {
-            let born = Planned { assignee: Some(made.worker), ever: [made.worker].into(), ..Planned::default() };
+            let born = Planned {
+                assignee: Some(made.worker),
+                ever: [made.worker].into(),
+                home: made.home,
+                ..Planned::default()
+            };
             self.visits.insert(visit, born);
             self.release(release, ledger, visit);
         }

@@ -1,9 +1,10 @@
 //! A look at the server's tables as a whole: what must hold at any moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::id::{OpId, VisitId, WorkerId};
+use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::wire::feed::worker_scope;
 use nuanfang_core::wire::scope_mix;
 use nuanfang_server::office::log;
@@ -116,19 +117,55 @@ impl Far {
         for (op, outcome) in found {
             let want = self.known.got.get(&op).copied();
             let n = self.ledger.n(&op);
-            self.hold("I7", want.is_some_and(|want| want.name() == outcome), || {
+            self.hold("I7", want.is_some_and(|want| want.is(&outcome)), || {
                 format!("op {n} is {outcome}, not {want:?}")
             });
         }
     }
 
+    /// Of who was erased there are heads alone: no body, no file that is nobody else's, no row.
+    pub fn look_at_erased(&mut self) {
+        self.take_in();
+        let bodies: BTreeSet<OpId> = all(
+            &self.kept.db,
+            "SELECT e.op FROM envelope e JOIN body b ON b.g = e.g JOIN writer w ON w.dev = e.dev WHERE w.office = 0",
+            |row| Ok(OpId(Uuid::from_bytes(row.get(0)?))),
+        )
+        .into_iter()
+        .collect();
+        let (mut gone, mut named) = (BTreeSet::new(), BTreeSet::new());
+        let got: Vec<_> = self.known.got.iter().map(|(op, want)| (*op, *want)).collect();
+        for (op, want) in got {
+            let n = self.ledger.n(&op);
+            let files = self.ledger.made[&op].files.iter().copied();
+            match want.has_body() {
+                Some(true) => named.extend(files),
+                Some(false) => gone.extend(files),
+                None => {}
+            }
+            let right = want.has_body().is_none_or(|has| bodies.contains(&op) == has);
+            self.hold("I1", right, || format!("op {n} is {want:?}, and its body: {}", bodies.contains(&op)));
+        }
+        for sha in gone.difference(&named) {
+            let there = self.file(*sha).is_file();
+            self.hold("I1", !there, || format!("file {} of somebody who was erased is still there", sha.short()));
+        }
+        let rows = all(&self.kept.db, "SELECT id FROM household", |row| Ok(HouseholdId(Uuid::from_bytes(row.get(0)?))));
+        let still = rows.iter().filter(|home| self.known.erased.contains(home)).count();
+        self.hold("I1", still == 0, || format!("{still} dwellings that were erased are in the ledger"));
+    }
+
+    fn file(&self, sha: Sha) -> PathBuf {
+        let name = sha.to_string();
+        self.dir.join("server").join("blobs").join(&name[..2]).join(&name)
+    }
+
     /// Looks at the server's files.
     pub fn look_at_files(&mut self) {
-        let whole = all(&self.kept.db, "SELECT sha FROM blob WHERE whole_ms IS NOT NULL", |row| Ok(Sha(row.get(0)?)));
+        let whole = "SELECT sha FROM blob WHERE whole_ms IS NOT NULL AND flag IS NOT 'erased'";
+        let whole = all(&self.kept.db, whole, |row| Ok(Sha(row.get(0)?)));
         for sha in whole {
-            let name = sha.to_string();
-            let path = self.dir.join("server").join("blobs").join(&name[..2]).join(&name);
-            let right = std::fs::read(path).is_ok_and(|bytes| Sha::of(&bytes) == sha);
+            let right = std::fs::read(self.file(sha)).is_ok_and(|bytes| Sha::of(&bytes) == sha);
             self.hold("I11", right, || format!("file {} is called whole and is not", sha.short()));
         }
     }

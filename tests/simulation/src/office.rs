@@ -3,22 +3,25 @@
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::kind::VisitKind;
 use nuanfang_core::domain::office_event::{
-    Assigned, Cancelled, DeviceRevoked, LaneChosen, LateDecided, LateDecision, Rescheduled, RevokeReason, VisitPlan,
+    Assigned, Cancelled, DeviceRevoked, ErasureGround, LaneChosen, LateDecided, LateDecision, Rescheduled,
+    RevokeReason, VisitPlan,
 };
 use nuanfang_core::domain::window::Window;
-use nuanfang_core::id::{DeviceId, VisitId, WorkerId};
+use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
 use nuanfang_core::time::Millis;
 use nuanfang_server::office::project::device;
-use nuanfang_server::office::{OfficeAct, dispatch};
+use nuanfang_server::office::{OfficeAct, dispatch, erase};
 use nuanfang_server::store::StoreError;
 use uuid::Uuid;
 
 use crate::dice::Dice;
 use crate::far::Far;
 use crate::ground::{self, HOUSEHOLDS};
-use crate::ledger::Recorded;
+use crate::ledger::{Planned, Recorded};
 use crate::plan::{Fault, Faults};
 
+/// How often a command is run again whose process ends.
+const TRIES: u32 = 5;
 const DISPATCHER: WorkerId = WorkerId(Uuid::from_u128(0xD15));
 
 impl Far {
@@ -57,7 +60,9 @@ impl Far {
         // Nobody plans anew what a phone opened and the office sees waiting for a newer release.
         let waiting = self.known.not_understood(&self.ledger);
         let opened: Vec<_> = waiting.iter().filter_map(|op| self.ledger.made[op].visit).collect();
-        let lost = |visit: &&VisitId| !self.known.visits.contains_key(visit) && !opened.contains(visit);
+        let lost = |visit: &&VisitId| {
+            !self.known.visits.contains_key(visit) && !opened.contains(visit) && !self.known.gone.contains(visit)
+        };
         let lost: Vec<VisitId> = self.visits.iter().filter(lost).copied().collect();
         let open = dice.pick(&known).copied().and_then(|visit| {
             let (state, _) = self.server.as_ref()?;
@@ -85,9 +90,10 @@ impl Far {
 
     fn schedule(&mut self, dice: &mut Dice, visit: VisitId, workers: &[WorkerId]) {
         let assignee = if dice.chance(850) { dice.pick(workers).copied() } else { None };
+        let Some(household) = self.in_ledger(dice.below(HOUSEHOLDS)) else { return };
         let plan = VisitPlan {
             kind: *dice.pick(&[VisitKind::Repair, VisitKind::Measurement, VisitKind::Inspection]).expect("one"),
-            household: ground::household(dice.below(HOUSEHOLDS)),
+            household,
             window: None,
             scope: "暖气不热".into(),
             assignee,
@@ -100,9 +106,15 @@ impl Far {
             follows: None,
         };
         if self.act(OfficeAct::about(visit, 0, Event::VisitScheduled(plan))) {
-            self.recorded(Recorded::Scheduled(visit, assignee));
+            self.recorded(Recorded::Scheduled(visit, household, assignee));
             self.tell(|far| format!("the office plans visit {} for {}", far.v(visit), w(assignee)));
         }
+    }
+
+    /// The dwelling of that number, or the next one of which there is still something in the ledger.
+    fn in_ledger(&self, n: usize) -> Option<HouseholdId> {
+        let all = (n..n + HOUSEHOLDS).map(|n| ground::household(n % HOUSEHOLDS));
+        all.into_iter().find(|household| !self.known.erased.contains(household))
     }
 
     fn assign(&mut self, dice: &mut Dice, visit: VisitId, workers: &[WorkerId]) {
@@ -162,6 +174,59 @@ impl Far {
             self.recorded(Recorded::Decided(visit));
             self.tell(|far| format!("the office decides about lane {lane} of visit {}", far.v(visit)));
         }
+    }
+
+    /// The people of a dwelling are erased by the office's command, with the server stopped, once their visits are taken back;
+    /// not while something else stands against it. It is run again until it is in the backup too.
+    pub fn erase(&mut self, household: HouseholdId) -> bool {
+        self.end();
+        self.open();
+        let at_home = |planned: &Planned| planned.home == Some(household) && !planned.cancelled;
+        let visits: Vec<_> =
+            self.known.visits.iter().filter(|(_, planned)| at_home(planned)).map(|(visit, _)| *visit).collect();
+        for visit in visits {
+            let (state, _) = self.server.as_ref().expect("it is open");
+            let planned = state.store.read_now(|db| dispatch::planned(db, visit)).expect("a plan");
+            if planned.is_some_and(|planned| planned.open) {
+                self.cancel(visit);
+            }
+        }
+        let Some((state, _)) = self.server.clone() else { return false };
+        let holds =
+            state.store.read_now(|db| erase::holds(db, household.0, state.now())).expect("what stands against it");
+        if !holds.is_empty() {
+            return false;
+        }
+        let (g, ground) = (self.head(), ErasureGround::Request);
+        let done = self.guarded(|_| erase::erase(&state, household.0, ground, "住户要求删除"));
+        drop(state);
+        self.known.g = self.head();
+        let took = self.known.g > g;
+        match done {
+            Some(Ok(_)) => self.hold("I2", took, || "an erasure was answered and is not on disk".into()),
+            Some(Err(error)) if error.is_passing() => {}
+            Some(Err(error)) => self.fail("I14", format!("nobody can be erased: {error}")),
+            None => {}
+        }
+        if took {
+            let visits = self.known.visits_of(&self.ledger, household);
+            self.tell(|far| {
+                let visits: Vec<String> = visits.iter().map(|visit| far.v(*visit)).collect();
+                format!("dwelling {household} is erased, with its visits {visits:?}")
+            });
+            self.recorded(Recorded::Erased(household, visits));
+        }
+        self.end();
+        for _ in 0..TRIES {
+            if self.server.is_none() {
+                self.open();
+            }
+            if self.ship() {
+                break;
+            }
+        }
+        self.look_at_erased();
+        took
     }
 
     /// A device leaves, one way or the other. Whether it is on record. One that a restored office does not know is in nobody's

@@ -62,11 +62,13 @@ pub enum Fault {
     Rescued,
     /// The server's clock is set, by minutes or days, to and fro.
     ServerClock,
+    /// A dwelling's people are erased, by the office's command.
+    Erased,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::LostRequest,
         Self::LostReply,
         Self::Duplicate,
@@ -95,6 +97,7 @@ impl Fault {
         Self::KeyLost,
         Self::Rescued,
         Self::ServerClock,
+        Self::Erased,
     ];
 
     /// Its name in reports.
@@ -128,6 +131,7 @@ impl Fault {
             Self::KeyLost => "key_lost",
             Self::Rescued => "rescued",
             Self::ServerClock => "server_clock",
+            Self::Erased => "erased",
         }
     }
 }

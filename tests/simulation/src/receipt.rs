@@ -185,7 +185,8 @@ impl Far {
         let in_place = place == taken.seq;
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
-        self.unchanged(&taken, &made);
+        let gone = self.known.is_gone(&self.ledger, taken.op);
+        self.unchanged(&taken, &made, gone);
         self.dated(&taken, &made, ahead);
         let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
         let apart = self.is_apart(taken.device);
@@ -207,7 +208,7 @@ impl Far {
         let want = self.known.got[&taken.op];
         let outcome = taken.outcome.as_deref().unwrap_or("applied");
         *self.tally.outcomes.entry(want.name()).or_default() += 1;
-        self.hold("I7", outcome == want.name(), || format!("op {n} ({}) is {outcome}, not {want:?}", made.kind));
+        self.hold("I7", want.is(outcome), || format!("op {n} ({}) is {outcome}, not {want:?}", made.kind));
     }
 
     /// Whether nobody vouches for what is in a log: it is none of a device, but of what a rescue file held that did not fit its
@@ -218,12 +219,13 @@ impl Far {
         device.0.get_version_num() == 5 || query.query_row([device.0.as_bytes()], |row| row.get(0)).expect("a row")
     }
 
-    fn unchanged(&mut self, taken: &Taken, made: &Made) {
+    /// It is what was made, with its body but where somebody is erased.
+    fn unchanged(&mut self, taken: &Taken, made: &Made, gone: bool) {
         let n = made.n;
         let same = taken.kind == made.kind
             && taken.visit == made.visit
             && taken.worker == made.worker
-            && taken.body.as_ref().is_some_and(|body| Sha::of(body.as_bytes()) == made.body);
+            && taken.body.as_ref().map(|body| Sha::of(body.as_bytes())) == (!gone).then_some(made.body);
         self.hold("I1", same, || format!("op {n} was changed on its way"));
         self.hold("I10", taken.wall_ms == made.wall_ms, || format!("op {n}: its clock's claim was changed"));
     }

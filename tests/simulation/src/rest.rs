@@ -16,6 +16,7 @@ use rusqlite::{Connection, params};
 
 use crate::dice::Dice;
 use crate::far::Far;
+use crate::ledger::Want;
 use crate::phone::{Phone, Ran, Row, Weather};
 use crate::plan::{Fault, Faults};
 use crate::release::Release;
@@ -72,6 +73,10 @@ impl World {
         far.hold("I14", held == 0, || format!("{held} operations are held that the server understands"));
         far.look();
         far.look_at_files();
+        // What is erased at the word of a phone goes from the disk with the next start.
+        far.end();
+        far.open();
+        far.look_at_erased();
         far.all_here();
         far.rebuilt();
     }
@@ -288,6 +293,10 @@ impl Phone {
                 .expect("sql")
                 .query_row(params![device.0.as_bytes(), row.seq as i64], |row| row.get(0))
                 .ok();
+            // What was told before somebody was erased is not taken back.
+            if matches!(far.known.got.get(&row.op), Some(Want::Erased | Want::Forgotten)) {
+                continue;
+            }
             let told = told.unwrap_or_else(|| "applied".into());
             let truth = truth.unwrap_or_else(|| "applied".into());
             let n = far.ledger.n(&row.op);
@@ -323,9 +332,27 @@ impl Far {
     /// What follows from the log is what is there.
     fn rebuilt(&mut self) {
         let Some((state, _)) = self.server.clone() else { return };
-        let before = state.store.read_now(rebuild::dump).expect("a dump");
+        // What was told of somebody before he was erased can't be told once more: what scopes hold is the same, not when they
+        // came to hold it, and an ended visit leaves with the next that its worker is given, which may be the erased one.
+        let erased = !self.known.erased.is_empty();
+        let scopes = "SELECT s.name, x.e, x.id, 0, x.body FROM scope_entity x JOIN scope s ON s.id = x.scope
+                      WHERE x.e <> 'visit' OR json_extract(x.body, '$.open')";
+        let look = |far: &Self| match erased {
+            false => (state.store.read_now(rebuild::dump).expect("a dump"), Mirror::new()),
+            true => {
+                let dump = state.store.read_now(rebuild::dump_without_feed).expect("a dump");
+                (dump, mirror(&far.kept.db, scopes))
+            }
+        };
+        let (before, held) = look(self);
         let done = self.release.at_work(|| state.store.write_blocking::<_, StoreError, _>(0, rebuild::rebuild));
-        let after = state.store.read_now(rebuild::dump).expect("a dump");
+        let (after, holds) = look(self);
+        self.hold("I9", held == holds, || {
+            let differs = |key: &&(String, String, String)| held.get(*key) != holds.get(*key);
+            let keys: Vec<_> = held.keys().chain(holds.keys()).filter(differs).take(3).collect();
+            let first = keys.first().map(|key| (held.get(*key), holds.get(*key)));
+            format!("made anew from the log, scopes hold something else: {keys:?} {first:?}")
+        });
         self.hold("I9", done.is_ok() && before == after, || {
             let mut table = "";
             let differs = before.lines().zip(after.lines()).find(|(left, right)| {

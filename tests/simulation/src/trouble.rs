@@ -9,6 +9,7 @@ use nuanfang_core::time::Millis;
 
 use crate::dice::Dice;
 use crate::far::Far;
+use crate::ground::{self, HOUSEHOLDS};
 use crate::plan::Fault;
 use crate::release::Release;
 use crate::wire::{deliver, lock};
@@ -23,6 +24,8 @@ const LOSSES: u32 = 10;
 const RESCUED: u32 = 20;
 /// Steps in a thousand after which the server's clock is set.
 const SET: u32 = 20;
+/// Steps in a thousand after which somebody is to be erased.
+const ERASED: u32 = 15;
 /// Milliseconds of an hour.
 const HOUR_MS: i64 = 3_600_000;
 /// Of a thousand losses of the server, those where the backup is lost too and an older copy of it is all there is.
@@ -108,6 +111,24 @@ impl World {
         let mut far = lock(&self.far);
         far.tally.fault(Fault::ServerClock);
         far.set_clock(ahead);
+    }
+
+    /// The office is to erase the people of a dwelling.
+    pub fn erase(&mut self, dice: &mut Dice) {
+        if !self.faults().has(Fault::Erased) || !dice.chance(ERASED) {
+            return;
+        }
+        let household = ground::household(dice.below(HOUSEHOLDS));
+        let mut far = lock(&self.far);
+        let may = far.known.erased.len() < HOUSEHOLDS / 2 && !far.known.erased.contains(&household);
+        // The command is this release's.
+        if !may || far.release == Release::Before {
+            return;
+        }
+        far.tally.step("erase");
+        if far.erase(household) {
+            far.tally.fault(Fault::Erased);
+        }
     }
 
     fn ghost(&mut self, dice: &mut Dice) {

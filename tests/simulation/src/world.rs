@@ -31,6 +31,8 @@ const LOOKS: u32 = 50;
 const RESCUES: u64 = 1 << 40;
 /// Where those about the server's clock come from.
 const COURSE: u64 = 1 << 41;
+/// Where those about erasures come from.
+const ERASURES: u64 = 1 << 42;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -86,6 +88,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Report {
                 world.server_clock(&mut Dice::new(plan.seed, COURSE + 1 + u64::from(step)));
                 world.step(&mut Dice::new(plan.seed, u64::from(step)));
                 world.rescue(&mut Dice::new(plan.seed, RESCUES + 1 + u64::from(step)));
+                world.erase(&mut Dice::new(plan.seed, ERASURES + 1 + u64::from(step)));
             }
             if step % look_every == look_every - 1 {
                 lock(&world.far).look();
@@ -118,6 +121,7 @@ impl World {
             let meets = match fault {
                 Fault::Rescued => Dice::new(plan.seed, RESCUES).chance(400),
                 Fault::ServerClock => Dice::new(plan.seed, COURSE).chance(300),
+                Fault::Erased => Dice::new(plan.seed, ERASURES).chance(300),
                 _ => dice.chance(650),
             };
             if !meets {
