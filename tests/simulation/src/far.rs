@@ -441,6 +441,7 @@ impl Far {
         (self.known, self.epoch) = (saved.known.again(self.release, &self.ledger), restored.epoch);
         self.known.restored = self.known.restored.max(Some(self.shown()));
         self.saved = Some(saved);
+        self.look_at_log();
         self.tell(|far| {
             format!("the server is restored from its backup by {}, epoch {}", far.release.name(), far.epoch)
         });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use nuanfang_core::canon::hash::Sha;
-use nuanfang_core::id::{HouseholdId, OpId, VisitId, WorkerId};
+use nuanfang_core::id::{DeviceId, HouseholdId, OpId, VisitId, WorkerId};
 use nuanfang_core::wire::feed::worker_scope;
 use nuanfang_core::wire::scope_mix;
 use nuanfang_server::office::log;
@@ -28,16 +28,29 @@ impl Far {
         self.look_at_outcomes();
     }
 
-    fn look_at_log(&mut self) {
+    /// Looks at every envelope once more, as it lies here now: a restore or a rebuild may change none.
+    pub fn look_at_log(&mut self) {
         let chains = log::verify_chains(&self.kept.db);
         self.hold("I9", chains.is_ok(), || format!("the chains do not stand: {:?}", chains.err()));
-        let stored: BTreeSet<OpId> = all(
+        let logged = all(
             &self.kept.db,
-            "SELECT e.op FROM envelope e JOIN writer w ON w.dev = e.dev WHERE w.office = 0",
-            |row| Ok(OpId(Uuid::from_bytes(row.get(0)?))),
-        )
-        .into_iter()
-        .collect();
+            "SELECT e.op, w.device, e.seq, e.sha, e.t_wall, b.body FROM envelope e JOIN writer w ON w.dev = e.dev
+             LEFT JOIN body b ON b.g = e.g WHERE w.office = 0",
+            |row| {
+                let ids = (OpId(Uuid::from_bytes(row.get(0)?)), DeviceId(Uuid::from_bytes(row.get(1)?)));
+                let place = (row.get::<_, i64>(2)? as usize, Sha(row.get(3)?), row.get::<_, i64>(4)?);
+                Ok((ids, place, row.get::<_, Option<String>>(5)?.map(|body| Sha::of(body.as_bytes()))))
+            },
+        );
+        let mut stored = BTreeSet::new();
+        for ((op, device), (seq, sha, wall_ms), body) in logged {
+            stored.insert(op);
+            let came = self.known.logs.get(&device).and_then(|log| log.get(seq - 1)) == Some(&sha);
+            let made = self.ledger.made.get(&op);
+            let same = made.is_some_and(|made| made.wall_ms == wall_ms && body.is_none_or(|body| body == made.body));
+            let n = self.ledger.n(&op);
+            self.hold("I1", came && same, || format!("op {n}, {seq} of its log, is not what came"));
+        }
         let (here, known) = (stored.len(), self.known.got.len());
         self.hold("I1", here == known, || format!("{here} operations are here, {known} were taken"));
     }
