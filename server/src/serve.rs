@@ -28,7 +28,7 @@ use crate::metrics;
 use crate::office::desk::Desk;
 use crate::office::project::{self, setting};
 use crate::office::seen::{self, Seen};
-use crate::office::{Office, OfficeAct, erase, registers, rejudge, uploads};
+use crate::office::{Office, OfficeAct, erase, import, registers, rejudge, uploads};
 use crate::state::{AppState, State};
 use crate::store::StoreError;
 use crate::store::blobs::make_dir;
@@ -302,6 +302,7 @@ pub fn over(store: Sqlite, clock: Arc<dyn Clock>, config: Config, addr: SocketAd
     let in_data = |error: StoreError| StartError::Data { data: data.clone(), error };
     let office = Office::new(store.clone(), Arc::clone(&clock));
     settle_company(&store, &office, &config).map_err(in_data)?;
+    import::namespace(&store.vault).map_err(in_data)?;
     // Phones don't wait for what one file that can't be removed stands in the way of.
     if let Err(error) = erase::finish(&store) {
         tracing::error!(%error, "an erasure is not complete yet; the next start goes on with it");

@@ -72,6 +72,29 @@ async fn day() -> (House, Phone) {
     (house, phone)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_imported_again_after_a_restore_from_before_is_who_he_was() {
+    let house = House::open().await;
+    let second = Second::new();
+    second.ship(&house).await;
+    let key = second.key(&house);
+    let registers = async |house: &House| {
+        let admin = Desk::named(house, "again", Role::Admin).await;
+        let workers = workbook(Register::Workers, &[worker("G-1", "李师傅", "维修员、测温员")]);
+        assert_eq!(admin.import(house, "workers", workers).await["added"], 1);
+        let homes = workbook(Register::Households, &[household("A-1", "示例花园", "101")]);
+        assert_eq!(admin.import(house, "households", homes).await["added"], 1);
+        let worker = admin.get(house, "/api/workers").await[0]["id"].clone();
+        (worker, admin.get(house, "/api/households?q=A-1").await["rows"][0]["id"].clone())
+    };
+    let were = registers(&house).await;
+    lose(house).await;
+    let (house, _) = second.reopened(key).await;
+    assert_eq!(registers(&house).await, were, "his phone, and what was done there, know him by that");
+    let another = registers(&House::open().await).await;
+    assert!(another.0 != were.0 && another.1 != were.1, "of another company a number tells nothing");
+}
+
 async fn envelopes(house: &House, phone: &Phone) -> u64 {
     let device = phone.device;
     let head = house.state.read::<_, StoreError, _>(move |db| log::find_writer(db, device)).await.expect("a log");

@@ -439,6 +439,29 @@ async fn a_visit_that_was_kept_apart_is_erased_with_its_household() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_takes_away_what_others_sent_by_naming_an_erased_dwelling_in_another_workers_name() {
+    let Day { house, mut phone, .. } = day().await;
+    let first = home(&house, "A-1").await;
+    describe(&mut phone, visit(8), OTHER, &[]);
+    phone.sync(&house).await;
+    let state = house.state.clone();
+    blocking(move || erase::erase(&state, first.0, ErasureGround::Request, "本人申请")).await.expect("erased");
+    let mut other = Phone::enrol(&house, WorkerId(Uuid::from_u128(0xbad))).await;
+    other.worker = phone.worker;
+    let opened =
+        serde_json::json!({"n": "00", "kind": "repair", "household": first, "reason": NAME, "emergency": true});
+    other.log_raw(Some(visit(8)), 0, "visit.opened", &opened.to_string(), Vec::new());
+    let reply = other.sync(&house).await;
+    assert_eq!(reply.outcomes.last().and_then(|told| told.why.as_deref()), Some("worker_mismatch"));
+    let kept = "SELECT count(*) FROM envelope e JOIN body b ON b.g = e.g WHERE e.visit = ?1";
+    let kept = house
+        .state
+        .store
+        .read_now::<_, StoreError>(|db| Ok(db.query_row(kept, [visit(8).0.as_bytes()], |row| row.get::<_, i64>(0))?));
+    assert_eq!(kept.expect("read"), 2, "both are kept, one of them apart");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_that_an_erasure_is_on_its_way_to_can_be_restored_at_every_segment() {
     let Day { house, mut phone, .. } = day().await;
     let second = Second::new();

@@ -221,7 +221,8 @@ pub fn accept(writing: &mut Writing<'_>, exchange: &mut Exchange, together: bool
             gone = erasure::is_erased(writing.tx, envelope.visit)?;
             about = Some(envelope.visit);
         }
-        let named = erasure::names_erased(writing.tx, envelope.visit, &arriving.event)?;
+        let by = (envelope.device, envelope.worker);
+        let named = erasure::names_erased(writing.tx, envelope.visit, &arriving.event, by)?;
         if named {
             // The visit is erased from here on, and what came of it while nobody knew whose it is.
             about = None;

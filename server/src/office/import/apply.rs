@@ -8,9 +8,11 @@ use nuanfang_core::domain::office_event::Imported;
 use nuanfang_core::id::WorkerId;
 use uuid::Uuid;
 
+use super::ids::Ids;
 use super::plan::Plan;
 use super::{ImportReport, Problems, ROLE, pack, plan, read_table, reports};
 use crate::office::ledger::Register;
+use crate::office::project::erasure;
 use crate::office::{OfficeAct, registers};
 use crate::state::AppState;
 use crate::store::{StoreError, sqlite};
@@ -40,7 +42,8 @@ pub fn import(
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // All of a register is read, for longer than a phone should wait for a connection.
     let present = registers::present(&sqlite::beside(state.store.dir())?, register)?;
-    let planned = plan(table, &present, &mut problems, &mut Uuid::new_v4);
+    let ids = Ids::new(&state.vault, state.store.read_now(erasure::households)?)?;
+    let planned = plan(table, &present, &mut problems, &mut |number| ids.fresh(register, number, &present));
     drop(present);
     let may = !problems.structural && (problems.total == 0 || manner.partial);
     let applied = may && !manner.dry_run && !planned.rows.is_empty();

@@ -4,6 +4,7 @@
 mod apply;
 mod cell;
 mod fault;
+mod ids;
 mod plan;
 mod read;
 mod report;
@@ -17,6 +18,7 @@ mod workbook;
 pub use apply::{Manner, import};
 pub use cell::plain;
 pub use fault::{Fault, ImportProblem, letters};
+pub use ids::namespace;
 pub use plan::{Plan, Present, plan};
 pub use read::{Entry, Table, address_key, read_table};
 pub use report::{ImportReport, report_xlsx};

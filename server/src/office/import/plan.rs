@@ -38,8 +38,13 @@ pub struct Plan {
     pub refused: u64,
 }
 
-/// Matches a table against what is there. `fresh` makes the id of a new row.
-pub fn plan(table: Table, present: &Present, problems: &mut Problems, fresh: &mut dyn FnMut() -> Uuid) -> Plan {
+/// Matches a table against what is there. `fresh` makes the id of a new row from its number.
+pub fn plan(
+    table: Table,
+    present: &Present,
+    problems: &mut Problems,
+    fresh: &mut dyn FnMut(Option<&str>) -> Uuid,
+) -> Plan {
     let mut plan = Plan { refused: table.refused, ..Plan::default() };
     let mut taken: HashMap<Uuid, u32> = HashMap::new();
     for entry in table.entries {
@@ -49,8 +54,8 @@ pub fn plan(table: Table, present: &Present, problems: &mut Problems, fresh: &mu
             .and_then(|number| present.by_number.get(number))
             .or_else(|| entry.address.as_ref().and_then(|address| present.by_address.get(address)))
             .copied();
-        let Entry { row_number, json, supplement, .. } = entry;
-        let id = known.unwrap_or_else(&mut *fresh);
+        let Entry { row_number, number, json, supplement, .. } = entry;
+        let id = known.unwrap_or_else(|| fresh(number.as_deref()));
         if let Some(first) = taken.insert(id, row_number) {
             plan.refused += 1;
             problems.note(table.sheet, row_number, None, "", &Fault::SameAs(first));

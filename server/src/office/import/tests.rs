@@ -192,7 +192,7 @@ fn the_same_file_twice_changes_nothing_and_ids_are_kept() {
     ledger.household("", "102", &[]);
     let bytes = ledger.bytes();
     let mut problems = Problems::default();
-    let first = plan(read(Register::Households, &bytes).0, &Present::default(), &mut problems, &mut Uuid::new_v4);
+    let first = plan(read(Register::Households, &bytes).0, &Present::default(), &mut problems, &mut |_| Uuid::new_v4());
     assert_eq!((first.added, first.rows.len()), (2, 2));
     let mut present = Present::default();
     for (row, entry) in first.rows.iter().zip(read(Register::Households, &bytes).0.entries) {
@@ -200,13 +200,13 @@ fn the_same_file_twice_changes_nothing_and_ids_are_kept() {
         present.by_address.extend(entry.address.map(|address| (address, row.id)));
         present.shas.insert(row.id, (Row::sha(&row.row), row.supplement.as_deref().map(Row::sha)));
     }
-    let again = plan(read(Register::Households, &bytes).0, &present, &mut problems, &mut Uuid::new_v4);
+    let again = plan(read(Register::Households, &bytes).0, &present, &mut problems, &mut |_| Uuid::new_v4());
     assert_eq!((again.added, again.changed, again.unchanged), (0, 0, 2));
     let mut changed = Ledger::new();
     changed.household("A-0001", "101", &[("供暖状态", "不供")]);
     changed.household("A-0002", "102", &[]);
     let table = read(Register::Households, &changed.bytes()).0;
-    let third = plan(table, &present, &mut problems, &mut Uuid::new_v4);
+    let third = plan(table, &present, &mut problems, &mut |_| Uuid::new_v4());
     assert_eq!((third.added, third.changed, third.unchanged), (0, 2, 0));
     assert_eq!(third.rows[1].id, first.rows[1].id, "found by its address, which now has an account number");
     assert_eq!(problems.total, 0);

@@ -1,9 +1,11 @@
 //! Erasure (PIPL): what `office.household_erased` destroys is gone from every table; heads, counts and chains stay.
 
+use std::collections::HashSet;
+
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::office_event::HouseholdErased;
-use nuanfang_core::id::{HouseholdId, VisitId};
+use nuanfang_core::id::{DeviceId, HouseholdId, VisitId, WorkerId};
 use nuanfang_core::record::{Jws, SignedRecordBody};
 use nuanfang_core::time::Millis;
 use nuanfang_core::wire::feed_entity::{HOUSEHOLD, VISIT};
@@ -166,7 +168,12 @@ pub fn home(event: &Event) -> Option<HouseholdId> {
 
 /// Whether the event names an erased household itself and is about a visit that nobody knows of: the plan may be what a
 /// restore lost. The same dwelling in the ledger once more is another household.
-pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> Result<bool, StoreError> {
+pub fn names_erased(
+    db: &Connection,
+    visit: Option<VisitId>,
+    event: &Event,
+    (device, worker): (DeviceId, WorkerId),
+) -> Result<bool, StoreError> {
     let own = visit_of_its_own(visit, event.kind());
     if own.is_none() && !matches!(event, Event::Unmasked(_)) {
         return Ok(false);
@@ -177,6 +184,11 @@ pub fn names_erased(db: &Connection, visit: Option<VisitId>, event: &Event) -> R
         return Ok(false);
     }
     let Some(household) = home(event) else { return Ok(false) };
+    // It takes away what others sent about the visit: the word of a phone that was not let in, or is in wrong hands, does not.
+    let mut his = db.prepare_cached("SELECT 1 FROM device WHERE id = ?1 AND worker = ?2 AND status <> 'stolen'")?;
+    if !his.exists(params![device.0.as_bytes(), worker.0.as_bytes()])? {
+        return Ok(false);
+    }
     Ok(db.prepare_cached("SELECT 1 FROM erased_household WHERE household = ?1")?.exists([household.0.as_bytes()])?)
 }
 
@@ -186,6 +198,13 @@ pub fn is_owner(db: &Connection, owner: Uuid) -> Result<bool, StoreError> {
         "SELECT 1 FROM erased_household WHERE household = ?1 UNION ALL SELECT 1 FROM erased_visit WHERE visit = ?1",
     )?;
     Ok(query.exists([owner.as_bytes()])?)
+}
+
+/// The households that were erased.
+pub fn households(db: &Connection) -> Result<HashSet<Uuid>, StoreError> {
+    let mut query = db.prepare("SELECT household FROM erased_household")?;
+    let rows = query.query_map([], |row| log::uuid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// When the household was erased, if it was.

@@ -112,7 +112,7 @@ fn release(writing: &mut Writing<'_>, visit: Option<VisitId>, at: Millis) -> Res
         .prepare_cached("SELECT g FROM outcome WHERE visit = ?1 AND o = 'held' AND why = 'visit_unknown' ORDER BY g")?
         .query_map([visit.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    held.into_iter().try_for_each(|g| again(writing, g, at))
+    all_again(writing, &held, at)
 }
 
 /// Judges anew what is kept of an operation that the office names; `at` is when it did.
@@ -125,7 +125,16 @@ fn rejudge(writing: &mut Writing<'_>, op: OpId, at: Millis) -> Result<(), StoreE
         )?
         .query_map([op.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    kept.into_iter().try_for_each(|g| again(writing, g, at))
+    all_again(writing, &kept, at)
+}
+
+/// Judges envelopes anew: together, and only where a fault keeps that from being made one by one, each of which folds its visit
+/// from the beginning.
+fn all_again(writing: &mut Writing<'_>, all: &[i64], at: Millis) -> Result<(), StoreError> {
+    match visit::apart(writing, at, |writing| all.iter().try_for_each(|g| anew(writing, *g, at))) {
+        Err(error) if !error.is_passing() => all.iter().try_for_each(|g| again(writing, *g, at)),
+        done => done,
+    }
 }
 
 /// Judges one envelope anew. Where a fault keeps what follows from it from being made, its visit's row included, it stays
