@@ -439,6 +439,22 @@ async fn a_visit_that_was_kept_apart_is_erased_with_its_household() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_a_file_stands_in_the_way_of_is_said_to_be_half_done_and_keeps_no_phone_waiting() {
+    let Day { house, mut phone, .. } = day().await;
+    let papers = house.dir.path().join("data/documents");
+    let _ = std::fs::remove_dir_all(&papers);
+    std::fs::write(&papers, "no folder").expect("written");
+    let (house, code, said) = beside(house, &["erase", "A-1", "--reason", "本人申请"]).await;
+    assert_eq!((code, said.contains("已抹除") && said.contains("再次运行")), (3, true), "{said}");
+    phone.come_back(&house).await;
+    describe(&mut phone, visit(2), OTHER, &[]);
+    assert_eq!(phone.sync(&house).await.acked_through, phone.base, "the server starts all the same");
+    std::fs::remove_file(&papers).expect("removed");
+    let house = house.reopen().await;
+    assert_eq!(finds(&house.dir.path().join("data"), NAME), Vec::<String>::new(), "the next start completes it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_takes_away_what_others_sent_by_naming_an_erased_dwelling_in_another_workers_name() {
     let Day { house, mut phone, .. } = day().await;
     let first = home(&house, "A-1").await;

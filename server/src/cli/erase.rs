@@ -29,8 +29,8 @@ const HALF: u8 = 3;
 /// open, files are on their way, a legal hold stands (nuanfang hold) or a term of retention runs (nuanfang setting
 /// retain_days…). The company's own spreadsheets, and documents already handed out, are not reached.
 ///
-/// Exit status: 0 erased, in the backup too; 1 it may not be done, and why; 2 it could not be tried; 3 erased here, but
-/// not yet in the backup: run it again.
+/// Exit status: 0 erased, in the backup too; 1 it may not be done, and why; 2 it could not be tried; 3 erased, but not all
+/// of it is removed yet, here or in the backup: run it again.
 #[derive(Debug, Args)]
 pub struct Erase {
     /// 交费编号, or the household's id
@@ -122,7 +122,7 @@ impl Erase {
                     return Ok(Done::Nothing(0));
                 }
                 // Those that an older build left behind are found by nothing else.
-                erase::forget_papers(state.store.dir()).map_err(said)?;
+                erase::forget_papers(state.store.dir()).and_then(|()| erase::finish(&state.store)).map_err(said)?;
             }
             None => {
                 let holds = state.store.read_now(|db| erase::holds(db, household, state.now())).map_err(said)?;
@@ -140,6 +140,12 @@ impl Erase {
                     "已抹除 {household}：{} 次服务，{} 条正文，{} 份签署记录仅存凭据，{} 份导入内容已重写",
                     erased.visits, erased.bodies, erased.records, erased.replaced
                 ));
+                if let Some(why) = erased.unfinished {
+                    complain(format_args!(
+                        "文件或密钥尚未全部删除（{why}）：请修复后再次运行，热用户写作 {household}，其余不变"
+                    ));
+                    return Ok(Done::Erased(HALF));
+                }
             }
         }
         let Some(place) = place else { return Ok(Done::Erased(0)) };

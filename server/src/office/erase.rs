@@ -47,6 +47,8 @@ pub struct Erased {
     pub records: u64,
     /// Files of imported rows that were written anew.
     pub replaced: u64,
+    /// What keeps papers, files or keys from being removed yet; the next start goes on with it.
+    pub unfinished: Option<String>,
 }
 
 /// Erases `household` from the data folder. Whether it may be done is for [`holds`] to say. Blocks.
@@ -72,8 +74,13 @@ pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &
     for (was, bytes) in without(state, household)? {
         replaced.push(Replaced { was, by: keep(&bytes, import::ROLE)? });
     }
-    let erased =
-        Erased { visits: visits.len() as u64, bodies: bodies.len() as u64, records, replaced: replaced.len() as u64 };
+    let mut erased = Erased {
+        visits: visits.len() as u64,
+        bodies: bodies.len() as u64,
+        records,
+        replaced: replaced.len() as u64,
+        unfinished: None,
+    };
     let event = HouseholdErased {
         household: HouseholdId(household),
         ground,
@@ -91,7 +98,7 @@ pub fn erase(state: &AppState, household: Uuid, ground: ErasureGround, reason: &
         office.append_in(writing, WorkerId(registers::SYSTEM), act)?;
         destroy(writing, &bodies, &visits, &replaced, at)
     })?;
-    finish(&state.store)?;
+    erased.unfinished = finish(&state.store).err().map(|error| error.to_string());
     Ok(erased)
 }
 

@@ -25,6 +25,9 @@ use crate::store::StoreError;
 /// How many may be judged anew at a time.
 const AT_ONCE: usize = 500;
 
+/// That somebody has to look at an outcome `o`. Of what came about somebody who was erased nothing is there to look at.
+const KEPT: &str = "o.o IN ('held', 'quarantined') AND o.why IS NOT 'erased'";
+
 /// Which page of what is kept apart.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -188,7 +191,7 @@ pub async fn rejudge(
 
 /// How many operations are kept apart.
 fn kept(db: &Connection) -> Result<u64, StoreError> {
-    let mut query = db.prepare_cached("SELECT count(*) FROM outcome WHERE o IN ('held', 'quarantined')")?;
+    let mut query = db.prepare_cached(&format!("SELECT count(*) FROM outcome o WHERE {KEPT}"))?;
     Ok(query.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
@@ -200,7 +203,7 @@ fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError>
          coalesce(o.why, ''), ({WAITS})
          FROM outcome o JOIN envelope e ON e.g = o.g JOIN writer w ON w.dev = e.dev
          LEFT JOIN device d ON d.id = w.device LEFT JOIN visit v ON v.id = e.visit
-         WHERE o.o IN ('held', 'quarantined') ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
+         WHERE {KEPT} ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
     ))?;
     let rows = query.query_map([size as i64, (page * size) as i64], |row| {
         let kind: String = row.get(1)?;
