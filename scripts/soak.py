@@ -62,8 +62,8 @@ def meet(release: str) -> Row:
     ended = subprocess.run(["sh", "scripts/matrix.sh", release], check=False, stdout=subprocess.PIPE, text=True)
     print(ended.stdout, end="")
     row.checks = sum(int(passed) for passed in re.findall(r"(\d+) passed", ended.stdout))
-    if ended.returncode:
-        row.failures.append(f"{release} and this tree: exit status {ended.returncode}")
+    if ended.returncode or not row.checks:
+        row.failures.append(f"{release} and this tree: exit status {ended.returncode}, {row.checks} tests passed")
     return row
 
 
@@ -87,6 +87,8 @@ def sweep_rows(sweep: dict) -> list[Row]:
     disks.did = {"changes": sum(part["changes"] for part in sweep["faults"])}
     for part in sweep["faults"]:
         disks.faults.update(part["runs"])
+    # After each the database is looked over, and what was promised asked for.
+    disks.checks = disks.faults.total()
     disks.failures = [failure for part in sweep["faults"] for failure in told(part)]
     chaos = sweep["chaos"]
     network.seeds = [chaos["first_seed"], chaos["first_seed"] + chaos["runs"] - 1]

@@ -150,7 +150,11 @@ impl Present {
                     count("SELECT count(*) FROM blob WHERE whole_ms IS NULL")?
                 }),
                 ("late", "Operations judged late", count("SELECT count(*) FROM outcome WHERE o = 'late'")?),
-                ("held", "Operations not understood yet", count("SELECT count(*) FROM outcome WHERE o = 'held'")?),
+                (
+                    "held",
+                    "Operations that wait: not understood yet, or about a visit that nobody knows",
+                    count("SELECT count(*) FROM outcome WHERE o = 'held'")?,
+                ),
                 ("quarantined", "Operations kept apart", {
                     count("SELECT count(*) FROM outcome WHERE o = 'quarantined'")?
                 }),

@@ -1,4 +1,4 @@
-//! The restore drill (SYNC T8): real phones, a real server, a backup that lags. The server is lost in the middle of the
+//! The restore drill: real phones, a real server, a backup that lags. The server is lost in the middle of the
 //! work and made anew from the backup; phones bring the rest by themselves, in two exchanges at most.
 
 use std::collections::BTreeSet;

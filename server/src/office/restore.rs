@@ -1,5 +1,5 @@
 //! A data folder made anew from its backup: log, files, keys, users; every other table from the log. A new epoch begins,
-//! so that every phone offers again what came between the last segment and the loss (SYNC I12).
+//! so that every phone offers again what came between the last segment and the loss (I12 of docs/nothing-lost.md).
 //!
 //! Nothing is seen of it before it is whole: it is made in a folder beside and gets its name at the end.
 

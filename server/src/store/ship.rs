@@ -1,5 +1,5 @@
 //! The backup: the log in append-only, hash-chained segments, heads apart from sealed bodies, and the sealed files, in
-//! a second place. What is there was read back before it counts; *safe* moves by nothing else (SYNC I2, §5). The
+//! a second place. What is there was read back before it counts; *safe* moves by nothing else (I2 of docs/nothing-lost.md). The
 //! format is docs/formats/backup.md.
 //!
 //! ```text

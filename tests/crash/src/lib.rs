@@ -1,4 +1,4 @@
-//! Proves that nothing is lost: crashes at every write (T3), disks that fail (T9), networks that lie (T5, T11).
+//! Proves that nothing is lost: crashes at every write, disks that fail, networks that lie.
 //!
 //! - `calls`, `recording`, [`disk`]: every change the code under test makes to a folder, recorded in order, or refused.
 //! - [`replay`], [`image`]: that folder as it is found after a crash at any index of the record.

@@ -30,7 +30,7 @@ impl Form {
     }
 }
 
-/// Crashes the phone (T3, B14).
+/// Crashes the phone.
 ///
 /// # Errors
 /// If the workload itself fails.
@@ -53,7 +53,7 @@ pub fn migration(form: Form, seed: u64) -> Fallible<Found> {
     Ok(sweep(Replay::new(&record), &record, &mut MigrationJudge::new(&rows)?, plan))
 }
 
-/// Crashes the server (T3, B14).
+/// Crashes the server.
 ///
 /// # Errors
 /// If the workload itself fails.
@@ -104,7 +104,7 @@ pub fn controls(seed: u64) -> Fallible<[control::Found; 3]> {
     Ok([run(Synchronous::Off, "off")?, run(Synchronous::Normal, "normal")?, run(Synchronous::Full, "full")?])
 }
 
-/// Phone and server on failing disks (T9).
+/// Phone and server on failing disks.
 ///
 /// # Errors
 /// If a workload fails on a disk that works.
@@ -113,7 +113,7 @@ pub fn faults(form: Form) -> Fallible<[faults::Found; 2]> {
     Ok([faults::sweep(&mut PhoneTrial::new()?, step(17))?, faults::sweep(&mut ServerTrial::new()?, step(41))?])
 }
 
-/// Runs of the network that lies, from `seed` on (T5, T11, B15).
+/// Runs of the network that lies, from `seed` on.
 ///
 /// # Errors
 /// If a run can't be set up.

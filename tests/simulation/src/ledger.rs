@@ -224,11 +224,12 @@ impl Known {
 
     /// Takes in what the server puts on record, judged by its release.
     pub fn take(&mut self, release: Release, ledger: &Ledger, recorded: Recorded) {
+        let vouched = !matches!(recorded, Recorded::Apart(_));
         match &recorded {
-            Recorded::Came(op) | Recorded::Overdue(op) | Recorded::Apart(op) if self.is_gone(ledger, *op) => {
-                self.too_late(ledger, *op);
+            Recorded::Came(op) | Recorded::Overdue(op) | Recorded::Apart(op) if self.is_gone(ledger, *op, vouched) => {
+                self.too_late(ledger, *op, vouched);
             }
-            Recorded::CameAgain(op) if self.is_gone(ledger, *op) => self.named(ledger, *op),
+            Recorded::CameAgain(op) if self.is_gone(ledger, *op, vouched) => self.named(ledger, *op),
             Recorded::Came(op) => self.judged(release, ledger, *op),
             Recorded::Overdue(op) => {
                 self.got.insert(*op, Want::Quarantined);
@@ -294,10 +295,10 @@ impl Known {
     }
 
     /// Whether an operation that comes now is of somebody who was erased: its visit is, or it names the dwelling of a visit that
-    /// nobody knows of.
-    pub fn is_gone(&self, ledger: &Ledger, op: OpId) -> bool {
+    /// nobody knows of, and its log is one that somebody vouches for.
+    pub fn is_gone(&self, ledger: &Ledger, op: OpId, vouched: bool) -> bool {
         let made = &ledger.made[&op];
-        made.visit.is_some_and(|visit| self.gone.contains(&visit)) || self.names_erased(made)
+        made.visit.is_some_and(|visit| self.gone.contains(&visit)) || (vouched && self.names_erased(made))
     }
 
     fn names_erased(&self, made: &Made) -> bool {
@@ -306,8 +307,10 @@ impl Known {
     }
 
     /// It came too late: its head stays. What names the dwelling of its visit itself takes with it what came of that before.
-    fn too_late(&mut self, ledger: &Ledger, op: OpId) {
-        self.named(ledger, op);
+    fn too_late(&mut self, ledger: &Ledger, op: OpId, vouched: bool) {
+        if vouched {
+            self.named(ledger, op);
+        }
         // Who read a masked field is a fact about no visit, which is no news once the field is gone.
         let want = if ledger.made[&op].says == Says::Unmasked { Want::Erased } else { Want::TooLate };
         self.got.insert(op, want);

@@ -185,11 +185,11 @@ impl Far {
         let in_place = place == taken.seq;
         let n = made.n;
         self.hold("I10", in_place, || format!("op {n} came as {} of its log, in place {place}", taken.seq));
-        let gone = self.known.is_gone(&self.ledger, taken.op);
+        let apart = self.is_apart(taken.device);
+        let gone = self.known.is_gone(&self.ledger, taken.op, !apart);
         self.unchanged(&taken, &made, gone);
         self.dated(&taken, &made, ahead);
         let overdue = self.known.is_overdue(taken.device, Millis(taken.est[3]));
-        let apart = self.is_apart(taken.device);
         let again = self.known.got.contains_key(&taken.op);
         if again {
             // After a fork it is logged once more, under another device; it counts once.

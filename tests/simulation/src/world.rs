@@ -124,6 +124,8 @@ impl World {
                 Fault::Erased => Dice::new(plan.seed, ERASURES).chance(300),
                 _ => dice.chance(650),
             };
+            // A day of a company is one seed, and no day is without these.
+            let meets = meets || (plan.hours.is_some() && matches!(fault, Fault::ClockJump | Fault::Reboot));
             if !meets {
                 faults = faults.without(fault);
             }

@@ -75,12 +75,14 @@ fn fresh_seeds_hold() {
 }
 
 #[test]
-fn a_day_of_a_company_never_has_a_calm_network() {
+fn no_day_of_a_company_is_without_a_bad_network_clocks_that_jump_and_phones_that_restart() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let ground = Ground::prepare(2);
     for seed in 1..=20 {
         let day = Plan { hours: Some(24), ..Plan::of(seed, 0, 2) };
-        assert!(run(&ground, &day).chances.network > 0, "seed {seed}");
+        let chances = run(&ground, &day).chances;
+        let all = ["clock_jump", "reboot"].iter().all(|kind| chances.kinds.contains(kind));
+        assert!(chances.network > 0 && all, "seed {seed}: {chances:?}");
     }
 }
 

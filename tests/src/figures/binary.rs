@@ -10,7 +10,7 @@ use super::{Bench, Figure, Run, Tried, Value, root, target};
 pub const FIGURES: [Figure; 1] = [Figure {
     id: "B19-binary",
     name: "the shipped binary with fonts and console, as the last `make release` built it",
-    unit: "MiB",
+    unit: "MB",
     probe: "its fonts and the console's files",
     value: Value::Measured,
     goal: Some(64.0),
@@ -39,8 +39,8 @@ impl Bench for Binary {
 
     fn run(&mut self) -> Tried<Vec<Run>> {
         let carried = bytes(&root().join("server/documents/fonts"))? + bytes(&root().join("server/console/dist"))?;
-        let mebibytes = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
-        Ok(vec![Run { measured: mebibytes(fs::metadata(&self.file)?.len()), probe: mebibytes(carried) }])
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        Ok(vec![Run { measured: megabytes(fs::metadata(&self.file)?.len()), probe: megabytes(carried) }])
     }
 }
 

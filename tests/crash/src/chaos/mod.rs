@@ -1,6 +1,6 @@
-//! Real phones and the real server over TCP, with a network between them that cuts, repeats, delays and lies (T5), is
+//! Real phones and the real server over TCP, with a network between them that cuts, repeats, delays and lies, is
 //! parted for a while or in one direction, while the server is killed and apps end in the middle of exchanges (the faults of
-//! the PowerSync report, T11). Afterwards every phone must have nothing left to send, and the server must have
+//! the PowerSync report). Afterwards every phone must have nothing left to send, and the server must have
 //! everything once.
 
 mod http;

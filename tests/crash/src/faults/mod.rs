@@ -1,6 +1,6 @@
 //! Disks that are full, broken (once, or for longer) or read-only, from each change on: nothing is acknowledged that is not durable, the
 //! person is told in Chinese what happened and that nothing is lost, nothing panics, and it goes on by itself once the
-//! disk works again (T9).
+//! disk works again.
 
 mod phone;
 mod server;
