@@ -39,6 +39,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 
 /** A phone with its screens: the real core of [Phone] under them, 360 × 740 dp large, nothing in between. */
@@ -81,11 +82,14 @@ class Handset(private val folder: File, now: Long) : AutoCloseable {
     fun folders(): List<Folder> = (session.opened.value as Opened.Open).folders.all.value
 
     /** Holds it in the hand. */
-    fun hold(texts: Texts = Chinese, fontScale: Float = 1f, hands: SkikoComposeUiTest.() -> Unit) =
+    fun hold(texts: Texts = Chinese, fontScale: Float = 1f, hands: SkikoComposeUiTest.() -> Unit) {
+        // What is opened on another thread while a screen is first drawn can't be read by it; in the app there is one thread for both.
+        runBlocking { session.opened.first { it != Opened.Opening } }
         runSkikoComposeUiTest(Size(WIDTH * DENSITY, HEIGHT * DENSITY), Density(DENSITY, fontScale)) {
             setContent { PhoneScreens(session, chineseFont(), texts) }
             hands()
         }
+    }
 
     /**
      * The screen that is seen, in both languages and at the largest letters too: all of it stands within 360 dp, no word is
