@@ -169,13 +169,17 @@ impl Courier<'_> {
     /// What stopped an exchange, the phone itself, or that it is let in no more; everything taken in before stays. What
     /// keeps files waiting is in [`Run`].
     pub fn run(&self) -> Result<Run, Stop> {
+        match self.once() {
+            // What is damaged is left behind, and nothing else: wherever the run met it.
+            Err(Stop::Trouble(Trouble::Damaged(_))) if self.store.mend()? => self.once(),
+            done => done,
+        }
+    }
+
+    fn once(&self) -> Result<Run, Stop> {
         let mut run = Run::default();
         loop {
-            run.applied = match self.exchange() {
-                // What is damaged is left behind, and nothing else.
-                Err(Stop::Trouble(Trouble::Damaged(_))) if self.store.mend()? => self.exchange()?,
-                exchanged => exchanged?,
-            };
+            run.applied = self.exchange()?;
             run.exchanges += 1;
             if run.applied.more && self.store.read(outbox::has_gap)? {
                 self.store.write(outbox::close_gap)?;
@@ -277,7 +281,10 @@ impl Courier<'_> {
     /// Sends a file from the server's offset on, while there is nothing else to send. Where it does not become whole, the
     /// next round goes on.
     fn send_file(&self, run: &mut Run, sha: Sha, from: u64) -> Result<(), Stop> {
-        let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else { return Ok(()) };
+        let Some(row) = self.store.read(|connection| blob_row::find(connection, sha))? else {
+            run.unreadable.push(sha);
+            return Ok(());
+        };
         let (mut offset, mut sent, mut corrections) = (from.min(row.len), 0, 0);
         while !sync::has_unsent(self.store)? {
             let rest = match blob::load_from(self.store, &row, offset) {

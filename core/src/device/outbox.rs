@@ -190,19 +190,18 @@ pub fn close_gap(transaction: &Transaction<'_>) -> Result<(), Trouble> {
         prev = row.sha;
         outbox_row::relog(transaction, &row)?;
     }
-    Ok(())
+    blob_row::unlog_unnamed(transaction)
 }
 
 /// After rows were lost: where the hash of what the server has is not known any more, nothing can be chained to it, and what is
 /// not safe is logged again with a new enrolment.
 pub fn hold_fast(transaction: &Transaction<'_>) -> Result<(), Trouble> {
-    let Some(mut enrolment) = enrolment::find(transaction)? else { return Ok(()) };
+    let Some(enrolment) = enrolment::find(transaction)? else { return Ok(()) };
     let base = enrolment.acked.max(enrolment.floor);
-    if enrolment::sha_of(transaction, &enrolment, base)?.is_none() {
-        enrolment.forked = true;
-        enrolment::put(transaction, &enrolment)?;
+    match enrolment::sha_of(transaction, &enrolment, base)? {
+        None => enrolment::mark_forked(transaction),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// The record at a position is not what was logged.

@@ -12,7 +12,7 @@ use super::blob;
 use super::joining::certified;
 use super::store::enrolment::{self, Enrolment};
 use super::store::outbox_row::{self, OutboxRow};
-use super::store::{Store, blob_row};
+use super::store::{Store, blob_row, damage_row};
 use super::trouble::Trouble;
 use crate::canon::hash::Sha;
 use crate::error::Refusal;
@@ -89,7 +89,9 @@ pub fn export(
         }
     }
     let last = places.last().copied().unwrap_or(base.0);
-    let ops_lost = last.saturating_sub(base.0).saturating_sub(rows.len() as u64);
+    // Those that were lost with a damaged database have no place any more once others have moved up.
+    let gone = store.read(damage_row::ever_lost)?;
+    let ops_lost = last.saturating_sub(base.0).saturating_sub(rows.len() as u64).max(gone);
     let certified = certified(&enrolment.certificate)?;
     let part = path.with_extension("part");
     let written = write(store, key, app, &enrolment, &runs(base, rows), now, &certified, &part);

@@ -320,6 +320,9 @@ fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNee
         if blob_row::find(transaction, need.sha)?.is_some() {
             blob_row::mark_whole(transaction, need.sha, false)?;
             found.push(need.clone());
+        } else if blob_row::is_named(transaction, need.sha)? {
+            // Its row was lost: who sends it finds that out, and its worker is told.
+            found.push(need.clone());
         }
     }
     Ok(found)

@@ -68,7 +68,11 @@ impl Worker {
 
 /// A connection that goes past the app.
 fn raw(dir: &Path) -> Connection {
-    let connection = Connection::open(dir.join(FILE)).unwrap();
+    raw_at(&dir.join(FILE))
+}
+
+fn raw_at(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
     if let Some(key) = KEY {
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         connection.execute_batch(&format!("PRAGMA key = \"x'{hex}'\"; PRAGMA page_size = {PAGE}")).unwrap();
@@ -277,4 +281,117 @@ fn a_phone_that_is_not_its_workers_any_more_keeps_no_damaged_file() {
         let _ = worker.app.sync_once();
         assert!(!dir.path().join("phone.damaged").exists());
     }
+}
+
+#[test]
+fn a_rescue_file_from_before_the_damage_is_not_written_over_by_one_that_lacks_a_record() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    for text in ["一", "二", "三"] {
+        worker.says(text);
+    }
+    let path = dir.path().join("rescue.nuanfang");
+    assert_eq!(worker.app.export_rescue(&path).unwrap().ops, 3);
+    let before = std::fs::read(&path).unwrap();
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "三"]]);
+    let view = worker.app.export_rescue(&path).unwrap();
+    assert_eq!((view.ops, view.ops_lost), (2, 1));
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()));
+    assert!(files.flatten().any(|file| file == before), "the only one that has the second record");
+}
+
+#[test]
+fn a_record_whose_photo_was_lost_with_its_row_is_not_told_as_sent_whole() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says_with("一", Some("照片"));
+    worker.app.suspend().unwrap();
+    drop(worker);
+    // The page of the table of files, which holds that row alone.
+    let root: u32 = raw(dir.path())
+        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'blob'", [], |row| row.get(0))
+        .unwrap();
+    let mut bytes = std::fs::read(dir.path().join(FILE)).unwrap();
+    bytes[(root as usize - 1) * PAGE..][..PAGE].fill(0xFF);
+    std::fs::write(dir.path().join(FILE), &bytes).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    for _ in 0..3 {
+        let _ = worker.app.sync_once();
+    }
+    assert!(server.with(|state| state.blobs.values().any(|blob| (blob.bytes.len() as u64) < blob.len)));
+    let status = worker.app.status().unwrap();
+    assert_ne!(status.state, SyncState::Idle, "{:?}", status.words);
+}
+
+#[test]
+fn a_photo_of_a_record_that_is_lost_does_not_wait_for_ever() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says_with("二", Some("照片"));
+    worker.says("三");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    for _ in 0..3 {
+        worker.app.sync_once().unwrap();
+    }
+    assert_eq!(sent(&server), [["一", "三"]]);
+    assert_eq!(worker.app.status().unwrap().files_waiting, 0);
+}
+
+#[test]
+fn a_kill_once_the_new_database_has_its_name_does_not_keep_from_its_worker_what_was_lost() {
+    use nuanfang_core::device::store::salvage;
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    for text in ["一", "二", "三"] {
+        worker.says(text);
+    }
+    worker.app.suspend().unwrap();
+    drop(worker);
+    spoil(dir.path(), 2);
+    let path = dir.path().join(FILE);
+    let connect = |path: &Path| {
+        let connection = raw_at(path);
+        connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL").unwrap();
+        Ok(connection)
+    };
+    let (fresh, lost) = salvage::salvage(&path, connect).unwrap();
+    assert_eq!(lost, 1);
+    salvage::swap(&path, &fresh, lost, connect).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    assert!(worker.app.status().unwrap().words.zh.contains("1 条"), "{:?}", worker.app.status().unwrap().words);
+}
+
+#[test]
+#[ignore = "open: what the phone logs after the lost end of its log may stand where the server has the lost"]
+fn at_the_end_of_the_log_nothing_is_logged_over_what_the_server_has_after_all() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.app.sync_once().unwrap();
+    worker.says("二");
+    server.lie(Lie::LoseReply);
+    worker.app.sync_once().unwrap_err();
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.says("三");
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "二", "三"]]);
+}
+
+#[test]
+#[ignore = "open: what the server acknowledged and is not safe is left out of a rescue file beside one that can't be read"]
+fn a_rescue_file_holds_what_can_be_read_of_what_is_not_safe() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    for text in ["一", "二", "三"] {
+        worker.says(text);
+    }
+    server.lie(Lie::Twist(|reply| reply.safe_through = 0));
+    worker.app.sync_once().unwrap();
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.says("四");
+    let view = worker.app.export_rescue(&dir.path().join("rescue.nuanfang")).unwrap();
+    assert_eq!((view.ops, view.ops_lost), (3, 1), "safe: {}", worker.app.status().unwrap().safe);
 }

@@ -135,6 +135,20 @@ pub fn rest_is_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<
     Ok(())
 }
 
+/// Whether an operation that is here names the file.
+pub fn is_named(connection: &Connection, sha: Sha) -> Result<bool, Trouble> {
+    Ok(connection.query_row(&format!("SELECT ?1 IN ({NAMED})"), [sha.to_string()], |row| row.get(0))?)
+}
+
+/// Files of operations that are lost here and nowhere else belong to no act again: the worker may do it once more with them.
+pub fn unlog_unnamed(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    transaction.execute(
+        &format!("UPDATE blob SET logged = 0 WHERE logged = 1 AND whole = 0 AND lower(hex(sha)) NOT IN ({NAMED})"),
+        [],
+    )?;
+    Ok(())
+}
+
 /// Files an operation names and the server has not called whole, signatures and small ones first: so many of those that are
 /// not among `but`.
 pub fn owed(connection: &Connection, but: &BTreeSet<Sha>, limit: usize) -> Result<Vec<BlobRow>, Trouble> {

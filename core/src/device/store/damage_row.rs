@@ -34,6 +34,12 @@ pub fn lost(connection: &Connection) -> Result<u64, Trouble> {
     Ok(statement.query_row([TOLD_MS], |row| u64_at(row, "lost"))?)
 }
 
+/// How many records were lost, as long as it is noted at all.
+pub fn ever_lost(connection: &Connection) -> Result<u64, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(sum(records), 0) AS lost FROM damage")?;
+    Ok(statement.query_row([], |row| u64_at(row, "lost"))?)
+}
+
 /// The server was heard at its time `now`: what was noted before `before` is over.
 pub fn age(transaction: &Transaction<'_>, now: Millis, before: Millis) -> Result<(), Trouble> {
     transaction.prepare_cached("UPDATE damage SET since_ms = ?1 WHERE since_ms IS NULL")?.execute([now.0])?;

@@ -134,6 +134,12 @@ pub fn put(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Result<(), T
     Ok(())
 }
 
+/// Keeps that the log can't go on under this enrolment, until the next [`put`]; whether it is revoked stays as it was.
+pub fn mark_forked(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+    transaction.execute("UPDATE enrolment SET forked = 1", [])?;
+    Ok(())
+}
+
 /// Keeps that the company has revoked this phone, until the next [`put`].
 pub fn mark_revoked(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute("UPDATE enrolment SET revoked = 1 WHERE revoked = 0", [])?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::salvage::{self, Aside};
+use super::salvage;
 use crate::device::trouble::Trouble;
 
 /// The steps, in order; a database's `user_version` is how many it has seen.
@@ -34,18 +34,18 @@ pub fn bring_up(
     path: &Path,
     steps: &[&str],
     connect: impl Fn(&Path) -> Result<Connection, Trouble>,
-) -> Result<Option<Aside>, Trouble> {
+) -> Result<(), Trouble> {
     salvage::tidy(path)?;
     let done = bring_up_cleanly(path, steps, &connect);
     match done {
         Err(Trouble::Damaged(why)) => {
             let mended = salvage::salvage(path, &connect).and_then(|(fresh, records)| {
                 bring_up_cleanly(&fresh, steps, &connect)?;
-                Ok(Some(Aside { file: salvage::swap(path, &fresh, &connect)?, records }))
+                salvage::swap(path, &fresh, records, &connect)
             });
             mended.map_err(|trouble| if trouble.is_disk_full() { trouble } else { Trouble::Damaged(why) })
         }
-        done => done.map(|()| None),
+        done => done,
     }
 }
 

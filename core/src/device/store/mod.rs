@@ -63,10 +63,10 @@ impl Store {
         }
         super::blob::make_dir(&dir.join(super::blob::FOLDER))?;
         let path = dir.join(FILE);
-        let aside = migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
+        migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
         let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?, dir);
         store.key = key.copied().map(zeroize::Zeroizing::new);
-        store.note(aside)?;
+        store.note()?;
         Ok(store)
     }
 
@@ -140,32 +140,28 @@ impl Store {
         for connection in [&mut *folding, &mut *writer, &mut *reader] {
             *connection = Connection::open_in_memory()?;
         }
-        let swapped = salvage::swap(&path, &fresh, open);
+        let swapped = salvage::swap(&path, &fresh, records, open);
         if !path.try_exists()? {
             // To open it would begin an empty one; the next start finds the other.
-            return swapped.map(|_| false);
+            return swapped.map(|()| false);
         }
         (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?);
-        drop((folding, writer, reader));
-        self.note(Some(Aside { file: swapped?, records }))?;
-        Ok(true)
+        swapped.map(|()| true)
     }
 
-    /// Notes a database that was put aside, and any of which a kill kept the note; and what became of the log by that.
-    fn note(&self, aside: Option<Aside>) -> Result<(), Trouble> {
+    /// Notes the damaged files whose note a release lost, by a kill or on a full disk, and what became of the log by that.
+    fn note(&self) -> Result<(), Trouble> {
         let files = salvage::asides(&self.dir)?;
         if files.is_empty() {
             return Ok(());
         }
         self.write(|transaction| {
             let known = damage_row::files(transaction)?;
-            let known = |file: &String| known.contains(file) || aside.as_ref().is_some_and(|aside| aside.file == *file);
-            let unnoted = files.into_iter().filter(|file| !known(file)).map(|file| Aside { file, records: 0 });
-            let new: Vec<_> = unnoted.chain(aside.clone()).collect();
-            for aside in &new {
-                damage_row::put(transaction, aside)?;
+            let unnoted: Vec<_> = files.into_iter().filter(|file| !known.contains(file)).collect();
+            for file in &unnoted {
+                damage_row::put(transaction, &Aside { file: file.clone(), records: 0 })?;
             }
-            if new.is_empty() { Ok(()) } else { super::outbox::hold_fast(transaction) }
+            if unnoted.is_empty() { Ok(()) } else { super::outbox::hold_fast(transaction) }
         })
     }
 

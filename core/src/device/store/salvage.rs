@@ -8,8 +8,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
 use super::migrate::{beside, remove, remove_one, version_of, with_suffix};
-use super::outbox_row;
+use super::{damage_row, outbox_row};
 use crate::device::blob::sync_dir;
+use crate::device::outbox;
 use crate::device::status::Words;
 use crate::device::trouble::Trouble;
 
@@ -228,15 +229,17 @@ fn missing_unsent<F: Fn() -> Result<Connection, Trouble>>(
     Ok(missing)
 }
 
-/// Puts what [`salvage`] made in the place of the file at `path`, which nobody has open, and that one aside. Returns its name.
+/// Puts what [`salvage`] made in the place of the file at `path`, which nobody has open, and that one aside. What was lost is
+/// noted in the new one before it has its name: no kill and no full disk parts the two.
 ///
 /// # Errors
 /// What the disk says. A start of the app finds one of the two in its place all the same.
 pub fn swap(
     path: &Path,
     fresh: &Path,
+    records: u64,
     connect: impl Fn(&Path) -> Result<Connection, Trouble>,
-) -> Result<String, Trouble> {
+) -> Result<(), Trouble> {
     let old = connect(path)?;
     // All of it in one file, so that no log of it meets the new one.
     let mode: String = old.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
@@ -249,15 +252,30 @@ pub fn swap(
     }
     let dir = path.parent().unwrap_or(Path::new("."));
     let named = |count: u32| if count == 1 { ASIDE.to_owned() } else { format!("{ASIDE}-{count}") };
-    let name = (1..).map(named).find(|name| !dir.join(name).exists()).unwrap_or_else(|| ASIDE.to_owned());
-    std::fs::rename(path, dir.join(&name))?;
+    let file = (1..).map(named).find(|name| !dir.join(name).exists()).unwrap_or_else(|| ASIDE.to_owned());
+    let aside = dir.join(&file);
+    note(fresh, &Aside { file, records }, connect)?;
+    // Its name is on the disk before that of the other goes: a power cut leaves one that a start finds.
+    sync_dir(dir)?;
+    std::fs::rename(path, &aside)?;
     if let Err(error) = std::fs::rename(fresh, path) {
         // Whoever opens next would begin an empty one.
-        std::fs::rename(dir.join(&name), path)?;
+        std::fs::rename(&aside, path)?;
         return Err(error.into());
     }
-    sync_dir(dir)?;
-    Ok(name)
+    sync_dir(dir)
+}
+
+/// Notes in the database at `fresh` what it lacks, and what became of its log by that.
+fn note(fresh: &Path, aside: &Aside, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<(), Trouble> {
+    let mut new = connect(fresh)?;
+    let transaction = new.transaction()?;
+    damage_row::put(&transaction, aside)?;
+    outbox::hold_fast(&transaction)?;
+    transaction.commit()?;
+    new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    new.close().map_err(|(_, error)| error)?;
+    Ok(std::fs::File::open(fresh)?.sync_all()?)
 }
 
 /// What a start of the app finds of a [`swap`] that was killed: between its two names there is no database at `path`.
