@@ -61,7 +61,7 @@ impl Run {
 }
 
 /// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned and can still be
-/// read, and the files of those that are not safe. Only the supplier can open it. A file that is there
+/// read, but for those that are safe where one before them can't be, and the files of those that are not safe. Only the supplier can open it. A file that is there
 /// already gives way to one that lacks nothing and is signed, or no more than itself, where what it lacks is known from
 /// `before`; to any other only its name, and stays beside it.
 ///
@@ -80,21 +80,29 @@ pub fn export(
     let places = store.read(|connection| outbox_row::places(connection, enrolment.device, enrolment.floor))?;
     let mut base = (enrolment.floor, enrolment.floor_sha);
     let mut rows = legible(store, &enrolment, &places);
+    let (mut earlier, mut whole_from) = (Vec::new(), base.0);
     // What can't be read of what the server has keeps nothing in that it has not.
     if !follows_up_to(&rows, base.0, enrolment.acked) {
         let known = |connection: &Connection| outbox_row::sha(connection, enrolment.device, enrolment.acked);
         if let Ok(Some(sha)) = store.read(known) {
             base = (enrolment.acked, sha);
-            rows.retain(|row| row.seq > base.0);
+            // Nor does what is on the server's disk alone stay out: that may be lost with it.
+            whole_from = enrolment.safe.max(enrolment.floor).min(base.0);
+            rows.retain(|row| row.seq > whole_from);
+            earlier = rows;
+            rows = earlier.split_off(earlier.partition_point(|row| row.seq <= base.0));
         }
     }
     let last = places.last().copied().unwrap_or(base.0);
     // Those that were lost with a damaged database have no place any more once others have moved up.
     let gone = store.read(damage_row::ever_lost)?;
-    let ops_lost = last.saturating_sub(base.0).saturating_sub(rows.len() as u64).max(gone);
+    let read = rows.len() as u64 + earlier.len() as u64;
+    let ops_lost = last.max(base.0).saturating_sub(whole_from).saturating_sub(read).max(gone);
+    let mut runs = runs(base, rows);
+    runs.extend(runs_of(earlier));
     let certified = certified(&enrolment.certificate)?;
     let part = path.with_extension("part");
-    let written = write(store, key, app, &enrolment, &runs(base, rows), now, &certified, &part);
+    let written = write(store, key, app, &enrolment, &runs, now, &certified, &part);
     let view = match written {
         Ok(view) => RescueView { ops_lost, ..view },
         Err(trouble) => {
@@ -140,17 +148,20 @@ fn follows_up_to(rows: &[OutboxRow], base: u64, seq: u64) -> bool {
 /// The rows as they follow on one another: first what follows on `base`, though it be nothing; then what lies behind each that
 /// is missing.
 fn runs(base: (u64, Sha), rows: Vec<OutboxRow>) -> Vec<Run> {
-    let mut run = Run { base: base.0, base_sha: base.1, rows: Vec::new() };
-    let mut runs = Vec::new();
+    let mut runs = vec![Run { base: base.0, base_sha: base.1, rows: Vec::new() }];
     for row in rows {
-        if run.end() != (row.seq - 1, row.prev) {
-            let next = Run { base: row.seq - 1, base_sha: row.prev, rows: Vec::new() };
-            runs.push(std::mem::replace(&mut run, next));
+        match runs.last_mut() {
+            Some(run) if run.end() == (row.seq - 1, row.prev) => run.rows.push(row),
+            _ => runs.push(Run { base: row.seq - 1, base_sha: row.prev, rows: vec![row] }),
         }
-        run.rows.push(row);
     }
-    runs.push(run);
     runs
+}
+
+/// The same of rows that need not follow on anything.
+fn runs_of(rows: Vec<OutboxRow>) -> Vec<Run> {
+    let Some(base) = rows.first().map(|row| (row.seq - 1, row.prev)) else { return Vec::new() };
+    runs(base, rows)
 }
 
 /// The first name beside `path`, counted on from its own, that nothing bears.

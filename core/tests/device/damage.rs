@@ -381,7 +381,6 @@ fn at_the_end_of_the_log_nothing_is_logged_over_what_the_server_has_after_all() 
 }
 
 #[test]
-#[ignore = "open: what the server acknowledged and is not safe is left out of a rescue file beside one that can't be read"]
 fn a_rescue_file_holds_what_can_be_read_of_what_is_not_safe() {
     let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
     let worker = Worker::enrolled(dir.path(), &server);
