@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::status::Words;
 use super::store::enrolment::{self, Enrolment};
 use super::store::outbox_row::{self, OutboxRow};
-use super::store::{blob_row, mirror_row};
+use super::store::{blob_row, lost_row, mirror_row};
 use super::trouble::Trouble;
 use crate::canon::envelope::{BODY_LIMIT, BlobRef, nonce};
 use crate::canon::hash::Sha;
@@ -169,19 +169,44 @@ pub fn batch(
     }
 }
 
-/// Whether the next operations to send are lost, and there are others behind them.
+/// Whether the next operations to send are lost, and there are others behind them, or were none but them.
 pub fn has_gap(connection: &Connection) -> Result<bool, Trouble> {
     let enrolment = enrolment::get(connection)?;
     let base = enrolment.acked.max(enrolment.floor);
-    Ok(outbox_row::places(connection, enrolment.device, base)?.first().is_some_and(|next| *next != base + 1))
+    Ok(match outbox_row::places(connection, enrolment.device, base)?.first() {
+        Some(next) => *next != base + 1,
+        None => enrolment::head(connection, &enrolment)?.0 > base,
+    })
 }
 
 /// What lies behind operations that are lost takes their place, so that the log goes on: the server, asked just now, has none of
 /// them. What was done stays, the chain around it is new.
 pub fn close_gap(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     let enrolment = enrolment::get(transaction)?;
-    let mut seq = enrolment.acked.max(enrolment.floor);
-    let mut prev = enrolment::sha_of(transaction, &enrolment, seq)?.ok_or_else(|| missing(seq))?;
+    let seq = enrolment.acked.max(enrolment.floor);
+    let sha = enrolment::sha_of(transaction, &enrolment, seq)?.ok_or_else(|| missing(seq))?;
+    follow_on(transaction, &enrolment, (seq, sha))?;
+    blob_row::unlog_unnamed(transaction)
+}
+
+/// The server has operations up to `seq` that are lost here, and says what the hash of the last is: what lies behind them
+/// follows on that. Their files stay, for the server to ask for.
+pub fn follow_server(
+    transaction: &Transaction<'_>,
+    enrolment: &Enrolment,
+    (seq, sha): (u64, Sha),
+) -> Result<(), Trouble> {
+    lost_row::put(transaction, enrolment.device, seq, Some(sha))?;
+    follow_on(transaction, enrolment, (seq, sha))
+}
+
+/// What lies behind a position, at which no row is lost any more but those the server has, is chained to it.
+fn follow_on(
+    transaction: &Transaction<'_>,
+    enrolment: &Enrolment,
+    (mut seq, mut prev): (u64, Sha),
+) -> Result<(), Trouble> {
+    lost_row::forget_after(transaction, enrolment.device, seq)?;
     // From the first on: each moves to where none is any more.
     for mut row in outbox_row::after(transaction, enrolment.device, seq, |_| true)? {
         seq += 1;
@@ -190,7 +215,16 @@ pub fn close_gap(transaction: &Transaction<'_>) -> Result<(), Trouble> {
         prev = row.sha;
         outbox_row::relog(transaction, &row)?;
     }
-    blob_row::unlog_unnamed(transaction)
+    Ok(())
+}
+
+/// After the last rows were lost: the log goes on behind the last position that it had, which the server may have heard of.
+pub fn go_on_after(transaction: &Transaction<'_>, seq: u64) -> Result<(), Trouble> {
+    let Some(enrolment) = enrolment::find(transaction)? else { return Ok(()) };
+    if seq > enrolment::head(transaction, &enrolment)?.0 {
+        lost_row::put(transaction, enrolment.device, seq, None)?;
+    }
+    Ok(())
 }
 
 /// After rows were lost: where the hash of what the server has is not known any more, nothing can be chained to it, and what is
@@ -243,6 +277,7 @@ pub fn relog_earlier(transaction: &Transaction<'_>, enrolment: &Enrolment) -> Re
 
 /// Logs rows again under `device`, from position 1. Returns the last position.
 fn relog_from_start(transaction: &Transaction<'_>, mut rows: Vec<OutboxRow>, device: DeviceId) -> Result<u64, Trouble> {
+    lost_row::forget_all(transaction)?;
     let (mut seq, mut prev) = (0, Sha::ZERO);
     for row in &mut rows {
         seq += 1;

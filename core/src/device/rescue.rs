@@ -83,7 +83,7 @@ pub fn export(
     let (mut earlier, mut whole_from) = (Vec::new(), base.0);
     // What can't be read of what the server has keeps nothing in that it has not.
     if !follows_up_to(&rows, base.0, enrolment.acked) {
-        let known = |connection: &Connection| outbox_row::sha(connection, enrolment.device, enrolment.acked);
+        let known = |connection: &Connection| enrolment::sha_of(connection, &enrolment, enrolment.acked);
         if let Ok(Some(sha)) = store.read(known) {
             base = (enrolment.acked, sha);
             // Nor does what is on the server's disk alone stay out: that may be lost with it.

@@ -184,7 +184,11 @@ pub fn apply_reply(
             forked(transaction, &mut enrolment, reply)?;
             return Ok(Err(NotAReceipt::Forked));
         }
-        if enrolment::sha_of(transaction, &enrolment, reply.acked_through)? != Some(reply.ack_sha) {
+        let known = enrolment::sha_of(transaction, &enrolment, reply.acked_through)?;
+        if known.is_none() && reply.acked_through > request.base && reply.epoch == enrolment.epoch {
+            // It proves what this phone still knows of its log, and has of it what was lost here with a damaged page.
+            outbox::follow_server(transaction, &enrolment, (reply.acked_through, reply.ack_sha))?;
+        } else if known != Some(reply.ack_sha) {
             // Outside of what this request carried the server has another log than this phone's: a copy of the phone sent
             // more of it, or was the first to speak to a restored server; or what it lacks is pruned here. Asking again
             // would bring the same answer for ever.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::outbox_row;
+use super::{lost_row, outbox_row};
 use crate::canon::hash::Sha;
 use crate::device::clock::Anchor;
 use crate::device::trouble::Trouble;
@@ -153,9 +153,14 @@ pub fn is_revoked(connection: &Connection) -> Result<bool, Trouble> {
 }
 
 /// Position and hash of the log's last envelope; position 0 and [`Sha::ZERO`] when it is empty. Where the last were lost, that
-/// of what the server has, without a hash: such a log is to be enrolled anew.
+/// of the last of them, without a hash: what comes after is chained anew once the server was asked. Where what the server has is
+/// lost as well, that, without a hash: such a log is to be enrolled anew.
 pub fn head(connection: &Connection, enrolment: &Enrolment) -> Result<(u64, Sha), Trouble> {
-    let last = outbox_row::last(connection, enrolment.device)?.unwrap_or((enrolment.floor, enrolment.floor_sha));
+    let here = outbox_row::last(connection, enrolment.device)?.unwrap_or((enrolment.floor, enrolment.floor_sha));
+    let last = match lost_row::last(connection, enrolment.device)? {
+        Some((seq, sha)) if seq > here.0 => (seq, sha.unwrap_or(Sha::ZERO)),
+        _ => here,
+    };
     Ok(if last.0 < enrolment.acked { (enrolment.acked, Sha::ZERO) } else { last })
 }
 
@@ -163,7 +168,11 @@ pub fn head(connection: &Connection, enrolment: &Enrolment) -> Result<(u64, Sha)
 pub fn sha_of(connection: &Connection, enrolment: &Enrolment, seq: u64) -> Result<Option<Sha>, Trouble> {
     match seq {
         seq if seq == enrolment.floor => Ok(Some(enrolment.floor_sha)),
-        seq => outbox_row::sha(connection, enrolment.device, seq),
+        // What was logged behind it before the server was asked does not know it.
+        seq => match lost_row::sha(connection, enrolment.device, seq)? {
+            Some(sha) => Ok(sha),
+            None => outbox_row::sha(connection, enrolment.device, seq),
+        },
     }
 }
 

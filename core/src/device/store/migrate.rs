@@ -23,6 +23,7 @@ pub const STEPS: &[&str] = &[
     include_str!("../../../migrations/0011_unsafe_rows.sql"),
     include_str!("../../../migrations/0012_certificates.sql"),
     include_str!("../../../migrations/0013_damage.sql"),
+    include_str!("../../../migrations/0014_lost_place.sql"),
 ];
 
 /// Makes sure `path` is a database that has seen all of `steps`. One in which a step meets damage is made anew out of what can
@@ -39,9 +40,9 @@ pub fn bring_up(
     let done = bring_up_cleanly(path, steps, &connect);
     match done {
         Err(Trouble::Damaged(why)) => {
-            let mended = salvage::salvage(path, &connect).and_then(|(fresh, records)| {
+            let mended = salvage::salvage(path, &connect).and_then(|(fresh, lost)| {
                 bring_up_cleanly(&fresh, steps, &connect)?;
-                salvage::swap(path, &fresh, records, &connect)
+                salvage::swap(path, &fresh, lost, &connect)
             });
             mended.map_err(|trouble| if trouble.is_disk_full() { trouble } else { Trouble::Damaged(why) })
         }

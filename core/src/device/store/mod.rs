@@ -5,6 +5,7 @@ pub mod blob_row;
 pub mod damage_row;
 pub mod draft_row;
 pub mod enrolment;
+pub mod lost_row;
 #[cfg(feature = "mutants")]
 mod memory;
 pub mod migrate;
@@ -136,11 +137,11 @@ impl Store {
         if !path.try_exists()? || !salvage::is_damaged(&path, open)? {
             return Ok(false);
         }
-        let (fresh, records) = salvage::salvage(&path, open)?;
+        let (fresh, lost) = salvage::salvage(&path, open)?;
         for connection in [&mut *folding, &mut *writer, &mut *reader] {
             *connection = Connection::open_in_memory()?;
         }
-        let swapped = salvage::swap(&path, &fresh, records, open);
+        let swapped = salvage::swap(&path, &fresh, lost, open);
         if !path.try_exists()? {
             // To open it would begin an empty one; the next start finds the other.
             return swapped.map(|()| false);

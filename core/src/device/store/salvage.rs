@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
+use super::enrolment::u64_at;
 use super::migrate::{beside, remove, remove_one, version_of, with_suffix};
 use super::{damage_row, outbox_row};
 use crate::device::blob::sync_dir;
@@ -21,6 +22,15 @@ pub struct Aside {
     pub file: String,
     /// Records that the server had not acknowledged and that could not be read.
     pub records: u64,
+}
+
+/// What is in the damaged file, and can't be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Records that the server had not acknowledged.
+    pub records: u64,
+    /// The last position of the log, whether or not its record was read; 0 where not even that is known.
+    pub through: u64,
 }
 
 /// What the names of damaged files begin with.
@@ -76,11 +86,14 @@ pub fn is_damaged(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Tro
 }
 
 /// Makes a database of the same schema out of what can still be read of the one at `path`, whole and durable beside it: for
-/// [`swap`]. Says where it lies, and how many records the server had not acknowledged that are not in it.
+/// [`swap`]. Says where it lies, and what is not in it.
 ///
 /// # Errors
 /// [`Trouble::Damaged`] where not even who is enrolled can be read, or what the disk says. The file is as it was.
-pub fn salvage(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<(PathBuf, u64), Trouble> {
+pub fn salvage(
+    path: &Path,
+    connect: impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<(PathBuf, Lost), Trouble> {
     let (part, fresh) = (beside(path, "salvaging"), beside(path, "salvaged"));
     remove(&fresh)?;
     let done = remove(&part).and_then(|()| salvage_to(&part, path, &connect));
@@ -93,7 +106,11 @@ pub fn salvage(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Troubl
     Ok((fresh, lost))
 }
 
-fn salvage_to(to: &Path, from: &Path, connect: &impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<u64, Trouble> {
+fn salvage_to(
+    to: &Path,
+    from: &Path,
+    connect: &impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<Lost, Trouble> {
     let mut source = Source::open(|| connect(from))?;
     let version = version_of(&source.connection)?;
     let mut schema: Vec<(String, String, String)> = Vec::new();
@@ -110,7 +127,7 @@ fn salvage_to(to: &Path, from: &Path, connect: &impl Fn(&Path) -> Result<Connect
     }
     let target = connect(to)?;
     target.execute_batch("BEGIN")?;
-    let mut lost = 0;
+    let mut lost = Lost::default();
     for (kind, name, sql) in &schema {
         target.execute_batch(sql)?;
         if kind != "table" {
@@ -127,7 +144,7 @@ fn salvage_to(to: &Path, from: &Path, connect: &impl Fn(&Path) -> Result<Connect
                 for n in outbox_row::altered(&target)? {
                     outbox_row::forget(&target, n)?;
                 }
-                lost = missing_unsent(&mut source, &target)?;
+                lost = Lost { records: missing_unsent(&mut source, &target)?, through: last_place(&mut source)? };
             }
             // What the office tells is told anew.
             "scope" => target.execute_batch("UPDATE scope SET pos = 0")?,
@@ -229,6 +246,17 @@ fn missing_unsent<F: Fn() -> Result<Connection, Trouble>>(
     Ok(missing)
 }
 
+/// The last position of the present device's log, by the index of `source`.
+fn last_place<F: Fn() -> Result<Connection, Trouble>>(source: &mut Source<F>) -> Result<u64, Trouble> {
+    let mut last = 0;
+    let sql = "SELECT seq FROM outbox WHERE device = (SELECT device FROM enrolment) ORDER BY seq DESC LIMIT 1";
+    source.each(sql, [], |row| {
+        last = u64_at(row, "seq")?;
+        Ok(())
+    })?;
+    Ok(last)
+}
+
 /// Puts what [`salvage`] made in the place of the file at `path`, which nobody has open, and that one aside. What was lost is
 /// noted in the new one before it has its name: no kill and no full disk parts the two.
 ///
@@ -237,7 +265,7 @@ fn missing_unsent<F: Fn() -> Result<Connection, Trouble>>(
 pub fn swap(
     path: &Path,
     fresh: &Path,
-    records: u64,
+    lost: Lost,
     connect: impl Fn(&Path) -> Result<Connection, Trouble>,
 ) -> Result<(), Trouble> {
     let old = connect(path)?;
@@ -254,7 +282,7 @@ pub fn swap(
     let named = |count: u32| if count == 1 { ASIDE.to_owned() } else { format!("{ASIDE}-{count}") };
     let file = (1..).map(named).find(|name| !dir.join(name).exists()).unwrap_or_else(|| ASIDE.to_owned());
     let aside = dir.join(&file);
-    note(fresh, &Aside { file, records }, connect)?;
+    note(fresh, &Aside { file, records: lost.records }, lost.through, connect)?;
     // Its name is on the disk before that of the other goes: a power cut leaves one that a start finds.
     sync_dir(dir)?;
     std::fs::rename(path, &aside)?;
@@ -266,11 +294,17 @@ pub fn swap(
     sync_dir(dir)
 }
 
-/// Notes in the database at `fresh` what it lacks, and what became of its log by that.
-fn note(fresh: &Path, aside: &Aside, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<(), Trouble> {
+/// Notes in the database at `fresh` what it lacks, and what became of its log by that, which went on up to `through`.
+fn note(
+    fresh: &Path,
+    aside: &Aside,
+    through: u64,
+    connect: impl Fn(&Path) -> Result<Connection, Trouble>,
+) -> Result<(), Trouble> {
     let mut new = connect(fresh)?;
     let transaction = new.transaction()?;
     damage_row::put(&transaction, aside)?;
+    outbox::go_on_after(&transaction, through)?;
     outbox::hold_fast(&transaction)?;
     transaction.commit()?;
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
