@@ -265,6 +265,19 @@ fn a_kill_between_the_two_names_leaves_a_database() {
 }
 
 #[test]
+fn where_nothing_else_is_left_a_start_finds_the_file_that_was_put_aside_last() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.app.suspend().unwrap();
+    drop(worker);
+    std::fs::write(dir.path().join("phone.damaged"), "更早的").unwrap();
+    std::fs::rename(dir.path().join(FILE), dir.path().join("phone.damaged-2")).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    assert_eq!(worker.app.records(None, 10).unwrap().len(), 1);
+}
+
+#[test]
 fn a_phone_that_is_not_its_workers_any_more_keeps_no_damaged_file() {
     for revoked in [true, false] {
         let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use self::salvage::Aside;
 use super::trouble::Trouble;
@@ -65,7 +65,7 @@ impl Store {
         super::blob::make_dir(&dir.join(super::blob::FOLDER))?;
         let path = dir.join(FILE);
         migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
-        let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?, dir);
+        let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, reconnect(&path, key)?, dir);
         store.key = key.copied().map(zeroize::Zeroizing::new);
         store.note()?;
         Ok(store)
@@ -146,7 +146,7 @@ impl Store {
             // To open it would begin an empty one; the next start finds the other.
             return swapped.map(|()| false);
         }
-        (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, connect(&path, key)?);
+        (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, reconnect(&path, key)?);
         swapped.map(|()| true)
     }
 
@@ -220,7 +220,7 @@ fn written<T, E: From<Trouble>>(
 }
 
 fn for_writing(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
-    let writer = connect(path, key)?;
+    let writer = reconnect(path, key)?;
     writer.pragma_update(None, "wal_autocheckpoint", LOG_BOUND)?;
     // A first morning is one transaction: pages that don't fit are encrypted and written more than once.
     writer.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -228,7 +228,7 @@ fn for_writing(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Troubl
 }
 
 fn for_reading(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
-    let reader = connect(path, key)?;
+    let reader = reconnect(path, key)?;
     reader.pragma_update(None, "query_only", true)?;
     Ok(reader)
 }
@@ -254,9 +254,18 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A connection with the durability this store promises. Refuses a key that does not fit.
+/// A connection to a file that is there: where it is not, an empty one would take the place of one put aside.
+fn reconnect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
+    set_up(Connection::open_with_flags(path, OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE))?, key)
+}
+
+/// The same, of a file that is made where there is none.
 fn connect(path: &Path, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
-    let connection = Connection::open(path)?;
+    set_up(Connection::open(path)?, key)
+}
+
+/// The durability this store promises. Refuses a key that does not fit.
+fn set_up(connection: Connection, key: Option<&[u8; 32]>) -> Result<Connection, Trouble> {
     if let Some(key) = key {
         let mut statement = zeroize::Zeroizing::new(String::with_capacity(90));
         statement.push_str("PRAGMA key = \"x'");
@@ -298,4 +307,17 @@ fn keep_statements(connection: &Connection) -> Result<(), Trouble> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_made_anew_begins_no_empty_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        assert!(for_writing(&path, None).is_err() && for_reading(&path, None).is_err());
+        assert!(!path.exists());
+    }
 }

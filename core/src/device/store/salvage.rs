@@ -312,18 +312,32 @@ fn note(
     Ok(std::fs::File::open(fresh)?.sync_all()?)
 }
 
-/// What a start of the app finds of a [`swap`] that was killed: between its two names there is no database at `path`.
+/// What a start of the app finds of a [`swap`] that was killed: between its two names there is no database at `path`. Where the
+/// new one is gone too, the damaged file is better than an empty one, and is put back.
 ///
 /// # Errors
 /// What the disk says.
 pub fn tidy(path: &Path) -> Result<(), Trouble> {
     let fresh = beside(path, "salvaged");
-    if !path.try_exists()? && fresh.try_exists()? {
-        std::fs::rename(&fresh, path)?;
-        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !path.try_exists()? {
+        let found = if fresh.try_exists()? {
+            Some(fresh.clone())
+        } else {
+            asides(dir)?.into_iter().max_by_key(|name| count_of(name)).map(|name| dir.join(name))
+        };
+        if let Some(found) = found {
+            std::fs::rename(found, path)?;
+            sync_dir(dir)?;
+        }
     }
     remove(&fresh)?;
     remove(&beside(path, "salvaging"))
+}
+
+/// Which of the damaged files one is, counted from 1.
+fn count_of(name: &str) -> u32 {
+    name.rsplit_once('-').and_then(|(_, count)| count.parse().ok()).unwrap_or(1)
 }
 
 /// The names of the damaged files that lie in `dir`.
