@@ -162,8 +162,12 @@ impl FieldApp {
         let trust = Trust { pin: invitation.pin, root_pem: inner.config.root_pem.clone() };
         let transport = (inner.connect)(&invitation.url, &trust)?;
         if self.enrolment()?.is_some() {
-            // Once the code is traded, all that can be read has to be logged again.
-            inner.store.mend()?;
+            // Once the code is traded, all that can be read has to be logged again. What can't be mended now stays behind, and
+            // a phone that needs a code gets on by nothing else; on a full disk that would come to the same later.
+            match inner.store.mend_now() {
+                Err(trouble) if trouble.is_disk_full() => return Err(trouble.into()),
+                _ => {}
+            }
         }
         let name = crate::forms::normalise_text(phone_name);
         joining::enrol(&inner.store, &*inner.key, &*transport, &invitation, &name, &inner.speaker.app)
@@ -244,7 +248,8 @@ impl FieldApp {
         let ready = photo::prepare(bytes)?;
         let facts = PhotoFacts { width: ready.width, height: ready.height, taken, claims: ready.claims };
         let text = serde_json::to_string(&facts).map_err(Trouble::damaged)?;
-        let row = blob::keep(&self.inner.store, &ready.jpeg, role, Some(visit), text)?;
+        let keep = || Ok(blob::keep(&self.inner.store, &ready.jpeg, role, Some(visit), text.clone())?);
+        let row = self.over_damage(keep)?;
         if row.logged || row.role != *role || row.visit != Some(visit) {
             return Err(Refusal::new(
                 "photo.again",
@@ -261,11 +266,11 @@ impl FieldApp {
     /// # Errors
     /// `photo.gone` when it is no longer on this phone, `device.damaged`.
     pub fn photo(&self, sha: Sha) -> Result<Vec<u8>, Refusal> {
-        let row =
-            self.inner.store.read(|connection| blob_row::find(connection, sha))?.ok_or_else(|| {
-                Refusal::new("photo.gone", "", "照片已不在本机", "the photo is no longer on this phone")
-            })?;
-        Ok(blob::load(&self.inner.store, &row)?)
+        let gone = || Refusal::new("photo.gone", "", "照片已不在本机", "the photo is no longer on this phone");
+        self.over_damage(|| {
+            let row = self.inner.store.read(|connection| blob_row::find(connection, sha))?.ok_or_else(gone)?;
+            Ok(blob::load(&self.inner.store, &row)?)
+        })
     }
 
     /// Throws away a photo that belongs to no act yet.
@@ -273,8 +278,7 @@ impl FieldApp {
     /// # Errors
     /// `photo.in_evidence` once an act names it.
     pub fn discard_photo(&self, sha: Sha) -> Result<(), Refusal> {
-        let store = &self.inner.store;
-        let stays = store.write::<_, Trouble>(|transaction| {
+        let stays = self.write(|transaction| {
             Ok(!blob_row::delete_unlogged(transaction, sha)? && blob_row::find(transaction, sha)?.is_some())
         })?;
         if stays {
@@ -285,7 +289,7 @@ impl FieldApp {
                 "The photo is part of a record and stays.",
             ));
         }
-        blob::tidy(store);
+        blob::tidy(&self.inner.store);
         Ok(())
     }
 
@@ -294,7 +298,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn draft(&self, visit: VisitId, form: &str) -> Result<Option<String>, Refusal> {
-        Ok(draft::load(&self.inner.store, visit, form)?)
+        self.over_damage(|| Ok(draft::load(&self.inner.store, visit, form)?))
     }
 
     /// Saves the draft of a form; call it at every change.
@@ -302,7 +306,8 @@ impl FieldApp {
     /// # Errors
     /// `draft.too_large`, `device.disk_full`; the draft before it stays. `device.no_such_visit` once the visit is gone.
     pub fn save_draft(&self, visit: VisitId, form: &str, body: &str) -> Result<(), Refusal> {
-        Ok(draft::save(&self.inner.store, visit, form, body, self.stamp())?)
+        let stamp = self.stamp();
+        self.over_damage(|| Ok(draft::save(&self.inner.store, visit, form, body, stamp)?))
     }
 
     /// Forgets the draft of a form: it has become an act, or was given up.
@@ -310,7 +315,7 @@ impl FieldApp {
     /// # Errors
     /// What the disk says.
     pub fn discard_draft(&self, visit: VisitId, form: &str) -> Result<(), Refusal> {
-        Ok(draft::discard(&self.inner.store, visit, form)?)
+        self.over_damage(|| Ok(draft::discard(&self.inner.store, visit, form)?))
     }
 
     /// What the resident reads before he signs.
@@ -319,7 +324,7 @@ impl FieldApp {
     /// `signature.nothing_to_sign`, `signature.not_ready`.
     pub fn prepare_record(&self, visit: VisitId, purpose: &Purpose) -> Result<RecordPreview, Refusal> {
         let stamp = self.stamp();
-        self.inner.store.read(|connection| {
+        self.read(|connection| {
             let file = CaseFile::open(connection, visit, stamp)?;
             Ok(signing::preview(connection, &file, purpose)?)
         })
@@ -374,7 +379,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn company(&self) -> Result<Option<CompanyEntity>, Refusal> {
-        self.inner.store.read(register::company)
+        self.read(register::company)
     }
 
     /// The worker's own badge and training.
@@ -382,7 +387,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn worker(&self) -> Result<Option<WorkerEntity>, Refusal> {
-        self.inner.store.read(register::worker)
+        self.read(register::worker)
     }
 
     /// A dwelling, while a visit to it is open.
@@ -390,7 +395,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn household(&self, household: HouseholdId) -> Result<Option<HouseholdEntity>, Refusal> {
-        self.inner.store.read(|connection| register::household(connection, household))
+        self.read(|connection| register::household(connection, household))
     }
 
     /// The register of instruments.
@@ -398,7 +403,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn instruments(&self) -> Result<Vec<InstrumentEntity>, Refusal> {
-        self.inner.store.read(register::instruments)
+        self.read(register::instruments)
     }
 
     /// The price lists, newest in force first.
@@ -406,7 +411,7 @@ impl FieldApp {
     /// # Errors
     /// As every reading call.
     pub fn price_lists(&self) -> Result<Vec<PriceListEntity>, Refusal> {
-        self.inner.store.read(register::price_lists)
+        self.read(register::price_lists)
     }
 
     /// One whole run of the exchange, here and now. Needs the network.
@@ -529,10 +534,10 @@ impl FieldApp {
 
     /// Does it once more where it met damage and the store is mended: in a cellar a worker goes on with what can be read.
     fn over_damage<T>(&self, step: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let store = &self.inner.store;
+        let mended = store.mended();
         match step() {
-            Err(refusal) if refusal.code == "device.damaged" && self.inner.store.mend().is_ok_and(|mended| mended) => {
-                step()
-            }
+            Err(refusal) if refusal.code == "device.damaged" && store.mend(mended).unwrap_or(false) => step(),
             done => done,
         }
     }

@@ -169,9 +169,10 @@ impl Courier<'_> {
     /// What stopped an exchange, the phone itself, or that it is let in no more; everything taken in before stays. What
     /// keeps files waiting is in [`Run`].
     pub fn run(&self) -> Result<Run, Stop> {
+        let mended = self.store.mended();
         match self.once() {
             // What is damaged is left behind, and nothing else: wherever the run met it.
-            Err(Stop::Trouble(Trouble::Damaged(_))) if self.store.mend()? => self.once(),
+            Err(Stop::Trouble(Trouble::Damaged(_))) if self.store.mend(mended)? => self.once(),
             done => done,
         }
     }

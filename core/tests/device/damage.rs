@@ -96,6 +96,15 @@ fn spoil(dir: &Path, seq: i64) {
     assert!(spoiled.is_some(), "a page of that record alone");
 }
 
+/// A table's first page goes bad.
+fn spoil_root(dir: &Path, table: &str) {
+    let sql = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+    let root: u32 = raw(dir).query_row(sql, [table], |row| row.get(0)).unwrap();
+    let mut bytes = std::fs::read(dir.join(FILE)).unwrap();
+    bytes[(root as usize - 1) * PAGE..][..PAGE].fill(0xFF);
+    std::fs::write(dir.join(FILE), &bytes).unwrap();
+}
+
 /// What the records say that the server has, by what [`Worker::says`] was told, device by device.
 fn sent(server: &FakeServer) -> Vec<Vec<String>> {
     let what = |op: &Op| {
@@ -326,12 +335,7 @@ fn a_record_whose_photo_was_lost_with_its_row_is_not_told_as_sent_whole() {
     worker.app.suspend().unwrap();
     drop(worker);
     // The page of the table of files, which holds that row alone.
-    let root: u32 = raw(dir.path())
-        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'blob'", [], |row| row.get(0))
-        .unwrap();
-    let mut bytes = std::fs::read(dir.path().join(FILE)).unwrap();
-    bytes[(root as usize - 1) * PAGE..][..PAGE].fill(0xFF);
-    std::fs::write(dir.path().join(FILE), &bytes).unwrap();
+    spoil_root(dir.path(), "blob");
     let worker = Worker { app: open(dir.path(), &server) };
     for _ in 0..3 {
         let _ = worker.app.sync_once();
@@ -445,4 +449,80 @@ fn a_rescue_file_holds_what_can_be_read_of_what_is_not_safe() {
     worker.says("四");
     let view = worker.app.export_rescue(&dir.path().join("rescue.nuanfang")).unwrap();
     assert_eq!((view.ops, view.ops_lost), (3, 1), "safe: {}", worker.app.status().unwrap().safe);
+}
+
+#[test]
+fn what_is_typed_is_kept_though_it_meets_damage_and_so_it_is_for_whoever_waited_meanwhile() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    let visit = VisitId(Uuid::now_v7());
+    for _ in 0..5 {
+        worker.app.save_draft(visit, "form", "之前").unwrap();
+        worker.app.suspend().unwrap();
+    }
+    drop(worker);
+    spoil_root(dir.path(), "draft");
+    let worker = Worker { app: open(dir.path(), &server) };
+    let together = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        let save = |count: usize| {
+            let (app, together) = (&worker.app, &together);
+            scope.spawn(move || {
+                together.wait();
+                app.save_draft(visit, &format!("form {count}"), "之后").map(drop)?;
+                app.draft(visit, &format!("form {count}"))
+            })
+        };
+        let saved: Vec<_> = (0..8).map(save).collect();
+        for done in saved {
+            assert_eq!(done.join().unwrap().unwrap().as_deref(), Some("之后"));
+        }
+    });
+}
+
+#[test]
+fn what_a_screen_shows_of_the_office_is_told_over_a_damaged_page() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.app.sync_once().unwrap();
+    worker.app.suspend().unwrap();
+    drop(worker);
+    spoil_root(dir.path(), "sqlite_autoindex_mirror_1");
+    let worker = Worker { app: open(dir.path(), &server) };
+    worker.app.household(HOUSEHOLD).unwrap();
+    assert!(dir.path().join("phone.damaged").exists());
+    assert!(worker.app.company().unwrap().is_none() && worker.app.price_lists().unwrap().is_empty());
+}
+
+#[test]
+fn a_new_enrolment_waits_for_no_look_and_is_not_kept_from_by_what_can_not_be_mended() {
+    for stays in [true, false] {
+        let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+        let worker = Worker::enrolled(dir.path(), &server);
+        for text in ["一", "二"] {
+            worker.says(text);
+        }
+        let visit = VisitId(Uuid::now_v7());
+        worker.app.save_draft(visit, "form", "之前").unwrap();
+        server.lie(Lie::Twist(|reply| reply.fork = true));
+        worker.app.sync_once().unwrap_err();
+        server.with(|state| state.logs.values_mut().for_each(|log| log.ops.clear()));
+        worker.app.suspend().unwrap();
+        drop(worker);
+        spoil_root(dir.path(), "draft");
+        let worker = Worker { app: open(dir.path(), &server) };
+        // Nothing can be written there.
+        let in_the_way = dir.path().join("phone.salvaging");
+        std::fs::create_dir(&in_the_way).unwrap();
+        assert_eq!(worker.app.draft(visit, "form").unwrap_err().code, "device.damaged");
+        if !stays {
+            std::fs::remove_dir(&in_the_way).unwrap();
+        }
+        assert!(!worker.app.enrol(&field::invitation(), "测试机").unwrap().needs_enrolment);
+        assert_eq!(dir.path().join("phone.damaged").exists(), !stays);
+        if !stays {
+            worker.app.sync_once().unwrap();
+            assert_eq!(sent(&server), [vec![], vec!["一", "二"]]);
+        }
+    }
 }

@@ -14,6 +14,7 @@ pub mod outbox_row;
 pub mod salvage;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,15 +39,32 @@ pub struct Store {
     reader: Mutex<Connection>,
     folding: Mutex<Connection>,
     files: Mutex<()>,
-    /// When it was last looked for damage.
-    looked: Mutex<Option<Instant>>,
+    looked: Mutex<Looked>,
+    /// How many times it was made anew.
+    mended: AtomicU64,
     dir: PathBuf,
     /// SQLCipher's raw key; none for a store that is not encrypted.
     key: Option<zeroize::Zeroizing<[u8; 32]>>,
 }
 
-/// How long after one look for damage the next is taken at the earliest.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// The last look for damage.
+#[derive(Default)]
+struct Looked {
+    at: Option<Instant>,
+    /// How many times in a row it was found and could not be mended: each try reads all and writes it once more.
+    failed: usize,
+}
+
+/// How long after one look for damage the next is taken at the earliest: after none, one or two that mended nothing, and more.
+const LOOK_EVERY: [Duration; 4] =
+    [Duration::from_secs(60), Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(3600)];
+
+impl Looked {
+    /// Whether it is too early for another look, `since` the last.
+    fn is_early(&self, since: Duration) -> bool {
+        since < LOOK_EVERY[self.failed.min(LOOK_EVERY.len() - 1)]
+    }
+}
 
 /// KiB of pages that the writing connection keeps at most.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -78,6 +96,7 @@ impl Store {
             folding: Mutex::new(folding),
             files: Mutex::new(()),
             looked: Mutex::default(),
+            mended: AtomicU64::new(0),
             dir: dir.to_owned(),
             key: None,
         }
@@ -117,16 +136,37 @@ impl Store {
     }
 
     /// Makes the database anew out of what can still be read of it, where something can't: what a step then meets is whole. The
-    /// damaged file is put aside. Says whether that was done, which is tried once in a while alone: a screen asks every second.
+    /// damaged file is put aside. Says whether that was done since it had been `mended` so many times, be it by another thread.
+    /// It is tried once in a while alone: a screen asks every second.
     ///
     /// # Errors
     /// [`Trouble::Damaged`] where too little can be read, or what the disk says; the database is then as it was.
-    pub fn mend(&self) -> Result<bool, Trouble> {
+    pub fn mend(&self, mended: u64) -> Result<bool, Trouble> {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+        if self.mended() != mended {
+            return Ok(true);
+        }
+        if looked.at.is_some_and(|at| looked.is_early(at.elapsed())) {
             return Ok(false);
         }
-        *looked = Some(Instant::now());
+        self.look(&mut looked)
+    }
+
+    /// The same, however short ago it was tried: for what is done once and can't wait.
+    ///
+    /// # Errors
+    /// As [`Store::mend`].
+    pub fn mend_now(&self) -> Result<bool, Trouble> {
+        self.look(&mut self.looked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many times it was made anew since it was opened.
+    pub fn mended(&self) -> u64 {
+        self.mended.load(Ordering::SeqCst)
+    }
+
+    fn look(&self, looked: &mut Looked) -> Result<bool, Trouble> {
+        looked.at = Some(Instant::now());
         // Nobody sweeps the damaged file away before it is noted.
         let _files = self.files();
         // As all who need more than one of them.
@@ -135,8 +175,11 @@ impl Store {
         let (path, key) = (self.dir.join(FILE), self.key.as_deref());
         let open = |path: &Path| connect(path, key);
         if !path.try_exists()? || !salvage::is_damaged(&path, open)? {
+            looked.failed = 0;
             return Ok(false);
         }
+        // Unless it comes to its end.
+        looked.failed += 1;
         let (fresh, lost) = salvage::salvage(&path, open)?;
         for connection in [&mut *folding, &mut *writer, &mut *reader] {
             *connection = Connection::open_in_memory()?;
@@ -147,7 +190,10 @@ impl Store {
             return swapped.map(|()| false);
         }
         (*writer, *reader, *folding) = (for_writing(&path, key)?, for_reading(&path, key)?, reconnect(&path, key)?);
-        swapped.map(|()| true)
+        swapped?;
+        looked.failed = 0;
+        self.mended.fetch_add(1, Ordering::SeqCst);
+        Ok(true)
     }
 
     /// Notes the damaged files whose note a release lost, by a kill or on a full disk, and what became of the log by that.
@@ -319,5 +365,14 @@ mod tests {
         let path = dir.path().join(FILE);
         assert!(for_writing(&path, None).is_err() && for_reading(&path, None).is_err());
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_more_often_damage_could_not_be_mended_the_longer_the_next_try_waits() {
+        for (failed, minutes) in [(0, 1), (1, 1), (2, 10), (3, 60), (100, 60)] {
+            let looked = Looked { at: None, failed };
+            assert!(looked.is_early(Duration::from_secs(60 * minutes - 1)), "{failed}");
+            assert!(!looked.is_early(Duration::from_secs(60 * minutes)), "{failed}");
+        }
     }
 }

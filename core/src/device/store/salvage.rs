@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Params, Row, params_from_iter};
+use rusqlite::{Connection, ErrorCode, Params, Row, ffi, params_from_iter};
 
 use super::enrolment::u64_at;
 use super::migrate::{beside, remove, remove_one, version_of, with_suffix};
@@ -74,15 +74,33 @@ impl<F: Fn() -> Result<Connection, Trouble>> Source<F> {
     }
 }
 
-/// Whether something in the database can't be read, or is no record as it was logged.
+/// Whether something in the database is not what was written, or is no record as it was logged.
+///
+/// # Errors
+/// What the disk says: what it does not give now it may give the next time.
 pub fn is_damaged(path: &Path, connect: impl Fn(&Path) -> Result<Connection, Trouble>) -> Result<bool, Trouble> {
     let connection = connect(path)?;
     let verdict = connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     match verdict.map_err(Trouble::from) {
-        Ok(verdict) if verdict == "ok" => Ok(!outbox_row::altered(&connection)?.is_empty()),
-        Ok(_) | Err(Trouble::Damaged(_)) => Ok(true),
+        Ok(verdict) if verdict == "ok" => match outbox_row::altered(&connection) {
+            Ok(altered) => Ok(!altered.is_empty()),
+            Err(Trouble::Damaged(_)) => Ok(true),
+            Err(trouble) => Err(trouble),
+        },
+        Ok(verdict) => unread(&verdict).map_or(Ok(true), |error| Err(error.into())),
+        Err(Trouble::Damaged(_)) => Ok(true),
         Err(trouble) => Err(trouble),
     }
+}
+
+/// The disk's error in what the check says of a page that it did not get: that is said like damage.
+fn unread(verdict: &str) -> Option<rusqlite::Error> {
+    let codes = verdict.split("unable to get the page. error code=").skip(1);
+    let codes = codes.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+    let mut errors = codes.map(ffi::Error::new);
+    errors
+        .find(|error| error.code == ErrorCode::SystemIoFailure)
+        .map(|error| rusqlite::Error::SqliteFailure(error, None))
 }
 
 /// Makes a database of the same schema out of what can still be read of the one at `path`, whole and durable beside it: for
@@ -344,4 +362,25 @@ fn count_of(name: &str) -> u32 {
 pub fn asides(dir: &Path) -> Result<Vec<String>, Trouble> {
     let names = std::fs::read_dir(dir)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     Ok(names.filter(|name| name.starts_with(ASIDE)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_the_disk_did_not_give_is_not_taken_for_damaged() {
+        let said = |code| {
+            format!("*** in database main ***\nTree 4 page 7: unable to get the page. error code={code}\nTree 9")
+        };
+        for code in [ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ] {
+            let error = unread(&format!("{}: {}", said(ffi::SQLITE_CORRUPT), said(code))).unwrap();
+            assert_eq!(error.sqlite_error().unwrap().extended_code, code);
+            assert!(!matches!(Trouble::from(error), Trouble::Damaged(_)));
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_NOMEM] {
+            assert!(unread(&said(code)).is_none(), "SQLCipher says so of a page that changed");
+        }
+        assert!(unread("row 3 missing from index outbox_visit").is_none());
+    }
 }
