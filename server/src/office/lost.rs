@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// That an outcome `o` waits for a visit to be known, and nothing that is kept apart would make it known.
 pub const WAITS: &str = "o.o = 'held' AND o.why = 'visit_unknown'
     AND NOT EXISTS (SELECT 1 FROM visit k WHERE k.id = o.visit)
-    AND NOT EXISTS (SELECT 1 FROM outcome x JOIN envelope y ON y.g = x.g WHERE x.visit = o.visit AND y.kind = 'visit.opened')";
+    AND NOT EXISTS (SELECT 1 FROM envelope y JOIN outcome x ON x.g = y.g WHERE y.visit = o.visit AND y.kind = 'visit.opened')";
 
 /// What waits for such a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
