@@ -173,8 +173,8 @@ pub fn batch(
 pub fn has_gap(connection: &Connection) -> Result<bool, Trouble> {
     let enrolment = enrolment::get(connection)?;
     let base = enrolment.acked.max(enrolment.floor);
-    Ok(match outbox_row::places(connection, enrolment.device, base)?.first() {
-        Some(next) => *next != base + 1,
+    Ok(match outbox_row::next_place(connection, enrolment.device, base)? {
+        Some(next) => next != base + 1,
         None => enrolment::head(connection, &enrolment)?.0 > base,
     })
 }

@@ -217,6 +217,13 @@ pub fn places(connection: &Connection, device: DeviceId, seq: u64) -> Result<Vec
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// The first of them.
+pub fn next_place(connection: &Connection, device: DeviceId, seq: u64) -> Result<Option<u64>, Trouble> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM outbox WHERE device = ?1 AND seq > ?2 ORDER BY seq LIMIT 1")?;
+    Ok(statement.query_row(params![device.0.as_bytes(), signed(seq)], |row| u64_at(row, "seq")).optional()?)
+}
+
 /// Rows of a device after `seq` that can be read, in order. Those that can't stay where they are, and stop none behind them.
 pub fn legible(connection: &Connection, device: DeviceId, seq: u64) -> Result<Vec<OutboxRow>, Trouble> {
     // Of the index alone: a page of the table that can't be read holds other rows, too.
