@@ -61,9 +61,9 @@ impl Run {
 }
 
 /// Writes everything this phone still holds into a new file at `path`: all operations that are not pruned and can still be
-/// read, but for those that are safe where one before them can't be, and the files of those that are not safe. Only the supplier can open it. A file that is there
-/// already gives way to one that lacks nothing and is signed, or no more than itself, where what it lacks is known from
-/// `before`; to any other only its name, and stays beside it.
+/// read, but for those that are safe where one before them can't be, and the files of those that are not safe. Only the
+/// supplier can open it. A file that is there already gives way to one that lacks nothing and is signed, or no more than
+/// itself, where what it lacks is known from `before`; to any other only its name, and stays beside it.
 ///
 /// # Errors
 /// `device.not_enrolled`, `rescue.key_locked` while the key wants the phone unlocked, what the disk says. There is no
@@ -193,7 +193,7 @@ fn write(
     certified: &Certified,
     part: &Path,
 ) -> Result<RescueView, Trouble> {
-    let supplier = certified.certificate.issuer.key().map_err(damaged)?;
+    let supplier = certified.certificate.issuer.key().map_err(Trouble::damaged)?;
     let heads =
         runs.iter().map(|run| sign(key, enrolment, run.end(), now, certified)).collect::<Result<Vec<_>, _>>()?;
     let signed = heads.iter().all(Option::is_some);
@@ -240,8 +240,8 @@ fn write(
     Ok(view)
 }
 
-/// The device's word for the hash at a position of its log; none when its key is gone for good, whether or not there is another now: what
-/// another key signed the company would have to take for forged.
+/// The device's word for the hash at a position of its log; none when its key is gone for good, whether or not there is
+/// another now: what another key signed the company would have to take for forged.
 fn sign(
     key: &dyn DeviceKey,
     enrolment: &Enrolment,
@@ -260,7 +260,7 @@ fn sign(
         signed = Jws::sign(&statement, key, certified.kid);
     }
     match signed {
-        Ok(jws) => Ok(Some(serde_json::to_string(&jws).map_err(damaged)?)),
+        Ok(jws) => Ok(Some(serde_json::to_string(&jws).map_err(Trouble::damaged)?)),
         Err(SignError::Key(KeyError::Locked)) => Err(Refusal::new(
             "rescue.key_locked",
             "",
@@ -276,8 +276,4 @@ fn sign(
 fn wanted(enrolment: &Enrolment, rows: &[OutboxRow], seen: &mut BTreeSet<Sha>) -> Vec<Sha> {
     let unsafe_rows = rows.iter().filter(|row| row.seq > enrolment.safe);
     unsafe_rows.flat_map(|row| &row.blobs).map(|blob| blob.sha).filter(|sha| seen.insert(*sha)).collect()
-}
-
-fn damaged(error: impl std::fmt::Display) -> Trouble {
-    Trouble::damaged(error)
 }

@@ -300,10 +300,7 @@ fn put_back(writing: &mut Writing<'_>, heads: &Heads, bodies: Vec<Body>) -> Resu
 /// Brings a file back. `false` if it was erased.
 fn bring(from: &Place, vault: &Contents, store: &Sqlite, file: &FileLine) -> Result<bool, Unrestored> {
     let name = file_name(&file.file);
-    let bytes = match from.get(&name) {
-        Err(StoreError::Damaged(why)) => return Err(Fault::of(&name, why).into()),
-        found => found?.ok_or_else(|| Fault::of(&name, "缺失"))?,
-    };
+    let bytes = reader::present(&name, from.get(&name))?;
     let owner = seal::file_owner(&bytes).ok_or_else(|| Fault::of(&name, "无法识别"))?;
     let key = match vault.data_key(owner) {
         DataKey::Here(key) => key,

@@ -107,12 +107,17 @@ fn bring_up_on(
         remove_one(&with_suffix(path, suffix))?;
     }
     std::fs::rename(copy, path)?;
-    crate::device::blob::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    crate::device::blob::sync_dir(folder_of(path))?;
     Ok(())
 }
 
 pub(super) fn version_of(connection: &Connection) -> Result<u32, Trouble> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// The folder that a file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 pub(super) fn beside(path: &Path, what: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, Params, Row, ffi, params_from_iter};
 
 use super::enrolment::u64_at;
-use super::migrate::{beside, remove, remove_one, version_of, with_suffix};
+use super::migrate::{beside, folder_of, remove, remove_one, version_of, with_suffix};
 use super::{damage_row, outbox_row};
 use crate::device::blob::sync_dir;
 use crate::device::outbox;
@@ -296,7 +296,7 @@ pub fn swap(
     for suffix in ["-wal", "-shm"] {
         remove_one(&with_suffix(path, suffix))?;
     }
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = folder_of(path);
     let named = |count: u32| if count == 1 { ASIDE.to_owned() } else { format!("{ASIDE}-{count}") };
     let file = (1..).map(named).find(|name| !dir.join(name).exists()).unwrap_or_else(|| ASIDE.to_owned());
     let aside = dir.join(&file);
@@ -337,7 +337,7 @@ fn note(
 /// What the disk says.
 pub fn tidy(path: &Path) -> Result<(), Trouble> {
     let fresh = beside(path, "salvaged");
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = folder_of(path);
     if !path.try_exists()? {
         let found = if fresh.try_exists()? {
             Some(fresh.clone())

@@ -205,13 +205,21 @@ fn read<L: Serialize + serde::de::DeserializeOwned>(
     number: u64,
     prev: Option<Sha>,
 ) -> Result<(Vec<L>, Trailer, Sha), Unread> {
-    let bytes = match found {
-        Ok(found) => found.ok_or_else(|| Fault::of(name, "缺失"))?,
-        Err(StoreError::Damaged(why)) => return Err(Fault::of(name, why).into()),
-        Err(error) => return Err(Unread::Place(error)),
-    };
+    let bytes = present(name, found)?;
     let (lines, trailer) = line::read(&bytes, number, prev).map_err(|why| Fault::of(name, why))?;
     Ok((lines, trailer, Sha::of(&bytes)))
+}
+
+/// The bytes of what must lie there under that name, as [`Place::get`] found them.
+///
+/// # Errors
+/// The fault where it is missing or the disk can't give it back, or what the place itself says.
+pub fn present(name: &str, found: Result<Option<Vec<u8>>, StoreError>) -> Result<Vec<u8>, Unread> {
+    match found {
+        Ok(found) => Ok(found.ok_or_else(|| Fault::of(name, "缺失"))?),
+        Err(StoreError::Damaged(why)) => Err(Fault::of(name, why).into()),
+        Err(error) => Err(Unread::Place(error)),
+    }
 }
 
 /// How many segments there are: the number of the last heads file.
