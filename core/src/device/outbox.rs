@@ -295,11 +295,11 @@ fn relog_from_start(transaction: &Transaction<'_>, mut rows: Vec<OutboxRow>, dev
 }
 
 /// Deletes what has been safe since `before`, by the server's time, and is no longer part of a visit in this phone's scope;
-/// then the files only such rows named.
-pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Trouble> {
+/// then the files only such rows named. Says whether something went.
+pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<bool, Trouble> {
     // Between the pages of a scope that is told anew nobody knows what is still planned.
     if mirror_row::scopes(transaction)?.iter().any(|scope| scope.resetting) {
-        return Ok(());
+        return Ok(false);
     }
     let mut enrolment = enrolment::get(transaction)?;
     let (last, went) = outbox_row::prune(transaction, enrolment.device, before)?;
@@ -310,7 +310,7 @@ pub fn prune(transaction: &Transaction<'_>, before: Millis) -> Result<(), Troubl
     if went {
         blob_row::prune(transaction)?;
     }
-    Ok(())
+    Ok(went)
 }
 
 /// Whether every link of a device's chain, as far back as it is kept, is what it says. For rescue and tests.

@@ -245,7 +245,10 @@ pub fn apply_reply(
             mirror::dismiss(transaction, told_before)?;
         }
         applied.need = needs(transaction, reply)?;
-        outbox::prune(transaction, before)?;
+        if outbox::prune(transaction, before)? && !applied.more {
+            // What was begun waited for what went here, and this exchange may be the last for long.
+            mirror::let_go(transaction, reply.now_ms, before)?;
+        }
         damage_row::age(transaction, reply.now_ms, before)?;
         Ok(Ok(applied))
     })?;

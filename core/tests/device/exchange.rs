@@ -510,6 +510,27 @@ fn a_restored_server_hears_of_a_visit_before_what_was_begun_in_it_goes() {
 }
 
 #[test]
+fn what_was_begun_goes_with_what_was_logged_of_a_visit_that_is_never_judged() {
+    let (dir, server, phone) = one_op();
+    let scope = server.worker_scope();
+    server.put(&scope, "visit", &VISIT.to_string(), 1, r#"{"kind":"repair"}"#);
+    phone.sync(&server).unwrap();
+    begin(&phone, VISIT, 3);
+    server.with(|state| {
+        state.epoch = 2;
+        state.outcomes = vec![Outcome { seq: 1, o: OutcomeKind::Held, why: None }];
+        state.feeds.get_mut(&scope).unwrap().clear();
+    });
+    phone.sync(&server).unwrap();
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), phone.texts().len()), ((1, 2), 1), "it may yet be judged");
+    server.with(|state| state.now.0 += 31 * 86_400_000);
+    phone.sync(&server).unwrap();
+    assert_eq!((begun(&phone, VISIT), phone.texts().len(), files(&dir)), ((0, 0), 0, 0), "by one exchange");
+    assert_eq!(phone.departed(), []);
+}
+
+#[test]
 fn a_dismissed_phone_keeps_its_log_and_the_photos_that_its_acts_name() {
     for forked in [
         None,
