@@ -254,6 +254,40 @@ fn an_update_that_meets_damage_opens_what_can_be_read_and_puts_the_file_aside() 
 }
 
 #[test]
+fn a_damaged_file_goes_in_its_time_though_the_app_ends_before_it_is_swept_away() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says("二");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 1);
+    worker.app.sync_once().unwrap();
+    assert!(dir.path().join("phone.damaged").exists());
+    drop(worker);
+    // Its time is over, and the app ended there.
+    raw(dir.path()).execute("DELETE FROM damage", []).unwrap();
+    let worker = Worker { app: open(dir.path(), &server) };
+    worker.app.sync_once().unwrap();
+    assert!(!dir.path().join("phone.damaged").exists());
+}
+
+#[test]
+fn an_earlier_damaged_file_stays_though_its_note_is_on_a_page_that_goes_bad_later() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says("二");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 1);
+    worker.app.sync_once().unwrap();
+    worker.app.suspend().unwrap();
+    drop(worker);
+    spoil_root(dir.path(), "damage");
+    let worker = Worker { app: open(dir.path(), &server) };
+    worker.app.status().unwrap();
+    worker.app.sync_once().unwrap();
+    assert!(["phone.damaged", "phone.damaged-2"].iter().all(|name| dir.path().join(name).exists()));
+}
+
+#[test]
 fn a_kill_between_the_two_names_leaves_a_database() {
     let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
     let worker = Worker::enrolled(dir.path(), &server);

@@ -4,6 +4,7 @@
 //! - [`replay`], [`image`]: that folder as it is found after a crash at any index of the record.
 //! - [`phone`], [`server`]: workloads of the real phone and the real server, and what must hold of their disks.
 //! - [`migration`]: the first release's phone while its database is brought up to this release's schema.
+//! - [`salvage`]: a phone's database while it is made anew out of what can be read of a damaged one.
 //! - [`control`]: the proof that a missing sync is seen.
 //! - [`faults`]: the same workloads on disks that are full, broken or read-only.
 //! - [`suite`]: all of it in two sizes, for every day and for a night.
@@ -23,6 +24,7 @@ pub mod migration;
 pub mod phone;
 mod recording;
 pub mod replay;
+pub mod salvage;
 pub mod scratch;
 pub mod sender;
 pub mod server;

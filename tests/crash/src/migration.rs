@@ -19,24 +19,35 @@ use crate::sweep::{Fallible, Judge};
 const RELEASE: &[u8] = include_bytes!("../../golden/outbox-0.1.0.zip");
 
 /// What no step may change: the log, drafts, and of files all that the first release wrote.
-const KEPT: [&str; 3] = [
-    "SELECT * FROM outbox ORDER BY n",
-    "SELECT * FROM draft ORDER BY visit, form",
-    "SELECT sha, file, key, nonce, len, role, visit, facts, logged, whole FROM blob ORDER BY sha",
-];
+const KEPT: [&str; 3] = ["SELECT * FROM outbox ORDER BY n", "SELECT * FROM draft ORDER BY visit, form", BLOBS];
 
-/// The rows of [`KEPT`].
+/// Of files all that the first release wrote.
+pub(crate) const BLOBS: &str =
+    "SELECT sha, file, key, nonce, len, role, visit, facts, logged, whole FROM blob ORDER BY sha";
+
+/// Rows of any table.
 pub type Rows = Vec<Vec<Value>>;
 
+/// The rows that a query finds, with all of their values.
+///
+/// # Errors
+/// If not all can be read.
+pub(crate) fn rows_of(db: &Connection, sql: &str) -> Fallible<Rows> {
+    let mut query = db.prepare(sql)?;
+    let columns = query.column_count();
+    let rows = query.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;
+    Ok(rows.collect::<Result<Rows, _>>()?)
+}
+
 fn kept(db: &Connection) -> Fallible<Rows> {
-    let mut kept = Rows::new();
-    for sql in KEPT {
-        let mut query = db.prepare(sql)?;
-        let columns = query.column_count();
-        let rows = query.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;
-        kept.extend(rows.collect::<Result<Rows, _>>()?);
-    }
-    Ok(kept)
+    let tables = KEPT.iter().map(|sql| rows_of(db, sql)).collect::<Result<Vec<_>, _>>()?;
+    Ok(tables.concat())
+}
+
+/// Puts the database of the first release's phone at `file`.
+pub(crate) fn first_release(file: &Path) -> Fallible<()> {
+    std::io::copy(&mut ZipArchive::new(Cursor::new(RELEASE))?.by_name("phone/phone.db")?, &mut File::create(file)?)?;
+    Ok(())
 }
 
 /// Opens the store of the first release, with drafts that are in its write-ahead log alone. Returns also what was in it.
@@ -45,7 +56,7 @@ fn kept(db: &Connection) -> Fallible<Rows> {
 /// If the phone does not open it.
 pub fn play(dir: &Path) -> Fallible<(Record, Rows)> {
     let file = dir.join(FILE);
-    std::io::copy(&mut ZipArchive::new(Cursor::new(RELEASE))?.by_name("phone/phone.db")?, &mut File::create(&file)?)?;
+    first_release(&file)?;
     // As a kill leaves it: the log stays beside the file.
     let db = open_whole(&file)?;
     db.execute_batch(

@@ -5,10 +5,11 @@ use tempfile::TempDir;
 
 use crate::chaos::{self, Outcome};
 use crate::control::{self, Synchronous};
-use crate::faults::{self, PhoneTrial, ServerTrial};
+use crate::faults::{self, PhoneTrial, SalvageTrial, ServerTrial};
 use crate::migration::{self, MigrationJudge};
 use crate::phone::{self, PhoneJudge};
 use crate::replay::Replay;
+use crate::salvage::{self, SalvageJudge, Schema};
 use crate::server::{self, ServerJudge};
 use crate::sweep::{Depth, Fallible, Found, Plan, sweep};
 
@@ -53,6 +54,20 @@ pub fn migration(form: Form, seed: u64) -> Fallible<Found> {
     Ok(sweep(Replay::new(&record), &record, &mut MigrationJudge::new(&rows)?, plan))
 }
 
+/// Crashes the phone while its database is made anew out of a damaged one: this release's, then the first's.
+///
+/// # Errors
+/// If the workload itself fails.
+pub fn salvage(form: Form, seed: u64) -> Fallible<[Found; 2]> {
+    let run = |workload, schema| -> Fallible<Found> {
+        let dir = TempDir::new()?;
+        let (record, truth) = salvage::play(dir.path(), schema)?;
+        let plan = Plan { workload, depth: form.depth(Depth::Full, 5), seed, deep: 1 };
+        Ok(sweep(Replay::new(&record), &record, &mut SalvageJudge::new(&truth)?, plan))
+    };
+    Ok([run("salvage", Schema::Current)?, run("salvage of the first release", Schema::First)?])
+}
+
 /// Crashes the server.
 ///
 /// # Errors
@@ -67,8 +82,8 @@ pub fn server(form: Form, seed: u64) -> Fallible<Found> {
     Ok(sweep(Replay::new(&record), &record, &mut ServerJudge::new(&truth)?, plan))
 }
 
-/// The phone and the server on disks that forget to sync, all of it or the folder of files alone: each must lose
-/// something, or the sweeps above are blind.
+/// The phone, at work and while its database is made anew, and the server on disks that forget to sync, all of it or a part
+/// alone: each must lose something, or the sweeps above are blind.
 ///
 /// # Errors
 /// If the workloads themselves fail.
@@ -81,6 +96,10 @@ pub fn deaf(seed: u64) -> Fallible<Vec<Found>> {
         let mut judge = PhoneJudge::new(&truth)?;
         found.push(sweep(Replay::deaf_to(&record, part), &record, &mut judge, plan(workload)));
     }
+    let dir = TempDir::new()?;
+    let (record, truth) = salvage::play(dir.path(), Schema::Current)?;
+    let mut judge = SalvageJudge::new(&truth)?;
+    found.push(sweep(Replay::deaf_to(&record, ""), &record, &mut judge, plan("salvage without syncs")));
     let (record, truth) = server::play(office.path(), server::Size { phones: 2, rounds: 3, ops: 10 }, seed)?;
     for (workload, part) in [
         ("server without syncs", ""),
@@ -108,9 +127,13 @@ pub fn controls(seed: u64) -> Fallible<[control::Found; 3]> {
 ///
 /// # Errors
 /// If a workload fails on a disk that works.
-pub fn faults(form: Form) -> Fallible<[faults::Found; 2]> {
+pub fn faults(form: Form) -> Fallible<[faults::Found; 3]> {
     let step = |every| if form == Form::Full { 1 } else { every };
-    Ok([faults::sweep(&mut PhoneTrial::new()?, step(17))?, faults::sweep(&mut ServerTrial::new()?, step(41))?])
+    Ok([
+        faults::sweep(&mut PhoneTrial::new()?, step(17))?,
+        faults::sweep(&mut SalvageTrial::new()?, step(7))?,
+        faults::sweep(&mut ServerTrial::new()?, step(41))?,
+    ])
 }
 
 /// Runs of the network that lies, from `seed` on.

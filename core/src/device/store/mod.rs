@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use self::salvage::Aside;
 use super::trouble::Trouble;
 use crate::drill;
 
@@ -85,7 +84,6 @@ impl Store {
         migrate::bring_up(&path, migrate::STEPS, |path| connect(path, key))?;
         let mut store = Self::over(for_writing(&path, key)?, for_reading(&path, key)?, reconnect(&path, key)?, dir);
         store.key = key.copied().map(zeroize::Zeroizing::new);
-        store.note()?;
         Ok(store)
     }
 
@@ -194,22 +192,6 @@ impl Store {
         looked.failed = 0;
         self.mended.fetch_add(1, Ordering::SeqCst);
         Ok(true)
-    }
-
-    /// Notes the damaged files whose note a release lost, by a kill or on a full disk, and what became of the log by that.
-    fn note(&self) -> Result<(), Trouble> {
-        let files = salvage::asides(&self.dir)?;
-        if files.is_empty() {
-            return Ok(());
-        }
-        self.write(|transaction| {
-            let known = damage_row::files(transaction)?;
-            let unnoted: Vec<_> = files.into_iter().filter(|file| !known.contains(file)).collect();
-            for file in &unnoted {
-                damage_row::put(transaction, &Aside { file: file.clone(), records: 0 })?;
-            }
-            if unnoted.is_empty() { Ok(()) } else { super::outbox::hold_fast(transaction) }
-        })
     }
 
     /// Puts another connection in the place of one that met a page it can't decrypt: SQLCipher reads nothing and writes nothing

@@ -321,6 +321,11 @@ fn note(
 ) -> Result<(), Trouble> {
     let mut new = connect(fresh)?;
     let transaction = new.transaction()?;
+    // Notes of earlier ones may be among what could not be read.
+    let noted = damage_row::files(&transaction)?;
+    for file in asides(folder_of(fresh))?.into_iter().filter(|file| !noted.contains(file)) {
+        damage_row::put(&transaction, &Aside { file, records: 0 })?;
+    }
     damage_row::put(&transaction, aside)?;
     outbox::go_on_after(&transaction, through)?;
     outbox::hold_fast(&transaction)?;

@@ -72,6 +72,7 @@ fn run(cli: &Cli) -> Fallible<Report> {
     if wanted(Part::Phone) {
         report.crashes.push(suite::phone(form, cli.seed)?);
         report.crashes.push(suite::migration(form, cli.seed)?);
+        report.crashes.extend(suite::salvage(form, cli.seed)?);
     }
     if wanted(Part::Server) {
         report.crashes.push(suite::server(form, cli.seed)?);

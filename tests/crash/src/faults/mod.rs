@@ -3,6 +3,7 @@
 //! disk works again.
 
 mod phone;
+mod salvage;
 mod server;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::replay::Replay;
 use crate::sweep::Fallible;
 
 pub use phone::PhoneTrial;
+pub use salvage::SalvageTrial;
 pub use server::ServerTrial;
 
 /// What was found.

@@ -100,7 +100,8 @@ impl PhoneTrial {
     }
 }
 
-fn said_well(refusal: &Refusal) -> Fallible<()> {
+/// Whether its worker is told in Chinese what happened, and that nothing is lost.
+pub(super) fn said_well(refusal: &Refusal) -> Fallible<()> {
     if &*refusal.code == "sync.broke_off" {
         return Err(format!("it panicked: {}", refusal.zh).into());
     }

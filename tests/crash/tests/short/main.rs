@@ -52,6 +52,14 @@ fn a_newer_schema_leaves_one_whole_database_wherever_it_stops() {
 }
 
 #[test]
+fn a_damaged_database_is_made_anew_or_left_as_it_was_wherever_it_stops() {
+    for found in suite::salvage(Form::Short, SEED).unwrap() {
+        assert_eq!(found.failed, 0, "{}", told(&found));
+        assert!(found.indexes > 30 && found.syncs > 3, "{}", told(&found));
+    }
+}
+
+#[test]
 fn a_file_is_whole_only_if_every_piece_reached_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::record(dir.path()).unwrap();
