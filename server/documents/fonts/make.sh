@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the form fonts from Debian's fonts-noto-cjk, and the tables of core/src/forms that follow from them.
-# Needs: apt-get install fonts-noto-cjk fonts-noto-cjk-extra libharfbuzz-bin unicode-data (Debian 12; hb-subset 6.0.0).
+# Needs: apt-get install fonts-noto-cjk fonts-noto-cjk-extra libharfbuzz-bin unicode-data zstd (Debian 12; hb-subset 6.0.0).
 set -eu
 cd "$(dirname "$0")"
 noto=${NOTO:-/usr/share/fonts/opentype/noto}
@@ -19,6 +19,7 @@ hb-subset --unicodes=20-7E,A0-2FF,370-3FF,400-4FF,2000-2BFF,2E80-33FF,3400-9FFF,
 } > "$work/bold.txt"
 hb-subset --unicodes-file="$work/bold.txt" --face-index=2 --layout-features-=locl \
   -o NotoSansCJKsc-Bold.otf --font-file="$noto/NotoSansCJK-Bold.ttc"
+zstd -19 --rm --force NotoSansCJKsc-Regular.otf NotoSansCJKsc-Bold.otf
 
 # Code points that old systems put into the private use area before Unicode had the character (GBK's FE50–FEA0 and the
 # vertical marks), with what GB 18030 says today: one "PUA<TAB>character" a line, hexadecimal.

@@ -387,14 +387,16 @@ pub(crate) fn record_segment(tx: &Connection, shipped: &Shipped) -> Result<(), S
 }
 
 /// Moves each log's safe position to where everything before it, files too, is in the backup, which holds the envelopes
-/// up to `through`.
+/// up to `through`. Looks at what becomes safe, and not at all that waits: a backup that catches up keeps no phone waiting.
 pub(crate) fn advance_safe(tx: &Connection, through: u64) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "UPDATE writer SET safe = max(safe, min(
-           coalesce((SELECT e.seq FROM envelope e WHERE e.dev = writer.dev AND e.g <= ?1
-             ORDER BY e.seq DESC LIMIT 1), 0),
-           coalesce((SELECT min(o.seq) - 1 FROM blob_owed o WHERE o.dev = writer.dev), acked)))
-         WHERE safe < acked",
+        "UPDATE writer SET safe = max(safe, coalesce(
+           (SELECT e.seq - 1 FROM envelope e
+             WHERE e.dev = writer.dev AND e.seq > writer.safe AND e.seq <= whole.seq AND e.g > ?1
+             ORDER BY e.seq LIMIT 1), whole.seq))
+         FROM (SELECT w.dev, coalesce((SELECT min(o.seq) - 1 FROM blob_owed o WHERE o.dev = w.dev), w.acked) AS seq
+           FROM writer w WHERE w.safe < w.acked) AS whole
+         WHERE whole.dev = writer.dev",
     )?
     .execute([through as i64])?;
     Ok(())

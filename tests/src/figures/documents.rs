@@ -156,8 +156,8 @@ impl Plain {
     fn open() -> Tried<Self> {
         let fonts = root().join("server/documents/fonts");
         let mut faces = Vec::new();
-        for file in ["NotoSansCJKsc-Regular.otf", "NotoSansCJKsc-Bold.otf"] {
-            faces.extend(Font::iter(Bytes::new(std::fs::read(fonts.join(file))?)));
+        for file in ["NotoSansCJKsc-Regular.otf.zst", "NotoSansCJKsc-Bold.otf.zst"] {
+            faces.extend(Font::iter(Bytes::new(zstd::decode_all(std::fs::File::open(fonts.join(file))?)?)));
         }
         let file = |path: &str| VirtualPath::new(path).map(|path| RootedPath::new(VirtualRoot::Project, path).intern());
         let main = file("/plain.typ").map_err(|error| format!("{error:?}"))?;
