@@ -50,6 +50,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/alarms", "DLAM"),
     ("GET", "/api/quarantine", "DLAM"),
     ("POST", "/api/quarantine/rejudge", "DL"),
+    ("POST", "/api/quarantine/file", "DL"),
     ("GET", "/api/lost-visits/{id}", "DL"),
     ("GET", "/api/instruments", "DSLAM"),
     ("GET", "/api/price-lists", "DSBLAM"),

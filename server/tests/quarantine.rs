@@ -225,6 +225,40 @@ async fn what_is_kept_apart_is_judged_anew_at_the_offices_word() {
 }
 
 #[tokio::test]
+async fn what_nothing_is_to_be_done_about_is_filed_and_stays_kept() {
+    let house = House::open().await;
+    let (mut phone, op) = stray(&house).await;
+    let desk = Desk::open(&house, Role::Dispatcher).await;
+    let asked = json!({"ops": [op], "reason": "示例：误拍"});
+    let file = || desk.send(&house, Method::POST, "/api/quarantine/file", &asked);
+    let listed = async |query: &str| {
+        let page = desk.get(&house, &format!("/api/quarantine{query}")).await;
+        page["rows"].as_array().unwrap().iter().map(|row| row["filed_ms"].is_i64()).collect::<Vec<_>>()
+    };
+    assert_eq!(file().await.0, StatusCode::NO_CONTENT);
+    assert_eq!((listed("").await, listed("?filed=true").await), (vec![], vec![true]));
+    assert_eq!(desk.get(&house, "/api/alarms").await["kept"], 0);
+    let before = dump(&house);
+    house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.unwrap();
+    assert_eq!(dump(&house), before, "the log alone says so");
+    // Filed twice it is filed; judged anew it is to be looked at once more, as long as it stays kept.
+    assert_eq!(file().await.0, StatusCode::NO_CONTENT);
+    assert_eq!(rejudge(&house, &desk, op).await.1["kept"], 1);
+    assert_eq!((listed("").await, listed("?filed=true").await), (vec![false], vec![]));
+    assert_eq!(file().await.0, StatusCode::NO_CONTENT);
+    house.assign(VISIT, 1, SECOND).await;
+    assert_eq!(rejudge(&house, &desk, op).await.1["kept"], 0);
+    assert_eq!((listed("").await, listed("?filed=true").await), (vec![], vec![]));
+    assert_eq!(file().await.0, StatusCode::NOT_FOUND, "it counts by now");
+    assert_eq!(phone.sync(&house).await.outcomes[0].o, OutcomeKind::Applied);
+    let none = json!({"ops": [], "reason": "示例"});
+    assert_eq!(
+        desk.send(&house, Method::POST, "/api/quarantine/file", &none).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+}
+
+#[tokio::test]
 async fn what_an_older_build_held_is_judged_anew_at_the_start() {
     let house = House::open().await;
     house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(FIRST)).await;

@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::inspection::Finding;
 use super::office_event::{
-    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, EnrolmentIssued, FormCompleted, HouseholdErased,
-    Imported, InvoiceRecorded, LaneChosen, LateDecided, PasswordReset, Rejudged, Rescheduled, Restored,
-    SettingsChanged, UserAdded, UserDisabled, VisitPlan,
+    Assigned, CallbackMade, Cancelled, DeviceEnrolled, DeviceRevoked, EnrolmentIssued, Filed, FormCompleted,
+    HouseholdErased, Imported, InvoiceRecorded, LaneChosen, LateDecided, PasswordReset, Rejudged, Rescheduled,
+    Restored, SettingsChanged, UserAdded, UserDisabled, VisitPlan,
 };
 use super::quote::QuoteShown;
 use super::signature::{SignatureRefused, Signed};
@@ -154,6 +154,8 @@ events! {
     LateDecided(LateDecided) = "office.late_decided",
     /// The office has an operation judged anew that was kept apart.
     Rejudged(Rejudged) = "office.rejudged",
+    /// The office has looked at an operation that is kept apart, and leaves it there.
+    Filed(Filed) = "office.filed",
     /// A ledger was imported.
     Imported(Imported) = "office.imported",
     /// An office user.

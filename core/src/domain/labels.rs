@@ -55,6 +55,7 @@ pub fn kind_label(kind: &str) -> Option<(&'static str, &'static str)> {
         "office.cancelled" => ("调度：取消", "Office: cancelled"),
         "office.lane_chosen" => ("调度：选定结果", "Office: lane chosen"),
         "office.rejudged" => ("调度：重新判定", "Office: judged anew"),
+        "office.filed" => ("调度：归档", "Office: filed"),
         "office.late_decided" => ("调度：迟到记录处理", "Office: late lane decided"),
         "office.callback_made" => ("回访 / 抽查", "Call-back or spot check"),
         "office.form_completed" => ("调度：表格补充", "Office: form completed"),

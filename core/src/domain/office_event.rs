@@ -117,6 +117,16 @@ pub struct Rejudged {
     pub reason: String,
 }
 
+/// `office.filed`: what is held or quarantined was looked at, and nothing is to be done about it. It stays kept, apart from what
+/// is still to be looked at, until it is judged anew.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Filed {
+    /// The operation.
+    pub op: OpId,
+    /// Why nothing is to be done.
+    pub reason: String,
+}
+
 /// `office.late_decided`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LateDecided {

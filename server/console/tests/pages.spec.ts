@@ -441,8 +441,8 @@ it('has what one phone sent too late judged together, and says what came of it',
   answers.set('GET /api/alarms', { silent_devices: 0, forked_devices: 0, kept: 4 })
   await open(QuarantinePage, {}, { transition: false })
   const again = i18n.global.t('quarantine.rejudge')
-  const choose = async (n: number) => {
-    await page.findAll('tbody button').at(n)?.trigger('click')
+  const choose = async (n: number, act = again) => {
+    await page.findAll('tbody button').filter(one => one.text() === act).at(n)?.trigger('click')
     await settle()
     return dialog()?.querySelector<HTMLInputElement>('input[type=checkbox]')
   }
@@ -461,6 +461,20 @@ it('has what one phone sent too late judged together, and says what came of it',
   expect(bodyOf('POST /api/quarantine/rejudge')).toEqual({ reason: '本人当面交回', ops: ['o6', 'o2', 'o1'] })
   expect(page.find('[role=status]').text()).toContain(i18n.global.t('quarantine.judged', { n: 3, kept: 0 }))
   expect(times('GET /api/alarms') - counted, 'by who shows them').toBe(1)
+  // What nothing is to be done about is filed, and found again.
+  const file = i18n.global.t('quarantine.file')
+  const box2 = await choose(1, file)
+  box2?.click()
+  await reason('示例：被盗手机')
+  answers.set('POST /api/quarantine/file', undefined)
+  answers.set('GET /api/quarantine', keptPage([]))
+  await press(file, dialog())
+  expect(bodyOf('POST /api/quarantine/file')).toEqual({ reason: '示例：被盗手机', ops: ['o6', 'o2', 'o1', 'o5'] })
+  expect(page.find('.page-empty').text()).toBe(i18n.global.t('quarantine.none'))
+  answers.set('GET /api/quarantine', keptPage([{ ...row(1, 'd1', late), filed_ms: evening }]))
+  await press(i18n.global.t('quarantine.filed'))
+  await settle()
+  expect(page.findAll('tbody button').map(one => one.text())).toEqual([again])
 })
 
 it('plans what a task asks for with what the task says, the first time too', async () => {

@@ -120,6 +120,7 @@ fn others() -> Value {
         ("office.cancelled", json!({"n": "00", "reason": "示例"})),
         ("office.lane_chosen", json!({"n": "00", "lane": 1, "reason": "示例"})),
         ("office.rejudged", json!({"n": "00", "op": ID, "reason": "示例"})),
+        ("office.filed", json!({"n": "00", "op": ID, "reason": "示例"})),
         (
             "office.imported",
             json!({"n": "00", "register": "households", "rows": SHA, "added": 1, "changed": 0, "unchanged": 0,

@@ -31,6 +31,7 @@ pub(super) fn label(kind: &str) -> (String, String) {
         "office.cancelled" => ("取消", "Cancelled"),
         "office.lane_chosen" => ("选定结果", "Lane chosen"),
         "office.rejudged" => ("重新判定", "Judged anew"),
+        "office.filed" => ("隔离记录归档", "Kept record filed"),
         "office.late_decided" => ("迟到记录处理", "Late lane decided"),
         "office.callback_made" => ("回访 / 抽查", "Call-back or spot check"),
         "office.form_completed" => ("表格补充", "Form completed"),

@@ -75,6 +75,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::alarms))
         .routes(routes!(quarantine::quarantine))
         .routes(routes!(quarantine::rejudge))
+        .routes(routes!(quarantine::file_kept))
         .routes(routes!(lost_visits::lost_visit))
         .routes(routes!(registers::instruments))
         .routes(routes!(registers::price_lists))

@@ -1,9 +1,12 @@
 //! What devices sent and the office has to look at: held because it is not understood yet, or quarantined. All of it is
-//! kept and acknowledged; the office can have it judged anew once what stood against it has changed.
+//! kept and acknowledged; the office can have it judged anew once what stood against it has changed, or file what nothing is to
+//! be done about.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use nuanfang_core::domain::Event;
+use nuanfang_core::domain::office_event::Filed;
 use nuanfang_core::id::{OpId, WorkerId};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -18,11 +21,11 @@ use super::{Asked, Body, page, text};
 use crate::http::Problem;
 use crate::office::lost::WAITS;
 use crate::office::registers::names;
-use crate::office::rejudge;
+use crate::office::{OfficeAct, rejudge};
 use crate::state::AppState;
 use crate::store::StoreError;
 
-/// How many may be judged anew at a time.
+/// How many may be judged anew or filed at a time.
 const AT_ONCE: usize = 500;
 
 /// That somebody has to look at an outcome `o`. Of what came about somebody who was erased nothing is there to look at.
@@ -37,6 +40,9 @@ pub struct KeptQuery {
     pub page: Option<u64>,
     /// Rows a page, at most 200; 50 when absent.
     pub size: Option<u64>,
+    /// What was filed, in place of what is still to be looked at.
+    #[serde(default)]
+    pub filed: bool,
 }
 
 /// Where it is kept.
@@ -82,16 +88,19 @@ pub struct KeptView {
     pub kept: KeptName,
     /// Why, a stable code: `never_assigned`.
     pub why: String,
+    /// When it was filed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filed_ms: Option<i64>,
 }
 
-/// Have operations judged anew.
+/// Operations that are kept apart, and what is to become of them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RejudgeRequest {
+pub struct KeptRequest {
     /// Which, in the order in which they are judged, 500 at most.
     #[schema(min_items = 1, max_items = 500)]
     pub ops: Vec<Uuid>,
-    /// What has changed since.
+    /// Judged anew, what has changed since; filed, why nothing is to be done.
     pub reason: String,
 }
 
@@ -112,7 +121,7 @@ pub struct AlarmsView {
     pub silent_devices: u64,
     /// Phones whose log forked and that were not enrolled anew.
     pub forked_devices: u64,
-    /// Operations held or quarantined.
+    /// Operations held or quarantined, and not filed.
     pub kept: u64,
     /// The backup stands still: what the office does is lost with this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,14 +149,14 @@ pub async fn alarms(_may: May<ReadDevices>, State(state): State<AppState>) -> Re
         Ok::<_, StoreError>(AlarmsView {
             silent_devices: count(|device| device.silent),
             forked_devices: count(|device| device.forked && device.state == DeviceState::Active),
-            kept: kept(db)?,
+            kept: kept(db, false)?,
             backup,
         })
     };
     Ok(Json(state.read(read).await?))
 }
 
-/// A page of what is held or quarantined, newest first.
+/// A page of what is held or quarantined, newest first: what is still to be looked at, or what was filed.
 #[utoipa::path(get, path = "/api/quarantine", tag = "quarantine", operation_id = "quarantine", params(KeptQuery),
     responses((status = 200, description = "A page of what is kept apart, newest first", body = Page<KeptView>)))]
 pub async fn quarantine(
@@ -161,22 +170,50 @@ pub async fn quarantine(
 /// Judge operations anew by the state as it is now, all of them or, where one is no longer kept apart, none. They may come out
 /// as they were.
 #[utoipa::path(post, path = "/api/quarantine/rejudge", tag = "quarantine", operation_id = "rejudge",
-    request_body = RejudgeRequest,
+    request_body = KeptRequest,
     responses((status = 200, description = "Judged", body = RejudgedView),
         (status = 404, description = "One of them is not kept apart", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "None, or too many", body = Problem, content_type = "application/problem+json")))]
 pub async fn rejudge(
     may: May<Dispatch>,
     State(state): State<AppState>,
-    Body(request): Body<RejudgeRequest>,
+    Body(request): Body<KeptRequest>,
 ) -> Result<Json<RejudgedView>, Problem> {
+    let ops = request.ops.clone();
+    act_on(&may, &state, request, rejudge::act).await?;
+    let whys = state.read(move |db| rejudge::whys(db, ops)).await?;
+    Ok(Json(RejudgedView { kept: whys.len(), why: whys.into_iter().next() }))
+}
+
+/// File operations that nothing is to be done about, all of them or, where one is no longer kept apart, none. They stay kept;
+/// judged anew they are to be looked at once more.
+#[utoipa::path(post, path = "/api/quarantine/file", tag = "quarantine", operation_id = "fileKept",
+    request_body = KeptRequest,
+    responses((status = 204, description = "Filed"),
+        (status = 404, description = "One of them is not kept apart", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "None, or too many", body = Problem, content_type = "application/problem+json")))]
+pub async fn file_kept(
+    may: May<Dispatch>,
+    State(state): State<AppState>,
+    Body(request): Body<KeptRequest>,
+) -> Result<StatusCode, Problem> {
+    act_on(&may, &state, request, |op, reason| OfficeAct::of(Event::Filed(Filed { op, reason }))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An act for each of the operations, if all of them are kept apart.
+async fn act_on(
+    may: &May<Dispatch>,
+    state: &AppState,
+    request: KeptRequest,
+    act: impl Fn(OpId, String) -> OfficeAct,
+) -> Result<(), Problem> {
     let (reason, ops) = (text("reason", &request.reason, 200)?, request.ops);
     if ops.is_empty() || ops.len() > AT_ONCE {
-        return Err(Problem::unprocessable("quarantine.ops", format!("一次可重新判定 1 至 {AT_ONCE} 条记录")));
+        return Err(Problem::unprocessable("quarantine.ops", format!("一次可处理 1 至 {AT_ONCE} 条记录")));
     }
-    let acts = ops.iter().map(|op| rejudge::act(OpId(*op), reason.clone())).collect();
-    let named = ops.clone();
-    let check = move |db: &Connection| match rejudge::whys(db, named.iter().copied())?.len() == named.len() {
+    let acts = ops.iter().map(|op| act(OpId(*op), reason.clone())).collect();
+    let check = move |db: &Connection| match rejudge::whys(db, ops.iter().copied())?.len() == ops.len() {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -185,25 +222,30 @@ pub async fn rejudge(
         )),
     };
     state.office.append(WorkerId(may.user.id), acts, check).await?;
-    let whys = state.read(move |db| rejudge::whys(db, ops)).await?;
-    Ok(Json(RejudgedView { kept: whys.len(), why: whys.into_iter().next() }))
+    Ok(())
 }
 
-/// How many operations are kept apart.
-fn kept(db: &Connection) -> Result<u64, StoreError> {
-    let mut query = db.prepare_cached(&format!("SELECT count(*) FROM outcome o WHERE {KEPT}"))?;
+/// The rows that were filed, or are still to be looked at.
+fn which(filed: bool) -> String {
+    let is = if filed { "NOT NULL" } else { "NULL" };
+    format!("{KEPT} AND o.filed_ms IS {is}")
+}
+
+/// How many operations are kept apart, filed or still to be looked at.
+fn kept(db: &Connection, filed: bool) -> Result<u64, StoreError> {
+    let mut query = db.prepare_cached(&format!("SELECT count(*) FROM outcome o WHERE {}", which(filed)))?;
     Ok(query.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError> {
     let (page, size) = page(query.page, query.size);
-    let (total, names) = (kept(db)?, names(db)?);
+    let (total, names, which) = (kept(db, query.filed)?, names(db)?, which(query.filed));
     let mut query = db.prepare_cached(&format!(
         "SELECT e.op, e.kind, e.worker, w.device, d.name, e.visit, v.id IS NOT NULL, e.est_ms, e.recv_ms, o.o = 'held',
-         coalesce(o.why, ''), ({WAITS})
+         coalesce(o.why, ''), ({WAITS}), o.filed_ms
          FROM outcome o JOIN envelope e ON e.g = o.g JOIN writer w ON w.dev = e.dev
          LEFT JOIN device d ON d.id = w.device LEFT JOIN visit v ON v.id = e.visit
-         WHERE {KEPT} ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
+         WHERE {which} ORDER BY o.g DESC LIMIT ?1 OFFSET ?2",
     ))?;
     let rows = query.query_map([size as i64, (page * size) as i64], |row| {
         let kind: String = row.get(1)?;
@@ -224,6 +266,7 @@ fn read(db: &Connection, query: KeptQuery) -> Result<Page<KeptView>, StoreError>
             recv_ms: row.get(8)?,
             kept: if row.get(9)? { KeptName::Held } else { KeptName::Quarantined },
             why: row.get(10)?,
+            filed_ms: row.get(12)?,
         })
     })?;
     Ok(Page { total, page, size, rows: rows.collect::<Result<_, _>>()? })

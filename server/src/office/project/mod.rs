@@ -92,6 +92,7 @@ fn office(writing: &mut Writing<'_>, logged: &Logged) -> Result<(), StoreError> 
         Event::DeviceRevoked(revoked) => device::revoked(writing, logged, revoked)?,
         Event::SettingsChanged(changed) => setting::changed(writing, logged, changed)?,
         Event::Rejudged(rejudged) => rejudge(writing, rejudged.op, logged.recv)?,
+        Event::Filed(filed) => file(writing, filed.op, logged.recv)?,
         Event::HouseholdErased(event) => erasure::erased(writing, logged, event)?,
         _ => {}
     }
@@ -126,6 +127,18 @@ fn rejudge(writing: &mut Writing<'_>, op: OpId, at: Millis) -> Result<(), StoreE
         .query_map([op.0.as_bytes()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     all_again(writing, &kept, at)
+}
+
+/// What is kept of an operation was looked at, `at`; judged anew it is to be looked at once more.
+fn file(writing: &mut Writing<'_>, op: OpId, at: Millis) -> Result<(), StoreError> {
+    writing
+        .tx
+        .prepare_cached(
+            "UPDATE outcome SET filed_ms = ?2
+             WHERE g IN (SELECT g FROM envelope WHERE op = ?1) AND o IN ('held', 'quarantined')",
+        )?
+        .execute(params![op.0.as_bytes(), at.0])?;
+    Ok(())
 }
 
 /// Judges envelopes anew: together, and only where a fault keeps that from being made one by one, each of which folds its visit

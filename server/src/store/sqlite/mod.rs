@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     (27, include_str!("../../../migrations/sqlite/0027_lacks.sql")),
     (28, include_str!("../../../migrations/sqlite/0028_ended.sql")),
     (29, include_str!("../../../migrations/sqlite/0029_oldest.sql")),
+    (30, include_str!("../../../migrations/sqlite/0030_filed.sql")),
 ];
 
 /// Held by whoever has the data folder open.
