@@ -2,9 +2,11 @@
 
 mod common;
 
+use axum::http::StatusCode;
 use common::paper::sign;
 use common::second::{Second, lose};
 use common::{House, Phone};
+use nuanfang_core::canon::envelope::BlobRef;
 use nuanfang_core::canon::hash::Sha;
 use nuanfang_core::domain::Event;
 use nuanfang_core::domain::worker_event::Bare;
@@ -14,7 +16,7 @@ use nuanfang_core::wire::Op;
 use nuanfang_server::keys;
 use nuanfang_server::office::project::record;
 use nuanfang_server::office::rebuild;
-use nuanfang_server::store::StoreError;
+use nuanfang_server::store::{Reading, StoreError};
 use uuid::Uuid;
 
 const VISIT: VisitId = VisitId(Uuid::from_u128(0xa11));
@@ -66,6 +68,25 @@ async fn a_record_signed_before_a_fork_and_sent_after_it_is_proved() {
     let before = dump();
     house.state.store.write::<_, StoreError, _>(0, rebuild::rebuild).await.expect("made anew");
     assert_eq!(dump(), before);
+}
+
+#[tokio::test]
+async fn a_phone_enrolled_anew_may_send_a_file_that_it_named_as_it_was_called_before() {
+    let house = House::open().await;
+    house.schedule(VISIT, HOME, Some(WORKER)).await;
+    let mut phone = Phone::enrol(&house, WORKER).await;
+    let bytes = "示例照片".as_bytes().to_vec();
+    let named = BlobRef { sha: Sha::of(&bytes), len: bytes.len() as u64, role: "photo.other".into() };
+    phone.log_raw(Some(VISIT), 1, "visit.photographed", r#"{"n":"00","role":"photo.other"}"#, vec![named]);
+    phone.sync(&house).await;
+    // Nobody else's: one that says nothing of what it was, or a colleague's that says it was this one.
+    let colleague = Phone::enrol_anew(&house, WorkerId(Uuid::from_u128(2)), &[phone.device]).await;
+    for stranger in [Phone::enrol(&house, WORKER).await, colleague] {
+        assert_eq!(stranger.upload(&house, &bytes).await, StatusCode::NOT_FOUND);
+    }
+    let anew = Phone::enrol_anew(&house, WORKER, &[phone.device]).await;
+    assert_eq!(anew.upload(&house, &bytes).await, StatusCode::NO_CONTENT);
+    assert_eq!(house.state.store.read_now(|store| store.needed(phone.device)).unwrap(), []);
 }
 
 #[tokio::test]

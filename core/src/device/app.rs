@@ -511,17 +511,24 @@ impl FieldApp {
             runner.obstacle = Some(obstacle::of_lost_key());
         } else if known.as_ref().is_some_and(|known| known.forked) {
             runner.obstacle = Some(obstacle::of(&Stop::NotAReceipt(NotAReceipt::Forked)));
-        } else if runner.obstacle.is_none() && known.is_some_and(|known| known.dismissed) {
-            runner.obstacle = Some(obstacle::of_dismissal());
-        } else if runner.obstacle.is_none() {
-            runner.obstacle = obstacle::of_lost_records(damage_row::lost(connection)?);
+        } else if runner.obstacle.as_ref().is_none_or(|met| !met.files.is_empty()) {
+            // A file that can't be read is told with every run; what it is told beside is not told any more one day.
+            let all = match known.is_some_and(|known| known.dismissed) {
+                true => Some(obstacle::of_dismissal()),
+                false => obstacle::of_lost_records(damage_row::lost(connection)?),
+            };
+            runner.obstacle = all.or(runner.obstacle);
         }
         Ok(runner)
     }
 
     /// What stands between the server and a record that is here.
     fn in_the_way(&self, connection: &Connection) -> Result<Option<Obstacle>, Trouble> {
-        Ok(self.standing(connection)?.obstacle.filter(|obstacle| obstacle.code != obstacle::RECORDS_LOST))
+        // That others are lost stands in no record's way; a file of its own may.
+        Ok(match self.standing(connection)?.obstacle {
+            Some(lost) if lost.code == obstacle::RECORDS_LOST => self.runner.state().obstacle,
+            other => other,
+        })
     }
 
     fn read<T>(&self, reading: impl Fn(&Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {

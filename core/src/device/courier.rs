@@ -160,6 +160,8 @@ const PIECE: usize = 1024 * 1024;
 /// Exchanges one run makes at most, against a server that always has more.
 const EXCHANGES: u32 = 200;
 const DOUBTFUL_FILES: usize = 64;
+/// What the server says of a file that no operation of this phone names.
+const UNKNOWN_FILE: &str = "blob.unknown";
 
 impl Courier<'_> {
     /// Exchanges until nothing waits on either side, then sends the files the server asks for and exchanges once more,
@@ -246,13 +248,12 @@ impl Courier<'_> {
             }
         }
         loop {
-            let unreadable = run.unreadable.len();
             let doubtful = sync::files_in_doubt(self.store, &tried, DOUBTFUL_FILES)?;
             self.ask_for(run, &doubtful)?;
-            // What can't be read stays owed, and would keep those behind it from their turn in every run.
-            if run.unreadable.len() == unreadable {
+            if doubtful.len() < DOUBTFUL_FILES || sync::has_unsent(self.store)? {
                 return Ok(());
             }
+            // Each has its turn in this run, whatever becomes of those before it: after a restore all may be there already.
             tried.extend(doubtful);
         }
     }
@@ -272,6 +273,7 @@ impl Courier<'_> {
                     self.send_file(run, sha, offset)?;
                 }
                 // The server does not know that it wants this file; its next work list will name it.
+                Err(Stop::Refused { code }) if code == UNKNOWN_FILE => sync::file_is_unknown(self.store, sha)?,
                 Err(Stop::Refused { .. }) => {}
                 Err(stop) => return Err(stop),
             }

@@ -181,11 +181,7 @@ pub fn visits(connection: &Connection, stamp: Stamp) -> Result<Vec<VisitSummary>
     let known = enrolment::get(connection)?;
     let mut ids: Vec<VisitId> =
         mirror_row::all(connection, VISIT)?.iter().filter_map(|row| row.id.parse().ok()).collect();
-    for id in outbox_row::visits(connection)? {
-        if !ids.contains(&id) && outbox_row::has_unsafe(connection, id)? {
-            ids.push(id);
-        }
-    }
+    ids.extend(outbox_row::unsafe_visits(connection)?);
     ids.extend(mirror_row::departed(connection)?.into_iter().map(|departed| departed.visit));
     ids.sort();
     ids.dedup();

@@ -88,6 +88,14 @@ pub fn of_enrolling(stop: &Stop) -> Obstacle {
             "请解锁手机后再点一次登记，登记码仍可使用",
             "unlock the phone and try once more; the code is still good",
         )),
+        Stop::Trouble(trouble) if trouble.is_disk_full() => Some(Words::new(
+            "请清理空间后再点一次登记，登记码仍可使用",
+            "make room and try once more; the code is still good",
+        )),
+        Stop::Key(KeyError::Unavailable { .. })
+        | Stop::Trouble(Trouble::Sqlite(_) | Trouble::Io(_) | Trouble::Unread(_)) => {
+            Some(Words::new("请稍后再点一次登记，登记码仍可使用", "try once more; the code is still good"))
+        }
         _ => None,
     };
     obstacle.next = next.unwrap_or(obstacle.next);
@@ -349,10 +357,20 @@ mod tests {
     #[test]
     fn a_code_that_could_not_be_traded_is_tried_again_by_its_worker() {
         let no_answer = Stop::Unreachable(Unreachable::NoAnswer("refused".to_owned()));
-        for stop in [no_answer, Stop::Busy { retry_after_s: None }, Stop::NotAReceipt(NotAReceipt::Unreadable)] {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let stops = [
+            no_answer,
+            Stop::Busy { retry_after_s: None },
+            Stop::NotAReceipt(NotAReceipt::Unreadable),
+            Stop::Key(KeyError::Unavailable { why: "示例".to_owned() }),
+            Stop::Trouble(Trouble::Io(full())),
+            Stop::Trouble(Trouble::Io(std::io::ErrorKind::Other.into())),
+        ];
+        for stop in stops {
             let obstacle = of_enrolling(&stop);
             assert!(obstacle.next.zh.contains("登记码仍可使用") && !obstacle.next.zh.contains("自动"), "{obstacle:?}");
         }
+        assert!(of_enrolling(&Stop::Trouble(Trouble::Io(full()))).next.zh.contains("清理空间"));
         let used = of_enrolling(&Stop::Refused { code: "device.code_used".to_owned() });
         assert!(used.next.zh.contains("新的登记码"), "{used:?}");
     }

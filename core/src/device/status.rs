@@ -138,7 +138,9 @@ pub fn of_row(
 ) -> Result<RecordStatus, Trouble> {
     let mut whole = 0;
     for blob in &row.blobs {
-        whole += u32::from(blob_row::find(connection, blob.sha)?.is_none_or(|blob| blob.whole));
+        // One without a row was safe and is pruned, unless the server asks for it and its row was lost.
+        let is_lost = obstacle.is_some_and(|obstacle| obstacle.files.contains(&blob.sha));
+        whole += u32::from(!is_lost && blob_row::find(connection, blob.sha)?.is_none_or(|blob| blob.whole));
     }
     let files = u32::try_from(row.blobs.len()).unwrap_or(u32::MAX);
     let state = if outbox_row::safe_since(connection, row.n)?.is_some() {

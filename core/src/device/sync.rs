@@ -323,14 +323,22 @@ fn take_receipt(
 /// The server's work list, in its order; what it asks for is not whole there, whatever we believed.
 fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNeed>, Trouble> {
     let mut found = Vec::new();
+    // All that operations name: read once, and only where a row is missing.
+    let mut named = None;
     for need in &reply.need {
         if blob_row::find(transaction, need.sha)?.is_some() {
             blob_row::mark_whole(transaction, need.sha, false)?;
-            found.push(need.clone());
-        } else if blob_row::is_named(transaction, need.sha)? {
+        } else {
+            let all = match &named {
+                Some(all) => all,
+                None => named.insert(blob_row::named(transaction)?),
+            };
+            if !all.contains(&need.sha.to_string()) {
+                continue;
+            }
             // Its row was lost: who sends it finds that out, and its worker is told.
-            found.push(need.clone());
         }
+        found.push(need.clone());
     }
     Ok(found)
 }
@@ -349,6 +357,11 @@ pub fn heavier(load: usize) -> usize {
 /// The server says that it has all of a file.
 pub fn file_is_whole(store: &Store, sha: Sha) -> Result<(), Trouble> {
     store.write(|transaction| blob_row::mark_whole(transaction, sha, true))
+}
+
+/// The server has never heard of a file that it was told of here. Where the operation that named it is lost, it belongs to none.
+pub fn file_is_unknown(store: &Store, sha: Sha) -> Result<(), Trouble> {
+    store.write(|transaction| blob_row::unlog(transaction, sha))
 }
 
 /// Whether there are operations that the server has not acknowledged.

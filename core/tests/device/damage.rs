@@ -395,6 +395,64 @@ fn a_photo_of_a_record_that_is_lost_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_photo_of_a_record_that_the_server_alone_has_goes_after_a_new_code() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says_with("二", Some("照片"));
+    server.with(|state| state.cut_uploads_at = Some(0));
+    let _ = worker.app.sync_once();
+    server.with(|state| assert!(state.blobs.values().all(|blob| blob.bytes.is_empty())));
+    // It asks the device for it that named it.
+    server.with(|state| state.unasked = state.blobs.keys().next().copied());
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.says("三");
+    assert_eq!(worker.app.sync_once().unwrap_err().code, "sync.forked");
+    worker.app.enrol(&field::invitation(), "测试机").unwrap();
+    assert_eq!(worker.app.sync_once().unwrap().files_waiting, 0);
+    assert_eq!(sent(&server), [vec!["一", "二"], vec!["三"]]);
+    server.with(|state| assert!(state.blobs.values().all(|blob| blob.bytes.len() as u64 == blob.len)));
+}
+
+#[test]
+fn a_photo_of_a_record_that_nobody_has_does_not_wait_for_ever_after_a_new_code() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says("一");
+    worker.says_with("二", Some("照片"));
+    worker.says("三");
+    server.lie(Lie::Twist(|reply| reply.fork = true));
+    worker.app.sync_once().unwrap_err();
+    server.with(|state| {
+        state.logs.values_mut().for_each(|log| log.ops.clear());
+        state.blobs.clear();
+    });
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    worker.app.enrol(&field::invitation(), "测试机").unwrap();
+    assert_eq!(worker.app.sync_once().unwrap().files_waiting, 0);
+    assert_eq!(sent(&server), [vec![], vec!["一", "三"]]);
+}
+
+#[test]
+fn a_worker_is_told_of_lost_records_though_a_photo_can_not_be_read_either() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
+    let worker = Worker::enrolled(dir.path(), &server);
+    worker.says_with("一", Some("照片"));
+    server.with(|state| (state.cut_uploads_at, state.safe_lag) = (Some(0), 100));
+    let _ = worker.app.sync_once();
+    worker.says("二");
+    worker.says("三");
+    let worker = worker.with_a_bad_page(dir.path(), &server, 2);
+    raw(dir.path()).execute("DELETE FROM blob", []).unwrap();
+    worker.app.sync_once().unwrap();
+    assert_eq!(sent(&server), [["一", "三"]]);
+    let status = worker.app.status().unwrap();
+    assert!(status.words.zh.contains("1 条还没发送的记录"), "{}", status.words.zh);
+    let first = worker.app.records(None, 10).unwrap().pop().unwrap();
+    assert!(first.why.unwrap().zh.contains("无法读取"), "of what stands in its own way");
+}
+
+#[test]
 fn a_kill_once_the_new_database_has_its_name_does_not_keep_from_its_worker_what_was_lost() {
     use nuanfang_core::device::store::salvage;
     let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());

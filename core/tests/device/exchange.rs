@@ -254,6 +254,21 @@ fn a_restored_server_gets_again_what_it_lost() {
 }
 
 #[test]
+fn a_restored_server_that_has_all_files_is_asked_for_each_of_them_in_one_run() {
+    let (_dir, server, phone) = one_op();
+    for number in 0..200_u64 {
+        let bytes = number.to_be_bytes().repeat(10);
+        let photo = blob::keep(&phone.store, &bytes, "photo.after", Some(VISIT), "{}".to_owned()).unwrap();
+        phone.say_with("照片", vec![photo.sha]);
+    }
+    phone.sync(&server).unwrap();
+    server.with(|state| state.epoch = 2);
+    let run = phone.sync(&server).unwrap();
+    assert_eq!(run.files_sent, 0, "they are there");
+    assert_eq!(phone.store.read::<_, Trouble>(|connection| Ok(blob_row::owes(connection)?.blobs)).unwrap(), 0);
+}
+
+#[test]
 fn a_server_restored_to_before_all_that_was_pruned_here_asks_for_a_new_enrolment() {
     // An earlier release took the 0 of such a server for a receipt, and asked nothing any more.
     for took_it in [false, true] {

@@ -406,7 +406,7 @@ impl State {
     }
 
     fn blob(&mut self, method: &str, sha: Sha, headers: &HashMap<String, String>, body: &[u8]) -> Option<Answer> {
-        let Some(blob) = self.blobs.get_mut(&sha) else { return problem(404, "blob_unknown") };
+        let Some(blob) = self.blobs.get_mut(&sha) else { return problem(404, "blob.unknown") };
         let have = blob.bytes.len() as u64;
         if method == "HEAD" {
             let upload_complete = have == blob.len;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::log::Logged;
+use super::project;
 use crate::store::StoreError;
 use crate::store::blobs::Blobs;
 use crate::store::sqlite::writing::Writing;
@@ -30,8 +31,21 @@ pub enum Wanted {
     Missing(u64),
 }
 
-/// How `sha` stands for `device`; `None` if no accepted operation of that device names it.
+/// How `sha` stands for `device`; `None` if no accepted operation names it that came from that device, or from one which its phone
+/// was before: it may have lost the operation since, and have the file.
 pub fn wanted(db: &Connection, device: DeviceId, sha: &Sha) -> Result<Option<Wanted>, StoreError> {
+    if let Some(wanted) = wanted_of(db, device, sha)? {
+        return Ok(Some(wanted));
+    }
+    for before in project::device::before(db, device)? {
+        if let Some(wanted) = wanted_of(db, before, sha)? {
+            return Ok(Some(wanted));
+        }
+    }
+    Ok(None)
+}
+
+fn wanted_of(db: &Connection, device: DeviceId, sha: &Sha) -> Result<Option<Wanted>, StoreError> {
     let (device, sha) = (device.0.as_bytes(), sha.0.as_slice());
     let mut missing = db.prepare_cached(
         "SELECT n.len FROM blob_need n JOIN writer w ON w.dev = n.dev WHERE w.device = ?1 AND n.sha = ?2",

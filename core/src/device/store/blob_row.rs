@@ -1,6 +1,6 @@
 //! The rows of files: where which bytes lie. A file whose row is gone is erased, wherever it lay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
@@ -122,22 +122,24 @@ pub fn forget_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<(
 /// The files that operations name, in hexadecimal. Asked for once, not for each file: a season has thousands of either.
 const NAMED: &str = "SELECT json_extract(part.value, '$.sha') FROM outbox, json_each(outbox.blobs) AS part";
 
-/// Files that the log of `device` does not name belong to what was safe under a device this folder was before a fork:
-/// they are in the backup, and the server hears of them from nobody any more.
+/// Files that only what was safe under a device this folder was before a fork names are in the backup, and the server hears of
+/// them from nobody any more. One that nothing names, since its operation was lost here, the server may still ask for.
 pub fn rest_is_whole(transaction: &Transaction<'_>, device: DeviceId) -> Result<(), Trouble> {
     transaction.execute(
         &format!(
             "UPDATE blob SET whole = 1 WHERE logged = 1 AND whole = 0
-             AND lower(hex(sha)) NOT IN ({NAMED} WHERE outbox.device = ?1)"
+             AND lower(hex(sha)) NOT IN ({NAMED} WHERE outbox.device = ?1) AND lower(hex(sha)) IN ({NAMED})"
         ),
         [device.0.as_bytes()],
     )?;
     Ok(())
 }
 
-/// Whether an operation that is here names the file.
-pub fn is_named(connection: &Connection, sha: Sha) -> Result<bool, Trouble> {
-    Ok(connection.query_row(&format!("SELECT ?1 IN ({NAMED})"), [sha.to_string()], |row| row.get(0))?)
+/// All files that operations name which are here.
+pub fn named(connection: &Connection) -> Result<HashSet<String>, Trouble> {
+    let mut statement = connection.prepare_cached(NAMED)?;
+    let found = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
 }
 
 /// Files of operations that are lost here and nowhere else belong to no act again: the worker may do it once more with them.
@@ -145,6 +147,15 @@ pub fn unlog_unnamed(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     transaction.execute(
         &format!("UPDATE blob SET logged = 0 WHERE logged = 1 AND whole = 0 AND lower(hex(sha)) NOT IN ({NAMED})"),
         [],
+    )?;
+    Ok(())
+}
+
+/// The same of one file, which the server has never heard of.
+pub fn unlog(transaction: &Transaction<'_>, sha: Sha) -> Result<(), Trouble> {
+    transaction.execute(
+        &format!("UPDATE blob SET logged = 0 WHERE sha = ?1 AND logged = 1 AND whole = 0 AND lower(hex(sha)) NOT IN ({NAMED})"),
+        [sha.0],
     )?;
     Ok(())
 }
@@ -229,7 +240,7 @@ pub fn prune(transaction: &Transaction<'_>) -> Result<(), Trouble> {
 }
 
 /// The names of all files beside the database that have a row.
-pub fn files(connection: &Connection) -> Result<std::collections::HashSet<String>, Trouble> {
+pub fn files(connection: &Connection) -> Result<HashSet<String>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT file FROM blob WHERE file IS NOT NULL")?;
     let found = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(found)

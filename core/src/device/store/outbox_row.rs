@@ -262,9 +262,10 @@ pub fn newest(connection: &Connection, before: Option<u64>, limit: u32) -> Resul
     Ok(found)
 }
 
-/// Visits that have rows here.
-pub fn visits(connection: &Connection) -> Result<Vec<VisitId>, Trouble> {
-    let mut statement = connection.prepare_cached("SELECT DISTINCT visit FROM outbox WHERE visit IS NOT NULL")?;
+/// Visits that have rows which are not safe yet.
+pub fn unsafe_visits(connection: &Connection) -> Result<Vec<VisitId>, Trouble> {
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT visit FROM outbox WHERE safe_ms IS NULL AND visit IS NOT NULL")?;
     let found = statement.query_map([], |row| id_at(row, "visit").map(VisitId))?.collect::<Result<_, _>>()?;
     Ok(found)
 }
