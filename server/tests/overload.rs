@@ -195,6 +195,25 @@ async fn no_exchange_takes_all_the_room_however_long_it_may_become() {
 }
 
 #[tokio::test]
+async fn one_phone_keeps_no_other_from_its_turn_however_much_it_has_under_way() {
+    let house = House::open_with(Limits { exchange_bytes: 64 * 1024, ..Limits::default() }).await;
+    let (greedy, other) = (Phone::enrol(&house, worker(1)).await, Phone::enrol(&house, worker(2)).await);
+    let body = serde_json::to_vec(&greedy.request()).expect("JSON");
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        open.push(Open::begin(&house, sync(&greedy), &body[..10]).await);
+    }
+    let (status, headers, said) = ask(&house, &greedy).await;
+    assert_eq!((status, &said["code"]), (BUSY, &serde_json::json!("device.too_fast")), "he has half of the room");
+    wait(&headers);
+    assert_eq!(ask(&house, &other).await.0, StatusCode::OK);
+    for begun in open {
+        assert_eq!(begun.end(&body[10..]).await, StatusCode::OK);
+    }
+    assert_eq!(ask(&house, &greedy).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn photos_have_room_of_their_own() {
     let house = House::open_with(Limits { pieces: 1, ..Limits::default() }).await;
     house.schedule(VISIT, HouseholdId(Uuid::from_u128(0xb22)), Some(worker(1))).await;

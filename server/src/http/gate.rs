@@ -24,6 +24,7 @@ use super::Problem;
 use super::api::permit::session_token;
 use super::connections::Connections;
 use super::permission::bearer;
+use super::share::{Share, Shares};
 use crate::state::AppState;
 use crate::store::Store;
 
@@ -41,6 +42,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// One exchange takes no more than this part of the exchanges' room, however long it is: a phone that comes with a week's
 /// work finds room beside others. Who has not logged in finds this part of the office's room, beside it.
 const PART: usize = 4;
+
+/// One device has no more than this part of the room for files under way: it sends one after another, and one that hangs ends by
+/// itself. Of the exchanges' room, half.
+const DEVICES: usize = 4;
 
 /// How much may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +132,8 @@ pub struct Gate {
     office: Arc<Semaphore>,
     visitors: Arc<Semaphore>,
     devices: DefaultKeyedRateLimiter<DeviceId>,
+    exchanges_of_one: Shares<DeviceId>,
+    pieces_of_one: Shares<DeviceId>,
     exchange_kib: DefaultKeyedRateLimiter<DeviceId>,
     piece_kib: DefaultKeyedRateLimiter<DeviceId>,
     kib_per_day: NonZeroU32,
@@ -157,6 +164,8 @@ impl Gate {
             office: Arc::new(Semaphore::new(limits.office)),
             visitors: Arc::new(Semaphore::new(limits.office.div_ceil(PART))),
             devices: RateLimiter::keyed(quota),
+            exchanges_of_one: Shares::new(units / 2),
+            pieces_of_one: Shares::new(limits.pieces.div_ceil(DEVICES)),
             exchange_kib: RateLimiter::keyed(bytes),
             piece_kib: RateLimiter::keyed(bytes),
             kib_per_day: kib,
@@ -177,39 +186,38 @@ impl Gate {
         }
     }
 
-    fn admit(&self, route: &str, headers: &HeaderMap, who: Who) -> Result<OwnedSemaphorePermit, Busy> {
+    fn admit(&self, route: &str, headers: &HeaderMap, who: Who) -> Result<Room, Busy> {
+        let alone = |permit| Room { _permit: permit, _share: None };
         let device = match who {
             Who::Device(device) => device,
-            Who::Stranger => return enter(&self.strangers, 1, Busy::SERVER),
-            Who::User => return enter(&self.office, 1, Busy::OFFICE),
-            Who::Visitor => return enter(&self.visitors, 1, Busy::OFFICE),
+            Who::Stranger => return enter(&self.strangers, 1, Busy::SERVER).map(alone),
+            Who::User => return enter(&self.office, 1, Busy::OFFICE).map(alone),
+            Who::Visitor => return enter(&self.visitors, 1, Busy::OFFICE).map(alone),
         };
         if self.devices.check_key(&device).is_err() {
             return Err(Busy::HASTY);
         }
-        match route {
-            BLOBS => enter(&self.pieces, 1, Busy::PIECES),
-            SYNC => enter(&self.exchanges, self.units(headers), Busy::SERVER),
-            _ => enter(&self.exchanges, 1, Busy::SERVER),
-        }
+        let (room, shares, units, busy) = match route {
+            BLOBS => (&self.pieces, &self.pieces_of_one, 1, Busy::PIECES),
+            SYNC => (&self.exchanges, &self.exchanges_of_one, self.units(headers), Busy::SERVER),
+            _ => (&self.exchanges, &self.exchanges_of_one, 1, Busy::SERVER),
+        };
+        let share = shares.take(device, units).ok_or(Busy::HASTY)?;
+        Ok(Room { _permit: enter(room, units, busy)?, _share: Some(share) })
     }
 
     /// Counts an exchange that `device` brings as what it unpacked to, and takes the room it needs beyond twice what its
     /// length said; held while it is worked on.
     ///
     /// # Errors
-    /// 503 where the device brought a day's operations, or there is no room.
-    pub fn unpacked(
-        &self,
-        device: DeviceId,
-        headers: &HeaderMap,
-        bytes: usize,
-    ) -> Result<OwnedSemaphorePermit, Problem> {
+    /// 503 where the device brought a day's operations, or has too much under way, or there is no room.
+    pub fn unpacked(&self, device: DeviceId, headers: &HeaderMap, bytes: usize) -> Result<Room, Problem> {
         // What grows to twice that is no bomb, and was uploaded already.
         let grown = self.part(bytes).saturating_sub(self.units(headers).saturating_mul(2));
-        let room = enter(&self.exchanges, grown, Busy::SERVER).map_err(|busy| self.turn_away(&busy))?;
+        let share = self.exchanges_of_one.take(device, grown).ok_or_else(|| self.turn_away(&Busy::HASTY))?;
+        let permit = enter(&self.exchanges, grown, Busy::SERVER).map_err(|busy| self.turn_away(&busy))?;
         self.count(&self.exchange_kib, device, bytes)?;
-        Ok(room)
+        Ok(Room { _permit: permit, _share: Some(share) })
     }
 
     /// Counts a piece of a file that `device` brings.
@@ -255,6 +263,13 @@ pub fn said(headers: &HeaderMap) -> Option<usize> {
 
 fn enter(room: &Arc<Semaphore>, units: u32, busy: Busy) -> Result<OwnedSemaphorePermit, Busy> {
     Arc::clone(room).try_acquire_many_owned(units).map_err(|_| busy)
+}
+
+/// What a request has taken, until dropped.
+#[derive(Debug)]
+pub struct Room {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share<DeviceId>>,
 }
 
 struct Busy {

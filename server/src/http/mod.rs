@@ -8,6 +8,7 @@ pub mod device;
 pub mod gate;
 pub mod permission;
 mod problem;
+mod share;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -165,14 +165,22 @@ fn stolen_at(tx: &Connection, device: DeviceId, enrolled: u64) -> Result<Option<
     Ok(revoked.iter().find(|logged| logged.g > enrolled && says(logged)).map(|logged| logged.g))
 }
 
+/// As many copies of an operation are looked at: a phone is not enrolled anew so often, and each is a look for everybody to wait for.
+const COPIES: u32 = 64;
+
 /// The same operation, logged under another device too, after a fork or in a rescue file: it counts once, as it did then. Where
 /// none of those that stand in the log before `before` counts, this one is judged by itself.
 fn counted(tx: &Connection, logged: &Logged, before: u64) -> Result<Option<Judgement>, StoreError> {
     // Nearly always there is none, which the index alone says.
     let mut copies = tx.prepare_cached("SELECT g FROM envelope WHERE op = ?1 AND g < ?2 AND g <> ?3 ORDER BY g")?;
     let mut copies = copies.query(params![logged.fact.op.0.as_bytes(), before as i64, logged.g as i64])?;
+    let mut seen = 0;
     while let Some(copy) = copies.next()? {
         let copy: i64 = copy.get(0)?;
+        seen += 1;
+        if seen > COPIES {
+            return Ok(Some(Judgement::quarantined("op_reused")));
+        }
         let mut query = tx.prepare_cached(
             "SELECT o.kind = e.kind AND o.worker = e.worker AND o.visit IS e.visit AND o.body_sha = e.body_sha, was.o
              FROM envelope e JOIN envelope o ON o.g = ?2 LEFT JOIN outcome was ON was.g = o.g WHERE e.g = ?1",

@@ -309,7 +309,7 @@ fn put_bodies(store: &Sqlite, to: &Place, heads: &Heads, bytes: &[u8], prev: Sha
 fn is_last(to: &Place, before: Option<Shipped>) -> Result<bool, StoreError> {
     Ok(match before {
         _ if reader::about(to)?.is_none() => false,
-        Some(known) => to.get(&heads_name(known.segment))?.is_some_and(|bytes| Sha::of(&bytes) == known.heads),
+        Some(known) => to.read(&heads_name(known.segment))?.is_some_and(|bytes| Sha::of(&bytes) == known.heads),
         None => true,
     })
 }

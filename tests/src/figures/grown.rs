@@ -42,6 +42,8 @@ pub const FIGURES: [Figure; 2] = [
     },
 ];
 
+/// Connections on which it is measured what an exchange costs that brings nothing.
+const CONNECTIONS: usize = 20;
 /// Operations an exchange brings while the store grows: as many as a phone sends at once.
 const AT_ONCE: usize = 500;
 /// Operations of one phone.
@@ -73,7 +75,7 @@ impl Grown {
         Ok(Self {
             young: Store::with(size.of(10_000, 100))?,
             old: Store::with(size.up_to(10_000_000, 1_000_000, 2_000))?,
-            idle: size.of(1_000, 5),
+            idle: size.of(1_000, 5 * CONNECTIONS),
             visits: size.of(20, 1),
             dice: Dice::new(7),
         })
@@ -89,8 +91,19 @@ impl Bench for Grown {
         let Self { young, old, idle, visits, dice } = self;
         let addrs = (young.get_ready(*visits, dice)?, old.get_ready(*visits, dice)?);
         let (mut probe, mut measured) = (Sender::open(&young.phone, addrs.0)?, Sender::open(&old.phone, addrs.1)?);
-        let nothing = turn_about(*idle, |_| measured.ask_for_news().map(drop), |_| probe.ask_for_news().map(drop))?;
         let one = turn_about(*visits * OPS, |number| taken(&mut measured, number), |number| taken(&mut probe, number))?;
+        let mut nothing = Run { measured: 0.0, probe: 0.0 };
+        // Half of it is waking a thread, on the core of who asks or on another, which a connection keeps to: drawn anew with each.
+        for _ in 0..CONNECTIONS {
+            let (mut measured, mut probe) = (Sender::open(&old.phone, addrs.1)?, Sender::open(&young.phone, addrs.0)?);
+            let of_one = turn_about(
+                *idle / CONNECTIONS,
+                |_| measured.ask_for_news().map(drop),
+                |_| probe.ask_for_news().map(drop),
+            )?;
+            nothing.measured += of_one.measured / CONNECTIONS as f64;
+            nothing.probe += of_one.probe / CONNECTIONS as f64;
+        }
         Ok(vec![nothing, one])
     }
 }

@@ -71,15 +71,23 @@ pub async fn patch<S: Store>(
         .get(&OFFSET)
         .and_then(|value| upload::count(value.as_bytes()))
         .ok_or_else(|| Problem::bad_request("blob.offset_missing", "缺少 Upload-Offset"))?;
+    let elsewhere = |at| {
+        let mut response = Problem::conflict("blob.offset", "续传位置不符，请从给出的位置继续").into_response();
+        response.headers_mut().extend(stands(StatusCode::CONFLICT, at, len, false).headers().clone());
+        response
+    };
+    // Before what is here is read and hashed: a wrong guess costs nothing.
+    let at = state.store.offset(&sha);
+    if at < len && at != offset {
+        return Ok(elsewhere(at));
+    }
     let incoming = match state.store.incoming(sha, len, state.now()).await? {
         Receiving::Whole => return Ok(whole(StatusCode::NO_CONTENT, len)),
         Receiving::Busy => return Err(Problem::new(StatusCode::LOCKED, "blob.leased", "同一文件正在上传，请稍后重试")),
         Receiving::From(incoming) => incoming,
     };
     if incoming.at() != offset {
-        let mut response = Problem::conflict("blob.offset", "续传位置不符，请从给出的位置继续").into_response();
-        response.headers_mut().extend(stands(StatusCode::CONFLICT, incoming.at(), len, false).headers().clone());
-        return Ok(response);
+        return Ok(elsewhere(incoming.at()));
     }
     let missing = usize::try_from(incoming.missing()).unwrap_or(usize::MAX);
     state.gate.piece(device.id, said(&headers).map_or(missing, |bytes| bytes.min(missing)))?;

@@ -21,8 +21,8 @@ use crate::store::StoreError;
 use crate::store::blobs::{is_unreadable, make_dir, sync_dir};
 use crate::terminal::words;
 
-/// How deep folders lie in it: `blobs/ab`.
-const DEPTH: usize = 2;
+/// The folders that a backup has in its own, of which one has folders again.
+const FOLDERS: [&str; 3] = ["heads", "bodies", "blobs"];
 
 /// A backup's place. Its calls block: not for async code.
 pub struct Place {
@@ -77,7 +77,7 @@ impl Place {
     /// failed, after a name was there, and one that no sync vouched for may go.
     pub fn settle(&self) -> Result<(), StoreError> {
         if let Some(folder) = self.folder.as_ref().filter(|_| !self.settled.load(Ordering::Relaxed)) {
-            sync_folders(folder, DEPTH).map_err(|error| self.disk(&error))?;
+            sync_ours(folder).map_err(|error| self.disk(&error))?;
             self.settled.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -117,6 +117,14 @@ impl Place {
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(unread(error)),
             }
+        })
+    }
+
+    /// The same, where nothing can be done without: what the disk can't give back is said with its name, as the place's own fault.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(name).map_err(|error| match error {
+            StoreError::Damaged(why) => said(&self.name, &format!("{name} {why}")),
+            error => error,
         })
     }
 
@@ -225,13 +233,21 @@ fn said(place: &str, what: &dyn std::fmt::Display) -> StoreError {
     StoreError::Io(io::Error::other(format!("备份 {place}：{what}")))
 }
 
-/// Makes the names in a folder durable, and in those within it, `depth` of them deep: the lowest first.
-fn sync_folders(folder: &FilePath, depth: usize) -> io::Result<()> {
-    for entry in fs::read_dir(folder)?.filter(|_| depth > 0) {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_folders(&entry.path(), depth - 1)?;
+/// Makes the names of what is ours in a folder durable, the lowest first. Other things may lie beside it that nobody else may
+/// open: a disk's `lost+found`.
+fn sync_ours(folder: &FilePath) -> io::Result<()> {
+    for name in FOLDERS {
+        let ours = folder.join(name);
+        if !ours.is_dir() {
+            continue;
         }
+        for entry in fs::read_dir(&ours)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                sync_dir(&entry.path())?;
+            }
+        }
+        sync_dir(&ours)?;
     }
     sync_dir(folder)
 }

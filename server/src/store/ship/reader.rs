@@ -52,7 +52,7 @@ impl About {
 /// # Errors
 /// [`StoreError::Backup`] if what it says is of another format.
 pub fn about(place: &Place) -> Result<Option<About>, StoreError> {
-    let Some(bytes) = place.get(ABOUT)? else { return Ok(None) };
+    let Some(bytes) = place.read(ABOUT)? else { return Ok(None) };
     let about: Option<About> = serde_json::from_slice(&bytes).ok();
     match about.filter(|about| [FORMAT, EARLIER].contains(&about.format.as_str())) {
         Some(about) => Ok(Some(about)),
@@ -65,7 +65,7 @@ pub fn about(place: &Place) -> Result<Option<About>, StoreError> {
 /// # Errors
 /// [`StoreError::Backup`] if the key does not open it.
 pub fn vault(place: &Place, key: &[u8; 32]) -> Result<Option<Contents>, StoreError> {
-    let Some(sealed) = place.get(vault_copy::NAME)? else { return Ok(None) };
+    let Some(sealed) = place.read(vault_copy::NAME)? else { return Ok(None) };
     let wrong = || {
         let name = format!("{}/{}", place.name(), vault_copy::NAME);
         StoreError::Backup(format!("{name} 打不开：恢复密钥不对，或此文件已损坏"))

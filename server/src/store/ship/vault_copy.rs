@@ -74,7 +74,12 @@ pub fn ship(store: &Sqlite, to: &Place) -> Result<(), StoreError> {
 }
 
 fn lies(to: &Place, key: &[u8; 32], contents: &[u8]) -> Result<bool, StoreError> {
-    Ok(to.get(NAME)?.and_then(|sealed| unseal(key, &sealed)).is_some_and(|there| there == contents))
+    let found = match to.get(NAME) {
+        // What the disk can't give back is another one: it is written anew.
+        Err(StoreError::Damaged(_)) => None,
+        found => found?,
+    };
+    Ok(found.and_then(|sealed| unseal(key, &sealed)).is_some_and(|there| there == contents))
 }
 
 /// The recovery key, and what its copy of the vault has to say.
