@@ -73,8 +73,8 @@ schemathesis: deps console
 	$(CARGO) build --locked --bins
 	./tests/schemathesis/run.sh target/debug
 
-# 64 MiB at most, fonts and console included (B19-binary).
-RELEASE_BYTES := 67108864
+# 64 MB at most, fonts and console included (B19-binary).
+RELEASE_BYTES := 64000000
 release: $(STAMPS)/run-packages console
 	$(CARGO) build --locked --release --bin nuanfang
 	@ls -l target/release/nuanfang

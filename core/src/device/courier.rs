@@ -160,8 +160,8 @@ const PIECE: usize = 1024 * 1024;
 /// Exchanges one run makes at most, against a server that always has more.
 const EXCHANGES: u32 = 200;
 const DOUBTFUL_FILES: usize = 64;
-/// What the server says of a file that no operation of this phone names.
-const UNKNOWN_FILE: &str = "blob.unknown";
+/// How a refusal reads that says no operation of this phone names the file: an answer to HEAD has no body, and no code.
+const UNKNOWN_FILE: &str = "http_404";
 
 impl Courier<'_> {
     /// Exchanges until nothing waits on either side, then sends the files the server asks for and exchanges once more,

@@ -406,7 +406,11 @@ impl State {
     }
 
     fn blob(&mut self, method: &str, sha: Sha, headers: &HashMap<String, String>, body: &[u8]) -> Option<Answer> {
-        let Some(blob) = self.blobs.get_mut(&sha) else { return problem(404, "blob.unknown") };
+        let Some(blob) = self.blobs.get_mut(&sha) else {
+            let told = problem(404, "blob.unknown")?;
+            let bodiless = Answer { body: Vec::new(), ..told.clone() };
+            return Some(if method == "HEAD" { bodiless } else { told });
+        };
         let have = blob.bytes.len() as u64;
         if method == "HEAD" {
             let upload_complete = have == blob.len;
