@@ -53,9 +53,11 @@ fn wanted_of(db: &Connection, device: DeviceId, sha: &Sha) -> Result<Option<Want
     if let Some(len) = missing.query_row(params![device, sha], |row| row.get::<_, i64>(0)).optional()? {
         return Ok(Some(Wanted::Missing(len as u64)));
     }
+    // What was erased is asked of nobody, though somebody else's operation may ask for the same bytes.
     let mut whole = db.prepare_cached(
         "SELECT b.len FROM blob_ref r JOIN envelope e ON e.g = r.g JOIN writer w ON w.dev = e.dev
-         JOIN blob b ON b.sha = r.sha WHERE r.sha = ?2 AND w.device = ?1 AND b.whole_ms IS NOT NULL LIMIT 1",
+         JOIN blob b ON b.sha = r.sha WHERE r.sha = ?2 AND w.device = ?1
+         AND (b.whole_ms IS NOT NULL OR NOT EXISTS (SELECT 1 FROM body WHERE body.g = r.g)) LIMIT 1",
     )?;
     let len: Option<i64> = whole.query_row(params![device, sha], |row| row.get(0)).optional()?;
     Ok(len.map(|len| Wanted::Whole(len as u64)))
