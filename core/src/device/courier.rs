@@ -272,8 +272,8 @@ impl Courier<'_> {
                     let offset = answer.upload_offset.ok_or(Stop::NotAReceipt(NotAReceipt::Unreadable))?;
                     self.send_file(run, sha, offset)?;
                 }
-                // The server does not know that it wants this file; its next work list will name it.
                 Err(Stop::Refused { code }) if code == UNKNOWN_FILE => sync::file_is_unknown(self.store, sha)?,
+                // The server does not know that it wants this file; its next work list will name it.
                 Err(Stop::Refused { .. }) => {}
                 Err(stop) => return Err(stop),
             }

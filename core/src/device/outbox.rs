@@ -186,7 +186,7 @@ pub fn close_gap(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     let seq = enrolment.acked.max(enrolment.floor);
     let sha = enrolment::sha_of(transaction, &enrolment, seq)?.ok_or_else(|| missing(seq))?;
     follow_on(transaction, &enrolment, (seq, sha))?;
-    blob_row::unlog_unnamed(transaction)
+    blob_row::unlog_unnamed(transaction, None)
 }
 
 /// The server has operations up to `seq` that are lost here, and says what the hash of the last is: what lies behind them

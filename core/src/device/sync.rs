@@ -4,7 +4,7 @@
 //! An answer counts as a receipt only if it echoes the request and proves the hash of our own log at the position it
 //! acknowledges; a captive portal's page, a truncated body and yesterday's answer do neither.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rand::Rng;
 use rusqlite::Transaction;
@@ -324,21 +324,18 @@ fn take_receipt(
 fn needs(transaction: &Transaction<'_>, reply: &SyncReply) -> Result<Vec<BlobNeed>, Trouble> {
     let mut found = Vec::new();
     // All that operations name: read once, and only where a row is missing.
-    let mut named = None;
+    let mut named: Option<HashSet<String>> = None;
     for need in &reply.need {
-        if blob_row::find(transaction, need.sha)?.is_some() {
+        let is_here = blob_row::find(transaction, need.sha)?.is_some();
+        if is_here {
             blob_row::mark_whole(transaction, need.sha, false)?;
-        } else {
-            let all = match &named {
-                Some(all) => all,
-                None => named.insert(blob_row::named(transaction)?),
-            };
-            if !all.contains(&need.sha.to_string()) {
-                continue;
-            }
-            // Its row was lost: who sends it finds that out, and its worker is told.
+        } else if named.is_none() {
+            named = Some(blob_row::named(transaction)?);
         }
-        found.push(need.clone());
+        // Where its row was lost, who sends it finds that out, and its worker is told.
+        if is_here || named.as_ref().is_some_and(|named| named.contains(&need.sha.to_string())) {
+            found.push(need.clone());
+        }
     }
     Ok(found)
 }
@@ -359,9 +356,9 @@ pub fn file_is_whole(store: &Store, sha: Sha) -> Result<(), Trouble> {
     store.write(|transaction| blob_row::mark_whole(transaction, sha, true))
 }
 
-/// The server has never heard of a file that it was told of here. Where the operation that named it is lost, it belongs to none.
+/// The server does not know that it wants a file: its next work list will name it, unless the operation that named it is lost.
 pub fn file_is_unknown(store: &Store, sha: Sha) -> Result<(), Trouble> {
-    store.write(|transaction| blob_row::unlog(transaction, sha))
+    store.write(|transaction| blob_row::unlog_unnamed(transaction, Some(sha)))
 }
 
 /// Whether there are operations that the server has not acknowledged.

@@ -57,6 +57,17 @@ impl Worker {
         self.app.act(visit, &Command::Open(opened), photos.as_slice()).unwrap();
     }
 
+    /// One of whose two records a page went bad with, so that the database was made anew and the damaged file lies beside it.
+    fn beside_a_damaged_file(dir: &Path, server: &FakeServer) -> Self {
+        let worker = Self::enrolled(dir, server);
+        worker.says("一");
+        worker.says("二");
+        let worker = worker.with_a_bad_page(dir, server, 1);
+        worker.app.sync_once().unwrap();
+        assert!(dir.join("phone.damaged").exists());
+        worker
+    }
+
     /// The app is ended, a page of its database goes bad that holds one record and no other, and the app is opened again.
     fn with_a_bad_page(self, dir: &Path, server: &FakeServer, seq: i64) -> Self {
         self.app.suspend().unwrap();
@@ -256,12 +267,7 @@ fn an_update_that_meets_damage_opens_what_can_be_read_and_puts_the_file_aside() 
 #[test]
 fn a_damaged_file_goes_in_its_time_though_the_app_ends_before_it_is_swept_away() {
     let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
-    let worker = Worker::enrolled(dir.path(), &server);
-    worker.says("一");
-    worker.says("二");
-    let worker = worker.with_a_bad_page(dir.path(), &server, 1);
-    worker.app.sync_once().unwrap();
-    assert!(dir.path().join("phone.damaged").exists());
+    let worker = Worker::beside_a_damaged_file(dir.path(), &server);
     drop(worker);
     // Its time is over, and the app ended there.
     raw(dir.path()).execute("DELETE FROM damage", []).unwrap();
@@ -273,11 +279,7 @@ fn a_damaged_file_goes_in_its_time_though_the_app_ends_before_it_is_swept_away()
 #[test]
 fn an_earlier_damaged_file_stays_though_its_note_is_on_a_page_that_goes_bad_later() {
     let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
-    let worker = Worker::enrolled(dir.path(), &server);
-    worker.says("一");
-    worker.says("二");
-    let worker = worker.with_a_bad_page(dir.path(), &server, 1);
-    worker.app.sync_once().unwrap();
+    let worker = Worker::beside_a_damaged_file(dir.path(), &server);
     worker.app.suspend().unwrap();
     drop(worker);
     spoil_root(dir.path(), "damage");
@@ -324,12 +326,7 @@ fn where_nothing_else_is_left_a_start_finds_the_file_that_was_put_aside_last() {
 fn a_phone_that_is_not_its_workers_any_more_keeps_no_damaged_file() {
     for revoked in [true, false] {
         let (dir, server) = (tempfile::tempdir().unwrap(), FakeServer::new());
-        let worker = Worker::enrolled(dir.path(), &server);
-        worker.says("一");
-        worker.says("二");
-        let worker = worker.with_a_bad_page(dir.path(), &server, 1);
-        worker.app.sync_once().unwrap();
-        assert!(dir.path().join("phone.damaged").exists());
+        let worker = Worker::beside_a_damaged_file(dir.path(), &server);
         let worker = Worker {
             app: {
                 drop(worker);

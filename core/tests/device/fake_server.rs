@@ -407,9 +407,9 @@ impl State {
 
     fn blob(&mut self, method: &str, sha: Sha, headers: &HashMap<String, String>, body: &[u8]) -> Option<Answer> {
         let Some(blob) = self.blobs.get_mut(&sha) else {
+            // An answer to HEAD has no body.
             let told = problem(404, "blob.unknown")?;
-            let bodiless = Answer { body: Vec::new(), ..told.clone() };
-            return Some(if method == "HEAD" { bodiless } else { told });
+            return Some(if method == "HEAD" { Answer { body: Vec::new(), ..told } } else { told });
         };
         let have = blob.bytes.len() as u64;
         if method == "HEAD" {

@@ -43,9 +43,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// work finds room beside others. Who has not logged in finds this part of the office's room, beside it.
 const PART: usize = 4;
 
-/// One device has no more than this part of the room for files under way: it sends one after another, and one that hangs ends by
-/// itself. Of the exchanges' room, half.
-const DEVICES: usize = 4;
+/// One device has no more than these parts of the rooms for files and for exchanges under way: it sends one after another, and
+/// one that hangs ends by itself.
+const PIECES_OF_ONE: usize = 4;
+const EXCHANGES_OF_ONE: usize = 2;
 
 /// How much may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,8 +165,8 @@ impl Gate {
             office: Arc::new(Semaphore::new(limits.office)),
             visitors: Arc::new(Semaphore::new(limits.office.div_ceil(PART))),
             devices: RateLimiter::keyed(quota),
-            exchanges_of_one: Shares::new(units / 2),
-            pieces_of_one: Shares::new(limits.pieces.div_ceil(DEVICES)),
+            exchanges_of_one: Shares::new(units / EXCHANGES_OF_ONE),
+            pieces_of_one: Shares::new(limits.pieces.div_ceil(PIECES_OF_ONE)),
             exchange_kib: RateLimiter::keyed(bytes),
             piece_kib: RateLimiter::keyed(bytes),
             kib_per_day: kib,

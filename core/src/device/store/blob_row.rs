@@ -142,20 +142,15 @@ pub fn named(connection: &Connection) -> Result<HashSet<String>, Trouble> {
     Ok(found)
 }
 
-/// Files of operations that are lost here and nowhere else belong to no act again: the worker may do it once more with them.
-pub fn unlog_unnamed(transaction: &Transaction<'_>) -> Result<(), Trouble> {
+/// Files of operations that are lost here and nowhere else belong to no act again: the worker may do it once more with them. All
+/// such, or that one `only`.
+pub fn unlog_unnamed(transaction: &Transaction<'_>, only: Option<Sha>) -> Result<(), Trouble> {
     transaction.execute(
-        &format!("UPDATE blob SET logged = 0 WHERE logged = 1 AND whole = 0 AND lower(hex(sha)) NOT IN ({NAMED})"),
-        [],
-    )?;
-    Ok(())
-}
-
-/// The same of one file, which the server has never heard of.
-pub fn unlog(transaction: &Transaction<'_>, sha: Sha) -> Result<(), Trouble> {
-    transaction.execute(
-        &format!("UPDATE blob SET logged = 0 WHERE sha = ?1 AND logged = 1 AND whole = 0 AND lower(hex(sha)) NOT IN ({NAMED})"),
-        [sha.0],
+        &format!(
+            "UPDATE blob SET logged = 0 WHERE logged = 1 AND whole = 0 AND (?1 IS NULL OR sha = ?1)
+             AND lower(hex(sha)) NOT IN ({NAMED})"
+        ),
+        [only.map(|sha| sha.0)],
     )?;
     Ok(())
 }

@@ -92,11 +92,10 @@ pub fn survey(place: &Place, depth: Depth<'_>) -> Result<Survey, StoreError> {
     }
     // It goes before the first segment, and without it nothing that is sealed ever opens again.
     if survey.segments > 0 {
-        match place.get(vault_copy::NAME) {
-            Ok(Some(_)) => {}
-            Ok(None) => survey.faults.push(Fault::of(vault_copy::NAME, "缺失")),
-            Err(StoreError::Damaged(why)) => survey.faults.push(Fault::of(vault_copy::NAME, why)),
-            Err(error) => return Err(error),
+        match reader::present(vault_copy::NAME, place.get(vault_copy::NAME)) {
+            Ok(_) => {}
+            Err(Unread::Fault(fault)) => survey.faults.push(fault),
+            Err(Unread::Place(error)) => return Err(error),
         }
     }
     survey.awaited = named.iter().filter(|sha| !survey.files.contains_key(sha) && !gone.contains(*sha)).count() as u64;
